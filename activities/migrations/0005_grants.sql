@@ -1,0 +1,14 @@
+-- The owner migrates; the worker carries out; the gateway reads, and appends commands.
+
+grant select on all tables in schema public to yibao_worker, yibao_gateway;
+grant usage on sequence transfer_serial, refusal_serial to yibao_gateway;
+grant usage on sequence certificate_serial to yibao_worker;
+
+grant insert on commands to yibao_gateway;
+grant insert on document_files to yibao_gateway;
+
+grant update (outcome, carried_out_at, released) on commands to yibao_worker;
+grant insert, update on persons, enrolments, transfers, documents, remittances to yibao_worker;
+grant insert on transfer_events, ledger_postings, ledger_entries, notices to yibao_worker;
+grant insert, update, delete on work_items to yibao_worker;
+grant insert on calendar_editions, region_policies, pooling_regions to yibao_worker;
