@@ -3,7 +3,7 @@ SHELL := /bin/sh
 .DEFAULT_GOAL := help
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 LOCK := $(BIN)/uv pip compile pyproject.toml --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-header --no-emit-index-url --no-emit-find-links
 STACK_READY := $(VENV)/.stack-installed
@@ -49,13 +49,13 @@ clean: ## Remove the virtual environment and the tools' caches; data directories
 
 # A second run costs nothing: the stamps are newer than what they were made from.
 $(STACK_READY): requirements/stack.txt pyproject.toml | $(BIN)/python
-	@echo "Installing the locked packages into $(VENV) ..."
+	@echo "Installing the locked packages into $(VENV), about a minute ..."
 	@$(PIP) install --require-hashes -r requirements/stack.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(DEV_READY): requirements/dev.txt pyproject.toml | $(BIN)/python
-	@echo "Installing the locked packages, development tools included, into $(VENV) ..."
+	@echo "Installing the locked packages, development tools included, into $(VENV), about a minute ..."
 	@$(PIP) install --require-hashes -r requirements/dev.txt
 	@$(PIP) install --no-deps --no-build-isolation -e .
 	@touch $(STACK_READY) $@

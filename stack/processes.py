@@ -1,0 +1,212 @@
+"""Child processes of the local stack: started, recorded, stopped, and reclaimed after a crash of their parent."""
+
+import asyncio
+import ctypes
+import json
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+PR_SET_PDEATHSIG = 1
+# psutil derives a start time from the boot time, which moves a little when the clock is set.
+START_TIME_TOLERANCE_SECONDS = 2.0
+
+
+class StackError(Exception):
+    """What went wrong and what to do about it, in one line for the person at the terminal."""
+
+
+def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
+    """Put `text` at `path` whole or not at all, readable by `mode` from its first byte on."""
+    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
+    beside.unlink(missing_ok=True)
+    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(descriptor)
+    beside.replace(path)
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def require_port(port: int, part: str, option: str) -> None:
+    """Raise `StackError` when `port` is taken; `option` is the flag that moves `part` elsewhere."""
+    with socket.socket() as probe:
+        # As servers do: connections that linger after a stop do not hold the port.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise StackError(
+                f"Port {port} for {part} is not free ({error.strerror}): "
+                f"stop what uses it, or choose another with {option}"
+            ) from None
+
+
+class PidFile:
+    """The processes of one stack by name, with start times, on disk from the moment each one exists."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._entries: dict[str, dict[str, float]] = {}
+
+    def record(self, name: str, pid: int) -> None:
+        """Note that `name` runs as `pid` now."""
+        try:
+            started_at = psutil.Process(pid).create_time()
+        except psutil.NoSuchProcess:
+            return
+        self._entries[name] = {"pid": pid, "started_at": started_at}
+        write_atomically(self.path, json.dumps(self._entries))
+
+    def forget(self, name: str) -> None:
+        """Note that `name` runs no longer."""
+        if self._entries.pop(name, None) is not None:
+            write_atomically(self.path, json.dumps(self._entries))
+
+    def entries(self) -> dict[str, dict[str, float]]:
+        """`{name: {"pid": …, "started_at": seconds since 1970}}`, in the order of their start."""
+        return dict(self._entries)
+
+    async def reclaim(self) -> list[str]:
+        """Stop what an earlier supervisor left behind, last started first, and return the names.
+
+        A pid counts as ours only when its process began at the recorded time: pids are used again.
+        """
+        try:
+            left = json.loads(self.path.read_text("utf-8"))
+        except (FileNotFoundError, ValueError):
+            left = {}
+        reclaimed = []
+        for name, entry in reversed(left.items()):
+            process = living(int(entry["pid"]), float(entry["started_at"]))
+            if process is not None:
+                reclaimed.append(name)
+                await end(process, signal.SIGINT if name == "postgres" else signal.SIGTERM)
+        self.path.unlink(missing_ok=True)
+        return reclaimed
+
+
+def living(pid: int, started_at: float) -> psutil.Process | None:
+    """The process `pid` if it is still the one that began at `started_at` (seconds since 1970)."""
+    try:
+        process = psutil.Process(pid)
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return None
+        same = abs(process.create_time() - started_at) <= START_TIME_TOLERANCE_SECONDS
+    except psutil.NoSuchProcess:
+        return None
+    return process if same else None
+
+
+async def end(process: psutil.Process, stop_signal: signal.Signals, within_seconds: float = 8.0) -> None:
+    """Ask a process that is not our child to stop, and kill it when it does not."""
+    try:
+        process.send_signal(stop_signal)
+        try:
+            await asyncio.to_thread(process.wait, within_seconds)
+        except psutil.TimeoutExpired:
+            process.kill()
+            await asyncio.to_thread(process.wait, within_seconds)
+    except psutil.NoSuchProcess:
+        return
+    except psutil.AccessDenied:
+        raise StackError(
+            f"Process {process.pid} of an earlier run belongs to another user: stop it, then start again"
+        ) from None
+
+
+@dataclass
+class Child:
+    """A running child process. `pid` is its own, whatever launcher it was started through."""
+
+    name: str
+    process: asyncio.subprocess.Process
+    stop_signal: signal.Signals
+    pids: PidFile | None
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    async def wait(self) -> int:
+        """Wait for the end of the process and return its exit code, negative for a signal."""
+        code = await self.process.wait()
+        if self.pids is not None:
+            self.pids.forget(self.name)
+        return code
+
+    async def stop(self, within_seconds: float = 15.0) -> None:
+        """Stop the process with its own signal; kill it when it takes longer than `within_seconds`."""
+        if self.process.returncode is None:
+            self.process.send_signal(self.stop_signal)
+            try:
+                await asyncio.wait_for(self.process.wait(), within_seconds)
+            except TimeoutError:
+                self.process.kill()
+        await self.wait()
+
+
+async def spawn(
+    name: str,
+    command: Sequence[str | Path],
+    log: Path,
+    *,
+    environment: Mapping[str, str] | None = None,
+    stop_signal: signal.Signals = signal.SIGTERM,
+    pids: PidFile | None = None,
+) -> Child:
+    """Start `command` with its output appended to `log`, in a session of its own.
+
+    A session of its own, because Ctrl-C in the terminal must reach the supervisor alone: it stops the children in
+    order. Raises `StackError` when the program cannot be started.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *command,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=None if environment is None else dict(environment),
+                start_new_session=True,
+                preexec_fn=_die_with_parent(stop_signal),
+            )
+        except OSError as error:
+            raise StackError(f"Cannot start {name}: {command[0]}: {error.strerror}") from None
+    if pids is not None:
+        pids.record(name, process.pid)
+    return Child(name, process, stop_signal, pids)
+
+
+def _die_with_parent(stop_signal: signal.Signals) -> Callable[[], None] | None:
+    """On Linux a child is told when its supervisor is gone; elsewhere, and for PostgreSQL as root, reclaiming helps."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl
+    return lambda: prctl(PR_SET_PDEATHSIG, stop_signal)
+
+
+def last_line(log: Path, offset: int = 0) -> str:
+    """The last line that says something in `log` after `offset` bytes; empty when there is none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(offset, log.stat().st_size - 8192))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+    except FileNotFoundError:
+        return ""
+    return next((line.strip() for line in reversed(lines) if line.strip()), "")

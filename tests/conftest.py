@@ -1,0 +1,124 @@
+"""What tests stand on: one real PostgreSQL and one real Temporal for the session, a fresh database for each test."""
+
+import os
+import sys
+import uuid
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import asyncpg
+import pytest
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
+
+from activities.migrate import migrate
+from stack import postgres, temporal
+from stack.postgres import PostgresServer
+from stack.processes import free_port
+from stack.temporal import TemporalServer
+
+ROLE_PASSWORDS = {"yibao_worker": "worker", "yibao_gateway": "gateway"}
+TEMPLATE = "migrated"
+# Nothing here must survive a power cut.
+FAST_SETTINGS = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+
+
+@dataclass(frozen=True)
+class Database:
+    """One migrated database; each URL logs in as another role."""
+
+    owner_url: str
+    worker_url: str
+    gateway_url: str
+
+
+@pytest.fixture(scope="session")
+async def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PostgresServer]:
+    """One PostgreSQL for the session. Tests that kill a server start their own with `stack.postgres.start`."""
+    server = await postgres.start(tmp_path_factory.mktemp("postgres"), free_port(), settings=FAST_SETTINGS)
+    yield server
+    await server.stop()
+
+
+@pytest.fixture(scope="session")
+async def migrated_template(postgres_server: PostgresServer) -> str:
+    """The name of a migrated database, of which each test's database is a copy."""
+    await _execute(postgres_server.url, f"create database {TEMPLATE}")
+    await migrate(_database_url(postgres_server, TEMPLATE), role_passwords=ROLE_PASSWORDS)
+    return TEMPLATE
+
+
+@pytest.fixture
+async def database(postgres_server: PostgresServer, migrated_template: str) -> AsyncIterator[Database]:
+    """A fresh migrated database for one test."""
+    name = f"test_{uuid.uuid4().hex}"
+    await _execute(postgres_server.url, f"create database {name} template {migrated_template} strategy file_copy")
+    owner_url = _database_url(postgres_server, name)
+    address = owner_url.rpartition("@")[2]
+    yield Database(owner_url, *(f"postgresql://{role}:{secret}@{address}" for role, secret in ROLE_PASSWORDS.items()))
+    await _execute(postgres_server.url, f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def database_url(database: Database) -> str:
+    """The owner's URL of a fresh migrated database."""
+    return database.owner_url
+
+
+@pytest.fixture(scope="session")
+async def temporal_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[TemporalServer]:
+    """One Temporal development server for the session, search attributes registered, time skipping switched on.
+
+    Tests share it: each takes workflow ids and a task queue of its own.
+    """
+    server = await temporal.start(tmp_path_factory.mktemp("temporal"), free_port(), free_port())
+    yield server
+    await server.stop()
+
+
+@pytest.fixture(scope="session")
+async def temporal_client(temporal_server: TemporalServer) -> Client:
+    """A client of the session's Temporal with the pydantic converter and no codec."""
+    return await Client.connect(temporal_server.address, data_converter=pydantic_data_converter)
+
+
+@pytest.fixture
+async def time_skipping() -> AsyncIterator[WorkflowEnvironment]:
+    """A time-skipping server for one test: its clock is global and leaps, so it is not shared."""
+    environment = await WorkflowEnvironment.start_time_skipping(
+        test_server_existing_path=str(Path(sys.executable).with_name("temporal-test-server")),
+        data_converter=pydantic_data_converter,
+    )
+    yield environment
+    await environment.shutdown()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave before the interpreter's own exit, in which a process that used a Temporal client can crash."""
+    session = config.stash.get(SESSION, None)
+    if session is not None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(int(session.exitstatus))
+
+
+SESSION = pytest.StashKey[pytest.Session]()
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    session.config.stash[SESSION] = session
+
+
+def _database_url(server: PostgresServer, name: str) -> str:
+    return f"{server.url.rpartition('/')[0]}/{name}"
+
+
+async def _execute(url: str, statement: str) -> None:
+    connection = await asyncpg.connect(url)
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
