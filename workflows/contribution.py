@@ -1,0 +1,197 @@
+"""Contribution months: a set of calendar months, each paid (actual) or recognised (deemed 视同), in a region's scheme.
+
+A month is a string `YYYY-MM` at the borders and the integer `year * 12 + month - 1` in calculations. Totals are the
+size of the union: contribution years are cumulative (社会保险法 art. 32), but no month counts twice.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from datetime import date
+from typing import TypeAlias, TypeVar
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from workflows.vocabulary import InsuranceScheme
+
+FIRST_YEAR, LAST_YEAR = 1900, 2100
+_RANGE = re.compile(r"(d?)([0-9]{6})(?:-([0-9]{6}))?")
+_MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
+
+
+class MonthsError(ValueError):
+    """The text is not a month, or not a list of ranges of months; the message says what is wrong."""
+
+
+def month_number(month: str) -> int:
+    """`YYYY-MM` as `year * 12 + month - 1`. Raises `MonthsError`."""
+    match = _MONTH.fullmatch(month)
+    if match is None:
+        raise MonthsError(f"{month!r} is not a month of the form YYYY-MM")
+    return _number(match[1], match[2])
+
+
+def month_text(number: int) -> str:
+    """`year * 12 + month - 1` as `YYYY-MM`."""
+    return f"{number // 12:04}-{number % 12 + 1:02}"
+
+
+def month_of(day: date) -> int:
+    """The number of the calendar month of a date."""
+    return day.year * 12 + day.month - 1
+
+
+class ContributionPeriod(BaseModel):
+    """Consecutive months of one kind in one region's scheme, `YYYY-MM`, both ends included."""
+
+    model_config = ConfigDict(frozen=True)
+
+    first_month: str
+    last_month: str
+    deemed: bool
+    region: str
+    scheme: InsuranceScheme
+
+    @model_validator(mode="after")
+    def _runs_forwards(self) -> "ContributionPeriod":
+        if self.first > self.last:
+            raise MonthsError(f"{self.first_month} to {self.last_month} runs backwards")
+        return self
+
+    @property
+    def first(self) -> int:
+        """The first month's number."""
+        return month_number(self.first_month)
+
+    @property
+    def last(self) -> int:
+        """The last month's number."""
+        return month_number(self.last_month)
+
+    @property
+    def months(self) -> int:
+        """How many months there are."""
+        return self.last - self.first + 1
+
+
+_Kind: TypeAlias = tuple[bool, str, InsuranceScheme]
+_K = TypeVar("_K")
+
+
+def parse_months(text: str, *, region: str, scheme: InsuranceScheme) -> tuple[ContributionPeriod, ...]:
+    """Read `201501-202012;d199801-200512`: inclusive ranges or lone months, `d` before deemed ones, in any order.
+
+    The answer is normalised: sorted, adjacent ranges of one kind joined; of an empty text it is empty. Raises
+    `MonthsError` on another form, a month that does not exist, a range that runs backwards, and ranges that overlap.
+    """
+    if not text.strip():
+        return ()
+    ranges = sorted(_parse_range(piece.strip()) for piece in text.split(";"))
+    joined: list[tuple[int, int, bool]] = []
+    for first, last, deemed in ranges:
+        if joined and first <= joined[-1][1]:
+            raise MonthsError(f"{_compact(joined[-1])} and {_compact((first, last, deemed))} overlap")
+        if joined and first == joined[-1][1] + 1 and deemed == joined[-1][2]:
+            joined[-1] = (joined[-1][0], last, deemed)
+        else:
+            joined.append((first, last, deemed))
+    return tuple(_period(first, last, (deemed, region, scheme)) for first, last, deemed in joined)
+
+
+def format_months(periods: Iterable[ContributionPeriod]) -> str:
+    """The months of all regions and schemes together, normalised, in the form that `parse_months` reads."""
+    kinds = {month: deemed for month, (deemed, _, _) in _months(periods).items()}
+    return ";".join(_compact((first, last, deemed)) for first, last, deemed in _runs(kinds))
+
+
+def normalise(periods: Iterable[ContributionPeriod]) -> tuple[ContributionPeriod, ...]:
+    """The same set of months, each once, as the fewest periods in order.
+
+    Where two periods hold one month, an actual month stands before a deemed one, and then the period named first.
+    """
+    return tuple(_period(first, last, kind) for first, last, kind in _runs(_months(periods)))
+
+
+def merge(own: Iterable[ContributionPeriod], incoming: Iterable[ContributionPeriod]) -> tuple[ContributionPeriod, ...]:
+    """The union of two registers' months, normalised; each month keeps its region, scheme and kind.
+
+    A month that both hold is kept once, the own one; but an actual month is never lost to a deemed one, so that
+    merging changes no total.
+    """
+    return normalise([*own, *incoming])
+
+
+def actual_months(periods: Iterable[ContributionPeriod]) -> int:
+    """How many months were paid; a month both actual and deemed counts here."""
+    return sum(not deemed for deemed, _, _ in _months(periods).values())
+
+
+def deemed_months(periods: Iterable[ContributionPeriod]) -> int:
+    """How many months are recognised without payment and not paid as well."""
+    return sum(deemed for deemed, _, _ in _months(periods).values())
+
+
+def total_months(periods: Iterable[ContributionPeriod]) -> int:
+    """The size of the union."""
+    return len(_months(periods))
+
+
+def overlapping_months(a: Iterable[ContributionPeriod], b: Iterable[ContributionPeriod]) -> tuple[str, ...]:
+    """The months that both hold, `YYYY-MM`, in order."""
+    return tuple(month_text(month) for month in sorted(_months(a).keys() & _months(b).keys()))
+
+
+def gap_months(last_covered: date, begins: date) -> int:
+    """Whole calendar months without cover between the last covered day and the day cover begins again; never negative."""
+    return max(0, month_of(begins) - month_of(last_covered) - 1)
+
+
+def _months(periods: Iterable[ContributionPeriod]) -> dict[int, _Kind]:
+    months: dict[int, _Kind] = {}
+    for period in periods:
+        kind = (period.deemed, period.region, period.scheme)
+        for month in range(period.first, period.last + 1):
+            if month not in months or (months[month][0] and not period.deemed):
+                months[month] = kind
+    return months
+
+
+def _runs(months: dict[int, _K]) -> Iterator[tuple[int, int, _K]]:
+    ordered = sorted(months)
+    start = 0
+    for end, month in enumerate(ordered, 1):
+        following = ordered[end] if end < len(ordered) else None
+        if following != month + 1 or months[following] != months[month]:
+            yield ordered[start], month, months[month]
+            start = end
+
+
+def _parse_range(piece: str) -> tuple[int, int, bool]:
+    match = _RANGE.fullmatch(piece)
+    if match is None:
+        raise MonthsError(f"{piece[:20]!r} is not a range of the form YYYYMM-YYYYMM")
+    first = _number(match[2][:4], match[2][4:])
+    last = _number(match[3][:4], match[3][4:]) if match[3] else first
+    if first > last:
+        raise MonthsError(f"{piece} runs backwards")
+    return first, last, bool(match[1])
+
+
+def _number(year: str, month: str) -> int:
+    if not 1 <= int(month) <= 12:
+        raise MonthsError(f"there is no month {month}")
+    if not FIRST_YEAR <= int(year) <= LAST_YEAR:
+        raise MonthsError(f"year {year} is not between {FIRST_YEAR} and {LAST_YEAR}")
+    return int(year) * 12 + int(month) - 1
+
+
+def _compact(run: tuple[int, int, bool]) -> str:
+    first, last, deemed = run
+    first_month, last_month = (month_text(month).replace("-", "") for month in (first, last))
+    return f"{'d' if deemed else ''}{first_month}-{last_month}"
+
+
+def _period(first: int, last: int, kind: _Kind) -> ContributionPeriod:
+    deemed, region, scheme = kind
+    return ContributionPeriod(
+        first_month=month_text(first), last_month=month_text(last), deemed=deemed, region=region, scheme=scheme
+    )
