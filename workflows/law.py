@@ -1,0 +1,55 @@
+"""The statutory figures, each with the instrument it comes from.
+
+A rule of law is found here by its number: every deadline, finding and waiting period carries one of these bases.
+"""
+
+from typing import Final
+
+from pydantic import BaseModel
+
+from workflows.vocabulary import TransferRoute, TransferStepKind
+
+# Instruments, by the short name that the rest of the code carries as data.
+INSTRUMENTS: Final = {
+    "SIL": "《社会保险法》第三十二条",
+    "43号": "医保办发〔2021〕43号《基本医疗保险关系转移接续暂行办法》",
+    "94号": "人社厅发〔2016〕94号《流动就业人员基本医疗保险关系转移接续业务经办规程》",
+    "94号 art. 4": "人社厅发〔2016〕94号《流动就业人员基本医疗保险关系转移接续业务经办规程》第四条",
+    "94号 art. 5": "人社厅发〔2016〕94号《流动就业人员基本医疗保险关系转移接续业务经办规程》第五条",
+    "94号 art. 6": "人社厅发〔2016〕94号《流动就业人员基本医疗保险关系转移接续业务经办规程》第六条",
+    "38号": "国办发〔2024〕38号《关于健全基本医疗保险参保长效机制的指导意见》",
+    "GB 11643": "GB 11643-1999《公民身份号码》",
+    "PIPL": "《个人信息保护法》第十三条",
+    "platform": "本平台服务承诺",
+    "platform, after 43号": "本平台服务承诺（医保办发〔2021〕43号 一站式联办）",
+}
+
+
+class Period(BaseModel, frozen=True):
+    """A time limit: `working_days`, and the key of its instrument in `INSTRUMENTS`."""
+
+    working_days: int
+    basis: str
+
+
+# Step → limit on the platform route. Steps without an entry are done at once.
+PLATFORM_PERIODS: Final[dict[TransferStepKind, Period]] = {
+    # Ours: a clerk who must look at a MANUAL finding gets a working week.
+    TransferStepKind.ACCEPT_APPLICATION: Period(working_days=5, basis="platform"),
+    # Ours: before the ten days of 43号 start, the employer's stop must be confirmed or sent back.
+    TransferStepKind.STOP_COVERAGE: Period(working_days=5, basis="platform, after 43号"),
+    # 43号: the transfer-out agency's ten working days, from acceptance; the money is inside the same clock.
+    TransferStepKind.DELIVER_INFORMATION_FORM: Period(working_days=10, basis="43号"),
+    TransferStepKind.REMIT_PERSONAL_ACCOUNT: Period(working_days=10, basis="43号"),
+    # Ours: money that has not arrived ten working days after its order is looked for.
+    TransferStepKind.CONFIRM_RECEIPT: Period(working_days=10, basis="platform"),
+    # 43号: the transfer-in agency's five working days, from the form's arrival.
+    TransferStepKind.CONFIRM_CONTINUATION: Period(working_days=5, basis="43号"),
+}
+PERIODS: Final = {TransferRoute.PLATFORM: PLATFORM_PERIODS}
+
+# 43号: 10 + 5 working days from acceptance to the end of the whole transfer.
+WHOLE_TRANSFER: Final = Period(working_days=15, basis="43号")
+
+# A step is said to be due soon this many working days before its last day (ours).
+DUE_SOON_WORKING_DAYS: Final = 2
