@@ -1,0 +1,1 @@
+"""The documents of a transfer: canonical content, its digest, and the PDF a person accepts. Knows no database."""

@@ -1,0 +1,378 @@
+"""From content to sheet: which fields each document shows, in what order and under which Chinese names."""
+
+from collections.abc import Iterator
+
+from activities.documents import words
+from activities.documents.amounts import yuan_figures, yuan_words
+from activities.documents.content import (
+    AcceptanceNoticeContent,
+    AgencyBlock,
+    CompletionNoticeContent,
+    ContinuationStatementContent,
+    DocumentContent,
+    EnrolmentCertificateContent,
+    InformationFormContent,
+    PersonBlock,
+    RefusalNoticeContent,
+    RegionBlock,
+    RemittanceOrderContent,
+)
+from activities.documents.sheet import Block, Fields, Notes, Sheet, Table, narrow, wide
+
+
+def sheet_of(content: DocumentContent) -> Sheet:  # noqa: PLR0911 - one return for each kind
+    """The sheet of any document."""
+    match content:
+        case EnrolmentCertificateContent():
+            return _enrolment_certificate(content)
+        case InformationFormContent():
+            return _information_form(content)
+        case ContinuationStatementContent():
+            return _continuation_statement(content)
+        case RefusalNoticeContent():
+            return _refusal_notice(content)
+        case AcceptanceNoticeContent():
+            return _acceptance_notice(content)
+        case RemittanceOrderContent():
+            return _remittance_order(content)
+        case CompletionNoticeContent():
+            return _completion_notice(content)
+
+
+def _sheet(
+    content: DocumentContent, title: str, *blocks: Block, captions: tuple[str, ...] = (), opening: str | None = None
+) -> Sheet:
+    return Sheet(
+        title=title,
+        captions=captions,
+        opening=opening,
+        blocks=blocks,
+        signed_by=content.agency.name,
+        signed_on=words.day(content.issued_on),
+    )
+
+
+def _agency(agency: AgencyBlock, heading: str) -> Fields:
+    return Fields(
+        heading=heading,
+        pairs=(
+            wide("机构名称", agency.name),
+            narrow("机构编码", agency.code),
+            narrow("统筹区", f"{agency.region_name}（{agency.region}）"),
+            narrow("联系人", agency.contact),
+            narrow("联系电话", agency.phone),
+            wide("地址", agency.address),
+        ),
+    )
+
+
+def _person(person: PersonBlock) -> Fields:
+    """What the registers do not know of a person takes no line."""
+    return Fields(
+        heading="参保人",
+        pairs=(
+            wide("姓名", person.name),
+            narrow("证件类型", "居民身份证"),
+            narrow("证件号码", person.resident_id),
+            *((narrow("性别", person.sex),) if person.sex else ()),
+            *((narrow("户籍类型", person.household_type),) if person.household_type else ()),
+            *((wide("个人医保编号", person.personal_insurance_number),) if person.personal_insurance_number else ()),
+        ),
+    )
+
+
+def _route(origin: RegionBlock, destination: RegionBlock) -> Fields:
+    return Fields(
+        heading="转移接续",
+        pairs=(
+            narrow("转出地", f"{origin.name}（{origin.code}）"),
+            narrow("转出险种", words.SCHEME[origin.scheme]),
+            narrow("转入地", f"{destination.name}（{destination.code}）"),
+            narrow("转入险种", words.SCHEME[destination.scheme]),
+        ),
+    )
+
+
+def _enrolment_certificate(content: EnrolmentCertificateContent) -> Sheet:
+    validity = f"本凭证有效期至{words.day(content.valid_until)}。" if content.valid_until else None
+    notes = (
+        "本凭证证明参保人在上述统筹区的基本医疗保险参保情况，供办理关系转移接续使用。",
+        "遗失可补办，补办后原凭证作废。",
+        validity,
+        "扫描二维码或凭编号与验证码可核验本凭证的真伪。",
+    )
+    return _sheet(
+        content,
+        "基本医疗保险参保凭证",
+        _person(content.person),
+        Fields(
+            heading="参保情况",
+            pairs=(
+                narrow("统筹区", f"{content.agency.region_name}（{content.agency.region}）"),
+                narrow("险种", words.SCHEME[content.scheme]),
+                wide("参保起止", words.days(content.coverage_from, content.coverage_to, open_end="今")),
+                wide("待遇起止", words.days(content.benefits_from, content.benefits_to, open_end="今")),
+                narrow("实际缴费月数", f"{content.actual_months}个月"),
+                narrow("视同缴费月数", f"{content.deemed_months}个月"),
+            ),
+        ),
+        _balance(content.personal_account_fen),
+        _agency(content.agency, "开具机构"),
+        Notes(heading="说明", lines=tuple(note for note in notes if note)),
+        captions=(f"验证码：{content.verification_code}", *_transfer_caption(content.transfer_no)),
+    )
+
+
+def _balance(amount_fen: int, *more: tuple[str, str, bool], heading: str = "个人账户") -> Fields:
+    return Fields(
+        heading=heading,
+        pairs=(
+            wide("余额（小写）", f"¥{yuan_figures(amount_fen)}"),
+            wide("余额（大写）", yuan_words(amount_fen)),
+            *more,
+        ),
+    )
+
+
+def _transfer_caption(transfer_no: str | None) -> tuple[str, ...]:
+    return (f"业务流水号：{transfer_no}",) if transfer_no else ()
+
+
+def _information_form(content: InformationFormContent) -> Sheet:
+    segments = Table(
+        heading="缴费记录（每段连续缴费一行）",
+        columns=("险种", "统筹区", "起始月份", "终止月份", "月数", "性质", "缴费类别", "备注"),
+        widths=(3, 6, 4, 4, 2, 2, 3, 4),
+        rows=tuple(
+            (
+                "职工医保" if segment.scheme == "EMPLOYEE" else "居民医保",
+                segment.region_name + (f"\n{segment.agency_name}" if segment.agency_name else ""),
+                words.month(segment.first_month),
+                words.month(segment.last_month),
+                str(segment.months),
+                "视同" if segment.deemed else "实际",
+                segment.payment_kind or "—",
+                segment.remark or "—",
+            )
+            for segment in content.segments
+        ),
+    )
+    totals = Fields(
+        heading="合计",
+        pairs=(
+            narrow("实际缴费月数", f"{content.actual_months}个月"),
+            narrow("视同缴费月数", f"{content.deemed_months}个月"),
+            narrow("合计月数", f"{content.total_months}个月"),
+            narrow("首次参保日期", words.day(content.first_enrolled_on)),
+            narrow("停保日期", words.day(content.stopped_on)),
+            narrow("待遇起止", words.days(content.benefits_from, content.benefits_to, open_end="今")),
+        ),
+    )
+    account = _balance(
+        content.personal_account_fen,
+        narrow("建账年月", words.month(content.personal_account_opened_in)),
+        narrow("余额处理", words.DISPOSITION[content.disposition]),
+    )
+    made = Fields(
+        heading="办理",
+        pairs=(narrow("经办", content.made_by), narrow("复核", content.checked_by), wide("备注", content.note)),
+    )
+    return _sheet(
+        content,
+        "基本医疗保险关系转移接续信息表",
+        _person(content.person),
+        _agency(content.agency, "转出地经办机构"),
+        Fields(
+            heading="转入地",
+            pairs=(
+                narrow("统筹区", f"{content.destination.name}（{content.destination.code}）"),
+                narrow("险种", words.SCHEME[content.destination.scheme]),
+            ),
+        ),
+        segments,
+        totals,
+        account,
+        made,
+        captions=(f"版本：第{content.version}版", *_transfer_caption(content.transfer_no)),
+    )
+
+
+def _continuation_statement(content: ContinuationStatementContent) -> Sheet:
+    months = Fields(
+        heading="缴费年限",
+        pairs=(
+            narrow("实际缴费月数", f"{content.actual_months}个月"),
+            narrow("视同缴费月数", f"{content.deemed_months}个月"),
+            narrow("合计月数", f"{content.total_months}个月"),
+            narrow("重复缴费月数", f"{sum(overlap.months for overlap in content.overlaps)}个月"),
+        ),
+    )
+    overlaps = Table(
+        heading="重复缴费月份（只计算一次）",
+        columns=("起始月份", "终止月份", "月数"),
+        widths=(4, 4, 2),
+        rows=tuple(
+            (words.month(overlap.first_month), words.month(overlap.last_month), str(overlap.months))
+            for overlap in content.overlaps
+        ),
+    )
+    waiting = Fields(
+        heading="待遇等待期",
+        pairs=(
+            narrow("中断月数", f"{content.gap_months}个月"),
+            narrow("等待期", f"{content.waiting_months}个月" if content.waiting_months else "无"),
+            *_wait(content),
+            wide("适用规则", content.waiting_rule),
+            wide("依据", content.waiting_basis),
+        ),
+    )
+    account = Fields(
+        heading="个人账户",
+        pairs=(
+            wide("计入金额", "尚未到账" if content.credited_fen is None else words.money(content.credited_fen)),
+            wide("计入日期", words.day(content.credited_on)),
+        ),
+    )
+    return _sheet(
+        content,
+        "基本医疗保险关系接续说明",
+        _person(content.person),
+        _route(content.origin, content.destination),
+        months,
+        *((overlaps,) if content.overlaps else ()),
+        waiting,
+        account,
+        Notes(heading="需到窗口办理的事项", lines=content.at_the_window or ("无需到窗口办理任何手续。",)),
+        _agency(content.agency, "转入地经办机构"),
+        captions=_transfer_caption(content.transfer_no),
+    )
+
+
+def _wait(content: ContinuationStatementContent) -> Iterator[tuple[str, str, bool]]:
+    if content.waiting_months:
+        yield wide("等待期起止", words.days(content.waiting_from, content.waiting_to))
+        if content.waiting_ratio_percent is not None:
+            yield wide("等待期报销比例", f"{content.waiting_ratio_percent}%")
+
+
+def _refusal_notice(content: RefusalNoticeContent) -> Sheet:
+    reasons = tuple(
+        Fields(
+            heading=f"原因{position}（{words.SIDE[reason.side]}）",
+            pairs=(
+                wide("不予受理原因", reason.message),
+                wide("如何解决", reason.fix),
+                wide("办理地点", reason.where),
+                wide("依据", reason.legal_basis),
+                *((wide("可再次申请日期", words.day(reason.retry_on)),) if reason.retry_on else ()),
+            ),
+        )
+        for position, reason in enumerate(content.reasons, start=1)
+    )
+    return _sheet(
+        content,
+        "基本医疗保险关系转移接续\n不予受理告知书",
+        _person(content.person),
+        _route(content.origin, content.destination),
+        *reasons,
+        Notes(heading="进度查询与咨询", lines=(content.how_to_follow,)),
+        _agency(content.agency, "告知机构"),
+        captions=_transfer_caption(content.transfer_no),
+        opening=f"经核对，您的申请暂不符合受理条件，共{len(content.reasons)}项原因。请按下列办法处理后再次申请。",
+    )
+
+
+def _acceptance_notice(content: AcceptanceNoticeContent) -> Sheet:
+    deadlines = Table(
+        heading="办理时限",
+        columns=("环节", "办理机构", "工作日", "截止日期", "依据"),
+        widths=(4, 5, 2, 4, 6),
+        rows=tuple(
+            (
+                line.step,
+                line.agency_name,
+                str(line.working_days),
+                words.day(line.due_on) + ("（暂定）" if line.provisional else ""),
+                line.legal_basis,
+            )
+            for line in content.deadlines
+        ),
+    )
+    return _sheet(
+        content,
+        "基本医疗保险关系转移接续\n受理告知书",
+        _person(content.person),
+        _route(content.origin, content.destination),
+        deadlines,
+        Notes(heading="进度查询与咨询", lines=(content.how_to_follow,)),
+        _agency(content.agency, "告知机构"),
+        captions=_transfer_caption(content.transfer_no),
+        opening="您的申请已受理，办理时限如下。",
+    )
+
+
+def _remittance_order(content: RemittanceOrderContent) -> Sheet:
+    return _sheet(
+        content,
+        "基本医疗保险个人账户划转单",
+        Fields(
+            heading="收款方",
+            pairs=(
+                wide("户名", content.payee_name),
+                wide("开户银行", content.payee_bank),
+                wide("账号", content.payee_account),
+            ),
+        ),
+        Fields(
+            heading="划转",
+            pairs=(
+                wide("金额（小写）", f"¥{yuan_figures(content.amount_fen)}"),
+                wide("金额（大写）", yuan_words(content.amount_fen)),
+                wide("划转附言号", content.reference),
+                narrow("参保人", content.person.name),
+                narrow("证件号码", content.person.resident_id),
+                narrow("批次", content.batch),
+                narrow("制单", content.ordered_by),
+                narrow("放行", content.released_by),
+            ),
+        ),
+        _agency(content.agency, "付款机构"),
+        captions=_transfer_caption(content.transfer_no),
+    )
+
+
+def _completion_notice(content: CompletionNoticeContent) -> Sheet:
+    return _sheet(
+        content,
+        "基本医疗保险关系转移接续办结通知",
+        _person(content.person),
+        _route(content.origin, content.destination),
+        Fields(
+            heading="办结",
+            pairs=(
+                narrow("办结日期", words.day(content.completed_on)),
+                *(narrow(f"{used.party}用时", f"{used.working_days}个工作日") for used in content.days_used),
+                wide("个人账户", words.money(content.amount_fen) if content.amount_fen else "余额为零，无需划转"),
+            ),
+        ),
+        Table(
+            heading="办理过程",
+            columns=("环节", "办理机构", "完成日期"),
+            widths=(5, 6, 4),
+            rows=tuple((line.step, line.agency_name, words.day(line.done_on)) for line in content.steps),
+        ),
+        *(
+            (
+                Table(
+                    heading="相关文书",
+                    columns=("文书", "编号"),
+                    widths=(5, 6),
+                    rows=tuple((issued.title, issued.number) for issued in content.documents),
+                ),
+            )
+            if content.documents
+            else ()
+        ),
+        _agency(content.agency, "经办机构"),
+        captions=(f"验证码：{content.verification_code}", *_transfer_caption(content.transfer_no)),
+    )

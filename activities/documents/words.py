@@ -1,0 +1,40 @@
+"""Chinese words for the values that documents show."""
+
+from datetime import date
+from typing import Final
+
+from activities.documents.amounts import yuan_figures, yuan_words
+from activities.documents.sheet import ABSENT
+from workflows.vocabulary import InsuranceScheme, Side
+
+SCHEME: Final = {
+    InsuranceScheme.EMPLOYEE: "职工基本医疗保险",
+    InsuranceScheme.RESIDENT: "城乡居民基本医疗保险",
+}
+SIDE: Final = {Side.TRANSFER_OUT: "转出地", Side.TRANSFER_IN: "转入地", Side.PLATFORM: "平台"}
+DISPOSITION: Final = {
+    "REMIT": "划转至转入地医保经办机构",
+    "PAY_OUT": "一次性支付给本人",
+    "RETAIN": "省内账户保留，不划转",
+    "NOT_REQUIRED": "余额为零，无需划转",
+}
+
+
+def day(value: date | None) -> str:
+    """`2026年11月22日`; a dash when absent."""
+    return f"{value.year}年{value.month}月{value.day}日" if value else ABSENT
+
+
+def days(first: date | None, last: date | None, *, open_end: str = ABSENT) -> str:
+    """`2015年1月1日 至 2026年10月31日`; a dash when there is no first day."""
+    return f"{day(first)} 至 {day(last) if last else open_end}" if first else ABSENT
+
+
+def month(value: str | None) -> str:
+    """`2015-01` → `2015年1月`."""
+    return f"{int(value[:4])}年{int(value[5:])}月" if value else ABSENT
+
+
+def money(amount_fen: int) -> str:
+    """Figures and words: `1,234.56元（人民币壹仟贰佰叁拾肆元伍角陆分）`."""
+    return f"{yuan_figures(amount_fen)}元（{yuan_words(amount_fen)}）"
