@@ -7,15 +7,17 @@ size of the union: contribution years are cumulative (社会保险法 art. 32), 
 import re
 from collections.abc import Iterable, Iterator
 from datetime import date
-from typing import TypeAlias, TypeVar
+from typing import Annotated, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from workflows.vocabulary import InsuranceScheme
 
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 _RANGE = re.compile(r"(d?)([0-9]{6})(?:-([0-9]{6}))?")
 _MONTH = re.compile(r"([0-9]{4})-([0-9]{2})")
+# The years and months that `month_number` takes: a text of this form compares as the month does.
+_PATTERN = "^(19[0-9]{2}|20[0-9]{2}|2100)-(0[1-9]|1[0-2])$"
 
 
 class MonthsError(ValueError):
@@ -45,15 +47,15 @@ class ContributionPeriod(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    first_month: str
-    last_month: str
+    first_month: Annotated[str, Field(pattern=_PATTERN)]
+    last_month: Annotated[str, Field(pattern=_PATTERN)]
     deemed: bool
     region: str
     scheme: InsuranceScheme
 
     @model_validator(mode="after")
     def _runs_forwards(self) -> "ContributionPeriod":
-        if self.first > self.last:
+        if self.first_month > self.last_month:
             raise MonthsError(f"{self.first_month} to {self.last_month} runs backwards")
         return self
 
@@ -169,19 +171,21 @@ def _parse_range(piece: str) -> tuple[int, int, bool]:
     match = _RANGE.fullmatch(piece)
     if match is None:
         raise MonthsError(f"{piece[:20]!r} is not a range of the form YYYYMM-YYYYMM")
-    first = _number(match[2][:4], match[2][4:])
-    last = _number(match[3][:4], match[3][4:]) if match[3] else first
-    if first > last:
+    deemed, first, last = match.groups()
+    first_number = _number(first[:4], first[4:])
+    last_number = _number(last[:4], last[4:]) if last else first_number
+    if first_number > last_number:
         raise MonthsError(f"{piece} runs backwards")
-    return first, last, bool(match[1])
+    return first_number, last_number, bool(deemed)
 
 
 def _number(year: str, month: str) -> int:
-    if not 1 <= int(month) <= 12:
+    years, months = int(year), int(month)
+    if not 1 <= months <= 12:
         raise MonthsError(f"there is no month {month}")
-    if not FIRST_YEAR <= int(year) <= LAST_YEAR:
+    if not FIRST_YEAR <= years <= LAST_YEAR:
         raise MonthsError(f"year {year} is not between {FIRST_YEAR} and {LAST_YEAR}")
-    return int(year) * 12 + int(month) - 1
+    return years * 12 + months - 1
 
 
 def _compact(run: tuple[int, int, bool]) -> str:

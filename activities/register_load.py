@@ -1,0 +1,258 @@
+"""Load an extract of the agencies' registers: one transaction, in bounded memory, an update and never a deletion.
+
+Good rows are sealed and copied into a temporary table, a batch at a time; duplicates are found and the whole is merged
+in SQL. From the first bad row on, nothing is sealed any more: the rest is only read, to list what is wrong with it.
+"""
+
+import io
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+from uuid import UUID, uuid4
+
+import asyncpg
+from pydantic import TypeAdapter
+
+from activities.keyring import DataKey, Keyring
+from activities.people import name_key, open_name, seal_identity, seal_name
+from activities.register_file import HeaderError, Row, RowError, read_header, read_rows
+from activities.register_merge import MERGED_COLUMNS, Conflict, Merged, conflicts, duplicates, merge, stage
+from activities.register_rows import RegisterRow, RowRules, parse_row
+from workflows.contribution import ContributionPeriod
+from workflows.deadlines import SHANGHAI
+
+SHOWN = 1_000
+BATCH_ROWS = 2_000
+# Any constant will do: it keeps two loads from running at once.
+LOAD_LOCK = 4302
+
+_PERIODS = TypeAdapter(tuple[ContributionPeriod, ...])
+
+
+class RegisterLoadError(Exception):
+    """The load cannot begin; the message says why."""
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What a load did, or with `errors` what keeps it from doing anything; of each list at most the first 1,000."""
+
+    rows: int
+    inserted: int
+    updated: int
+    unchanged: int
+    conflicts: tuple[Conflict, ...]
+    conflict_count: int
+    errors: tuple[RowError, ...]
+    error_count: int
+
+
+@dataclass
+class _Person:
+    """A person known in this batch, with the sealed names that the registers hold by (region, scheme)."""
+
+    person_id: UUID
+    data_key: DataKey
+    names: dict[tuple[str, str], bytes]
+
+
+class _Errors:
+    """The first thousand faults, and how many there are."""
+
+    def __init__(self) -> None:
+        self.shown: list[RowError] = []
+        self.count = 0
+
+    def add(self, errors: Iterable[RowError], count: int | None = None) -> None:
+        listed = list(errors)
+        self.shown += listed[: SHOWN - len(self.shown)]
+        self.count += len(listed) if count is None else count
+
+
+def today_in_shanghai() -> date:
+    """The present day where the agencies are."""
+    return datetime.now(UTC).astimezone(SHANGHAI).date()
+
+
+async def load_register(
+    database_url: str,
+    keyring: Keyring,
+    path: Path,
+    *,
+    as_of: date | None = None,
+    dry_run: bool = False,
+    on_progress: Callable[[int, int], None] = lambda _bytes, _rows: None,
+) -> LoadReport:
+    """Load the CSV file `path` of contract `stack.md`, as fresh as `as_of` (default: today in Asia/Shanghai).
+
+    All or nothing: with any error in the report, or with `dry_run`, the database is as before. Rows that a transfer
+    moved past, and rows older than what is held, are kept and reported as conflicts. A column that the file leaves out
+    says nothing, and leaves what is held. `on_progress` hears (bytes read, rows read) after each batch.
+
+    Raises `RegisterLoadError` when another load runs or `as_of` is in the future, `OSError` for the file, and
+    `asyncpg.PostgresError`.
+    """
+    today = today_in_shanghai()
+    as_of = as_of or today
+    if as_of > today:
+        raise RegisterLoadError(f"as of {as_of}: an extract cannot be newer than today, {today}")
+    with path.open("rb", buffering=io.DEFAULT_BUFFER_SIZE * 32) as file:
+        try:
+            columns = read_header(file)
+        except HeaderError as error:
+            return LoadReport(0, 0, 0, 0, (), 0, tuple(error.errors), len(error.errors))
+        connection = await asyncpg.connect(database_url)
+        try:
+            transaction = connection.transaction()
+            await transaction.start()
+            report = await _load(connection, keyring, file, columns, as_of, today, on_progress)
+            if dry_run or report.error_count:
+                await transaction.rollback()
+            else:
+                await transaction.commit()
+            return report
+        finally:
+            # An open transaction ends with its connection.
+            await connection.close()
+
+
+async def _load(
+    connection: asyncpg.Connection,
+    keyring: Keyring,
+    file: BinaryIO,
+    columns: tuple[str, ...],
+    as_of: date,
+    today: date,
+    on_progress: Callable[[int, int], None],
+) -> LoadReport:
+    if not await connection.fetchval("select pg_try_advisory_xact_lock($1)", LOAD_LOCK):
+        raise RegisterLoadError("another extract is being loaded: try again when that has ended")
+    await stage(connection)
+    rules = RowRules(await _regions_in_force(connection, today), today)
+    errors, rows = _Errors(), 0
+    for batch in _batches(read_rows(file, columns)):
+        rows += len(batch)
+        parsed = list(_parse(batch, rules, errors))
+        await _stage_batch(connection, keyring, parsed, as_of, seal=not errors.count)
+        on_progress(file.tell(), rows)
+    if not rows:
+        errors.add([RowError(1, None, "there is no row below the header")])
+    errors.add(*await duplicates(connection, SHOWN))
+    if errors.count:
+        shown = tuple(sorted(errors.shown, key=lambda error: error.line))
+        return LoadReport(rows, 0, 0, 0, (), 0, shown, errors.count)
+    merged: Merged = await merge(connection, columns, as_of)
+    kept, kept_count = await conflicts(connection, columns, as_of, SHOWN)
+    unchanged = rows - merged.inserted - merged.updated - kept_count
+    return LoadReport(rows, merged.inserted, merged.updated, unchanged, kept, kept_count, (), 0)
+
+
+def _batches(rows: Iterator[Row | RowError]) -> Iterator[list[Row | RowError]]:
+    while batch := list(islice(rows, BATCH_ROWS)):
+        yield batch
+
+
+def _parse(batch: list[Row | RowError], rules: RowRules, errors: _Errors) -> Iterator[tuple[int, RegisterRow]]:
+    for row in batch:
+        if isinstance(row, RowError):
+            errors.add([row])
+            continue
+        parsed = parse_row(row.cells, rules)
+        if isinstance(parsed, RegisterRow):
+            yield row.line, parsed
+        else:
+            errors.add(RowError(row.line, field, reason) for field, reason in parsed)
+
+
+async def _regions_in_force(connection: asyncpg.Connection, day: date) -> frozenset[str]:
+    rows = await connection.fetch(
+        "select code from pooling_regions where effective_from <= $1 and (effective_to is null or effective_to > $1)",
+        day,
+    )
+    return frozenset(row["code"] for row in rows)
+
+
+async def _stage_batch(
+    connection: asyncpg.Connection, keyring: Keyring, rows: list[tuple[int, RegisterRow]], as_of: date, *, seal: bool
+) -> None:
+    keyed = [(line, keyring.person_key(row.resident_id)[0], row) for line, row in rows]
+    if seal:
+        people = await _people(connection, keyring, {key: row.resident_id for _, key, row in keyed})
+        records = [_record(line, key, row, people[key], as_of) for line, key, row in keyed]
+        columns: tuple[str, ...] = ("line", "person_key", *MERGED_COLUMNS)
+    else:
+        records = [(line, key, row.region, row.scheme.value) for line, key, row in keyed]
+        columns = ("line", "person_key", "region", "scheme")
+    await connection.copy_records_to_table("staged", records=records, columns=columns)
+
+
+async def _people(
+    connection: asyncpg.Connection, keyring: Keyring, resident_ids: dict[bytes, str]
+) -> dict[bytes, _Person]:
+    """The persons of these numbers by the current keyed hash: those held, and new ones made for the rest."""
+    current_key = {older: key for key, number in resident_ids.items() for older in keyring.person_keys(number)}
+    people = await _known(connection, keyring, current_key)
+    version = keyring.current
+    new: list[tuple[UUID, bytes, str, bytes, bytes]] = []
+    for key, number in resident_ids.items():
+        if key not in people:
+            wrapped, data_key = keyring.new_data_key()
+            people[key] = _Person(uuid4(), data_key, {})
+            new.append((people[key].person_id, key, version, wrapped, seal_identity(data_key, number)))
+    made = await _insert_persons(connection, new)
+    if len(made) < len(new):
+        # Someone else entered these persons between the two statements: theirs stand.
+        theirs = {key for _, key, *_ in new} - made
+        people |= await _known(connection, keyring, {key: key for key in theirs})
+    return people
+
+
+async def _known(
+    connection: asyncpg.Connection, keyring: Keyring, current_key: dict[bytes, bytes]
+) -> dict[bytes, _Person]:
+    rows = await connection.fetch(
+        "select person_key, p.person_id, wrapped_key, region, scheme, name_sealed"
+        " from persons p left join enrolments using (person_id) where person_key = any($1)",
+        list(current_key),
+    )
+    people: dict[bytes, _Person] = {}
+    for row in rows:
+        key = current_key[row["person_key"]]
+        if key not in people:
+            people[key] = _Person(row["person_id"], keyring.unwrap(row["wrapped_key"]), {})
+        if row["region"] is not None:
+            people[key].names[row["region"], row["scheme"]] = row["name_sealed"]
+    return people
+
+
+async def _insert_persons(
+    connection: asyncpg.Connection, persons: list[tuple[UUID, bytes, str, bytes, bytes]]
+) -> set[bytes]:
+    if not persons:
+        return set()
+    rows = await connection.fetch(
+        "insert into persons (person_id, person_key, person_key_version, wrapped_key, resident_id_sealed)"
+        " select * from unnest($1::uuid[], $2::bytea[], $3::text[], $4::bytea[], $5::bytea[])"
+        " on conflict (person_key) do nothing returning person_key",
+        *map(list, zip(*persons, strict=True)),
+    )
+    return {row["person_key"] for row in rows}
+
+
+def _record(line: int, key: bytes, row: RegisterRow, person: _Person, as_of: date) -> tuple[object, ...]:
+    held = person.names.get((row.region, row.scheme))
+    # A name that did not change keeps its sealed form, so that SQL can see that it did not.
+    same = held is not None and open_name(person.data_key, held) == row.name
+    periods = _PERIODS.dump_json(row.contribution_months).decode()
+    sealed = {
+        "person_id": person.person_id,
+        "name_sealed": held if same else seal_name(person.data_key, row.name),
+        "name_key": name_key(person.data_key, row.name),
+        "contribution_periods": periods,
+        "as_of": as_of,
+    }
+    cells = row.__dict__
+    return (line, key, *(sealed[column] if column in sealed else cells[column] for column in MERGED_COLUMNS))
