@@ -14,11 +14,13 @@ from pathlib import Path
 
 import psutil
 
-from stack.processes import Child, PidFile, StackError, end, last_line, spawn
-from stack.secret_files import kept_secret
+from stack.atomic_files import kept_secret
+from stack.errors import StackError
+from stack.processes import Child, PidFile, end, last_line, spawn
 
 OWNER = "yibao_owner"
 DATABASE = "yibao"
+PASSWORD_FILE = "postgres.password"  # noqa: S105 - the name of a file
 NOBODY = 65534
 READY_WITHIN_SECONDS = 30.0
 # Little memory when idle; the defaults of a server that has a machine to itself would take four times as much.
@@ -69,21 +71,26 @@ async def start(
     """
     cluster = data_dir.resolve() / "postgres"
     log = log or data_dir / "logs" / "postgres.log"
-    password = kept_secret(data_dir / "postgres.password")
-    await _initialise(cluster, data_dir / "postgres.password", log)
+    kept_secret(data_dir / PASSWORD_FILE)
+    await _initialise(cluster, data_dir / PASSWORD_FILE, log)
     _require_same_version(cluster)
     await _clear_stale_pid(cluster)
     options = {**SETTINGS, "port": str(port), **(settings or {})}
     command = [*_as_ordinary_user(cluster), _binaries() / "postgres", "-D", cluster]
     command += [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
     child = await _start_until_ready(command, cluster, port, log, pids)
-    url = f"postgresql://{OWNER}:{password}@127.0.0.1:{port}"
+    owner_url = url(data_dir, port)
     try:
-        await _create_database(url)
+        await _create_database(owner_url)
     except BaseException:
         await child.stop()
         raise
-    return PostgresServer(f"{url}/{DATABASE}", child)
+    return PostgresServer(owner_url, child)
+
+
+def url(data_dir: Path, port: int) -> str:
+    """The owner's URL of the server of `data_dir`, password included."""
+    return f"postgresql://{OWNER}:{kept_secret(data_dir / PASSWORD_FILE)}@127.0.0.1:{port}/{DATABASE}"
 
 
 async def _initialise(cluster: Path, password_file: Path, log: Path) -> None:
@@ -168,10 +175,10 @@ def _is_ready(cluster: Path, pid: int, port: int) -> bool:
     return len(lines) >= 8 and (lines[0].strip(), lines[3].strip(), lines[7].strip()) == (str(pid), str(port), "ready")
 
 
-async def _create_database(server_url: str) -> None:
+async def _create_database(owner_url: str) -> None:
     import asyncpg
 
-    connection = await asyncpg.connect(f"{server_url}/postgres")
+    connection = await asyncpg.connect(owner_url, database="postgres")
     try:
         if not await connection.fetchval("select exists (select from pg_database where datname = $1)", DATABASE):
             await connection.execute(f"create database {DATABASE}")

@@ -3,35 +3,23 @@
 import asyncio
 import ctypes
 import json
-import os
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 import psutil
+
+from stack.atomic_files import write_atomically
+from stack.errors import StackError
 
 PR_SET_PDEATHSIG = 1
 # psutil derives a start time from the boot time, which moves a little when the clock is set.
 START_TIME_TOLERANCE_SECONDS = 2.0
-
-
-class StackError(Exception):
-    """What went wrong and what to do about it, in one line for the person at the terminal."""
-
-
-def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
-    """Put `text` at `path` whole or not at all, readable by `mode` from its first byte on."""
-    beside = path.with_name(f"{path.name}.{os.getpid()}.new")
-    beside.unlink(missing_ok=True)
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(descriptor)
-    beside.replace(path)
 
 
 def free_port() -> int:
@@ -56,20 +44,31 @@ def require_port(port: int, part: str, option: str) -> None:
             ) from None
 
 
+class ProcessMark(TypedDict):
+    """A pid is used again by others: with its start, in seconds since 1970, it names one process."""
+
+    pid: int
+    started_at: float
+
+
+def mark_of(pid: int) -> ProcessMark:
+    """Raises `psutil.NoSuchProcess`."""
+    return {"pid": pid, "started_at": psutil.Process(pid).create_time()}
+
+
 class PidFile:
     """The processes of one stack by name, with start times, on disk from the moment each one exists."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._entries: dict[str, dict[str, float]] = {}
+        self._entries: dict[str, ProcessMark] = {}
 
     def record(self, name: str, pid: int) -> None:
         """Note that `name` runs as `pid` now."""
         try:
-            started_at = psutil.Process(pid).create_time()
+            self._entries[name] = mark_of(pid)
         except psutil.NoSuchProcess:
             return
-        self._entries[name] = {"pid": pid, "started_at": started_at}
         write_atomically(self.path, json.dumps(self._entries))
 
     def forget(self, name: str) -> None:
@@ -77,8 +76,8 @@ class PidFile:
         if self._entries.pop(name, None) is not None:
             write_atomically(self.path, json.dumps(self._entries))
 
-    def entries(self) -> dict[str, dict[str, float]]:
-        """`{name: {"pid": …, "started_at": seconds since 1970}}`, in the order of their start."""
+    def entries(self) -> "dict[str, ProcessMark]":
+        """The processes by name, in the order of their start."""
         return dict(self._entries)
 
     async def reclaim(self) -> list[str]:
@@ -92,7 +91,7 @@ class PidFile:
             left = {}
         reclaimed = []
         for name, entry in reversed(left.items()):
-            process = living(int(entry["pid"]), float(entry["started_at"]))
+            process = living({"pid": int(entry["pid"]), "started_at": float(entry["started_at"])})
             if process is not None:
                 reclaimed.append(name)
                 await end(process, signal.SIGINT if name == "postgres" else signal.SIGTERM)
@@ -100,13 +99,13 @@ class PidFile:
         return reclaimed
 
 
-def living(pid: int, started_at: float) -> psutil.Process | None:
-    """The process `pid` if it is still the one that began at `started_at` (seconds since 1970)."""
+def living(mark: ProcessMark) -> psutil.Process | None:
+    """The process of the mark, if it still runs; None too when its pid is another process by now."""
     try:
-        process = psutil.Process(pid)
+        process = psutil.Process(mark["pid"])
         if process.status() == psutil.STATUS_ZOMBIE:
             return None
-        same = abs(process.create_time() - started_at) <= START_TIME_TOLERANCE_SECONDS
+        same = abs(process.create_time() - mark["started_at"]) <= START_TIME_TOLERANCE_SECONDS
     except psutil.NoSuchProcess:
         return None
     return process if same else None
@@ -116,11 +115,11 @@ async def end(process: psutil.Process, stop_signal: signal.Signals, within_secon
     """Ask a process that is not our child to stop, and kill it when it does not."""
     try:
         process.send_signal(stop_signal)
-        try:
-            await asyncio.to_thread(process.wait, within_seconds)
-        except psutil.TimeoutExpired:
-            process.kill()
-            await asyncio.to_thread(process.wait, within_seconds)
+        deadline = time.monotonic() + within_seconds
+        while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+            if time.monotonic() > deadline:
+                process.kill()
+            await asyncio.sleep(0.05)
     except psutil.NoSuchProcess:
         return
     except psutil.AccessDenied:
@@ -184,6 +183,7 @@ async def spawn(
                 stderr=output,
                 env=None if environment is None else dict(environment),
                 start_new_session=True,
+                umask=0o077,
                 preexec_fn=_die_with_parent(stop_signal),
             )
         except OSError as error:
@@ -194,7 +194,7 @@ async def spawn(
 
 
 def _die_with_parent(stop_signal: signal.Signals) -> Callable[[], None] | None:
-    """On Linux a child is told when its supervisor is gone; elsewhere, and for PostgreSQL as root, reclaiming helps."""
+    """On Linux a child is told to stop when its supervisor is gone; elsewhere only reclaiming helps."""
     if sys.platform != "linux":
         return None
     prctl = ctypes.CDLL(None).prctl

@@ -11,7 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stack.processes import Child, PidFile, StackError, last_line, spawn
+from stack.errors import StackError
+from stack.processes import Child, PidFile, last_line, spawn
 
 if TYPE_CHECKING:
     from temporalio.client import Client
@@ -94,7 +95,16 @@ async def start(
 
 async def _wait_until_ready(child: Child, program: Path, address: str, log: Path, offset: int) -> None:
     """Setting the retention is the first thing the server is asked, and that it does so says that it is ready."""
-    retention = [program, "operator", "namespace", "update", "--namespace", NAMESPACE, "--retention", RETENTION]
+    retention: list[str | Path] = [
+        program,
+        "operator",
+        "namespace",
+        "update",
+        "--namespace",
+        NAMESPACE,
+        "--retention",
+        RETENTION,
+    ]
     retention += ["--address", address, "--disable-config-file", "--disable-config-env"]
     deadline = time.monotonic() + READY_WITHIN_SECONDS
     while child.process.returncode is None and time.monotonic() < deadline:

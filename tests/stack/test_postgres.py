@@ -3,6 +3,7 @@
 import os
 import signal
 import stat
+import tempfile
 from pathlib import Path
 
 import asyncpg
@@ -10,7 +11,8 @@ import psutil
 import pytest
 
 from stack import postgres
-from stack.processes import StackError, free_port
+from stack.errors import StackError
+from stack.processes import free_port
 
 
 async def _value(url: str, sql: str) -> object:
@@ -114,12 +116,9 @@ async def test_a_first_start_that_was_interrupted_is_begun_again(tmp_path: Path)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another user for PostgreSQL")
-async def test_without_user_namespaces_root_runs_it_as_nobody(
-    tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import tempfile
-
+async def test_without_user_namespaces_root_runs_it_as_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgres, "_namespaces_work", lambda: False)
+    # Not tmp_path: root's temporary directories are closed to everyone else.
     with tempfile.TemporaryDirectory() as name:
         data_dir = Path(name)
         data_dir.chmod(0o755)

@@ -15,7 +15,8 @@ from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
 from stack import temporal
-from stack.processes import StackError, free_port
+from stack.errors import StackError
+from stack.processes import free_port
 from tests.stack.sleeper_workflow import Sleeper
 
 

@@ -1,0 +1,108 @@
+"""The command line `yibao`. Each command imports what it needs when it runs, so that `--help` answers at once."""
+
+import asyncio
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from stack.errors import StackError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+data_dir_option = click.option(
+    "--data-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    envvar="YIBAO_DATA_DIR",
+    default=Path(".yibao"),
+    show_default=True,
+    show_envvar=True,
+    help="Where the local stack keeps everything.",
+)
+ROLE_NAMES = (
+    "INSURED_PERSON",
+    "EMPLOYER",
+    "CLERK",
+    "CHECKER",
+    "FINANCE",
+    "AGENCY_SYSTEM",
+    "SUPERVISOR",
+    "OPERATOR",
+)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="yibao")
+def yibao() -> None:
+    """The transfer and continuation of basic medical insurance: 基本医疗保险关系转移接续."""
+
+
+def port_options(command: Command) -> Command:
+    """The four ports of a local stack, as `port`, `temporal_port`, `temporal_ui_port` and `postgres_port`."""
+    port = click.IntRange(1, 65535)
+    for name, default, part in reversed(
+        [
+            ("--port", 8000, "the gateway"),
+            ("--temporal-port", 7233, "Temporal"),
+            ("--temporal-ui-port", 8233, "the Temporal UI"),
+            ("--postgres-port", 5433, "PostgreSQL"),
+        ]
+    ):
+        command = click.option(name, type=port, default=default, show_default=True, help=f"Port of {part}.")(command)
+    return command
+
+
+@yibao.command()
+@data_dir_option
+@port_options
+def up(data_dir: Path, port: int, temporal_port: int, temporal_ui_port: int, postgres_port: int) -> None:
+    """Run the whole system on this machine until Ctrl-C."""
+    from stack.foreground import run_until_interrupted
+    from stack.up import Ports
+
+    ports = Ports(port, temporal_port, temporal_ui_port, postgres_port)
+    asyncio.run(run_until_interrupted(data_dir, ports))
+
+
+@yibao.command()
+@data_dir_option
+@click.option("--role", type=click.Choice(ROLE_NAMES), required=True, help="What the bearer is.")
+@click.option("--region", metavar="CODE", help="Pooling region of an agency's person or system.")
+@click.option("--resident-id", metavar="ID", help="Number of the insured person.")
+@click.option("--subject", metavar="NAME", help="Who it is; of an employer, its unified social credit code.")
+def token(data_dir: Path, role: str, region: str | None, resident_id: str | None, subject: str | None) -> None:
+    """Print a bearer token for the local stack, good for 12 hours."""
+    from stack.issuer import DevelopmentIssuer, require_no_real_issuer
+    from workflows.vocabulary import Role
+
+    require_no_real_issuer()
+    issuer = DevelopmentIssuer.of(data_dir, make=False)
+    click.echo(issuer.token(Role(role), region=region, resident_id=resident_id, subject=subject))
+
+
+def main() -> NoReturn:
+    """Run the command line and leave without the interpreter's own exit.
+
+    A process that used a Temporal client can crash there, and its exit code with it.
+    """
+    try:
+        yibao.main(prog_name="yibao")
+        code: str | int | None = 0
+    except StackError as error:
+        click.echo(f"yibao: {error}", err=True)
+        code = 1
+    except SystemExit as leaving:
+        code = leaving.code
+    except BaseException:  # noqa: BLE001 - the last frame: shown, and turned into an exit code
+        traceback.print_exc()
+        code = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code if isinstance(code, int) else int(code is not None))
+
+
+if __name__ == "__main__":
+    main()
