@@ -4,6 +4,8 @@ from importlib.resources import files
 
 import asyncpg
 
+from activities.reference import seed_reference
+
 ROLES = ("yibao_worker", "yibao_gateway")
 # Any constant will do: it keeps two migrators from running at once.
 MIGRATION_LOCK = 4301
@@ -28,6 +30,7 @@ async def migrate(owner_url: str, *, role_passwords: dict[str, str] | None = Non
             async with connection.transaction():
                 await connection.execute(sql)
                 await connection.execute("insert into schema_migrations (name) values ($1)", name)
+        await seed_reference(connection)
         return [name for name, _ in pending]
     finally:
         await connection.close()

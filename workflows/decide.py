@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from workflows import commands as c
 from workflows import events as e
 from workflows.actors import Actor
-from workflows.continuation import continue_record
+from workflows.continuation import Continuation, continue_record
 from workflows.contribution import ContributionPeriod, format_months
 from workflows.deadlines import Deadline, recount, set_deadline, shanghai_date
 from workflows.findings import Finding
@@ -118,11 +118,13 @@ RULES: dict[TransferAction, Rule] = {
 }
 
 
-def objection(state: TransferState, ask: c.AnyAsk, actor: Actor) -> NotAllowed | Stale | None:
-    """Why `actor` may not take `ask` now, or None. A stale revision is said before anything else."""
-    if ask.expected_revision is not None and _stale(state, RULES[ask.action], ask.expected_revision):
+def objection(
+    state: TransferState, action: TransferAction, actor: Actor, expected_revision: int | None = None
+) -> NotAllowed | Stale | None:
+    """Why `actor` may not take `action` now, or None. A stale revision is said before anything else."""
+    if expected_revision is not None and _stale(state, RULES[action], expected_revision):
         return Stale()
-    return _not_allowed(state, ask.action, actor)
+    return _not_allowed(state, action, actor)
 
 
 def allowed_actions(state: TransferState, actor: Actor) -> tuple[TransferAction, ...]:
@@ -195,7 +197,7 @@ def decide(
     state: TransferState, command: c.Command, facts: c.StepFacts | None, calendar: WorkingCalendar
 ) -> Facts | Objection:
     """What `command` makes true, given what the registers say, or why it may not."""
-    refused = objection(state, command.ask, command.actor)
+    refused = objection(state, command.ask.action, command.actor, command.ask.expected_revision)
     if refused is not None:
         return refused
     outcome = _carry_out(state, command.ask, facts, command.received_at, calendar)
@@ -340,7 +342,7 @@ def _confirm_receipt(state: TransferState, ask: c.ConfirmReceipt, facts: c.Recei
 
 def _outlook(
     state: TransferState, periods: tuple[ContributionPeriod, ...], destination: c.DestinationFacts
-) -> e.Continuation:
+) -> Continuation:
     stopped_on = state.stopped_on
     if stopped_on is None:
         raise ValueError("coverage at the origin has not stopped")

@@ -257,6 +257,11 @@ class TransferEvent(BaseModel, frozen=True):
     actor: Actor
     fact: AnyFact
 
+    def without_words(self) -> "TransferEvent":
+        """The event without the free text of people, which may name a person and so stays out of Temporal."""
+        blank = {name: "" for name in ("note", "reason") if getattr(self.fact, name, None)}
+        return self.model_copy(update={"fact": self.fact.model_copy(update=blank)}) if blank else self
+
     @property
     def step(self) -> TransferStepKind | None:
         """The statutory step that the event belongs to, if any."""

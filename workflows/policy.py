@@ -25,10 +25,10 @@ class WaitingPolicy(BaseModel, frozen=True, extra="forbid"):
     months: Annotated[int, Field(ge=0, le=6)] = 6
 
 
-class RegionPolicy(BaseModel, frozen=True):
+class RegionPolicy(BaseModel):
     """One edition of a region's policy. `shortened_periods`: working days by step, fewer than the law's, never more."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     connected: bool = True
     arrears: Treatment = Treatment.WARN

@@ -105,7 +105,6 @@ class TransferState(BaseModel, frozen=True):
     continued: bool = False
     declined_codes: tuple[RefusalCode, ...] = ()
     returned: ReturnReason | None = None
-    note: str | None = None
     submitted_at: datetime
     accepted_at: datetime | None = None
     closed_at: datetime | None = None
@@ -249,10 +248,9 @@ def _changes(state: TransferState, event: e.TransferEvent) -> dict[str, Any]:
                 "declined_codes": fact.codes,
                 "findings": fact.findings or state.findings,
                 "returned": fact.returned,
-                "note": fact.note,
             }
         case e.Withdrawn():
-            return _closed(state, TransferStatus.WITHDRAWN, event) | {"note": fact.reason}
+            return _closed(state, TransferStatus.WITHDRAWN, event)
         case e.Completed():
             return _closed(state, TransferStatus.COMPLETED, event)
         case _:
@@ -307,8 +305,8 @@ def _money(state: TransferState, event: e.TransferEvent) -> dict[str, Any]:
             return {}
 
 
-def _step(state: TransferState, kind: TransferStepKind, **changes: Any) -> tuple[Step, ...]:
-    return _replaced(state.steps, kind, **changes)
+def _step(of: TransferState, kind: TransferStepKind, **changes: Any) -> tuple[Step, ...]:
+    return _replaced(of.steps, kind, **changes)
 
 
 def _replaced(steps: tuple[Step, ...], kind: TransferStepKind, **changes: Any) -> tuple[Step, ...]:

@@ -1,0 +1,15 @@
+"""The connection to the truth: one pool per process, dates and JSON as Python knows them."""
+
+import asyncpg
+
+# A pooled connection and a plain one answer alike.
+Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
+
+# A step holds a connection for one short transaction; more than this only queues inside PostgreSQL.
+POOL_SIZE = 10
+STATEMENT_SECONDS = 20
+
+
+async def open_pool(url: str, *, size: int = POOL_SIZE) -> asyncpg.Pool:
+    """A pool on `url`. Raises `OSError` or `asyncpg.PostgresError` when the database is not there."""
+    return await asyncpg.create_pool(url, min_size=1, max_size=size, command_timeout=STATEMENT_SECONDS)

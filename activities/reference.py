@@ -1,0 +1,105 @@
+"""Reference data from PostgreSQL: pooling regions, their policies, the working-day tables in force."""
+
+import json
+from dataclasses import dataclass
+from datetime import date
+
+from pydantic import BaseModel
+
+from activities.calendar_data import published_editions, statutory_days
+from activities.database import Connection
+from activities.directory import shipped_directory
+from workflows.policy import RegionPolicy
+from workflows.workdays import CalendarYear, WorkingCalendar
+
+
+class RegionEntry(BaseModel, frozen=True):
+    """A pooling region as the directory has it on a day, with the policy in force and the account money goes to."""
+
+    code: str
+    name: str
+    province: str
+    agency_code: str
+    agency_name: str
+    service_phone: str | None
+    address: str | None
+    receiving_account_name: str | None
+    receiving_bank: str | None
+    receiving_bank_code: str | None
+    receiving_account: str | None
+    policy: RegionPolicy
+
+
+REGIONS_SQL = """
+select distinct on (r.code) r.code, r.name, r.province, r.agency_code, r.agency_name, r.service_phone, r.address,
+       r.receiving_account_name, r.receiving_bank, r.receiving_bank_code, r.receiving_account,
+       coalesce((select p.policy from region_policies p where p.region = r.code and p.effective_from <= $1
+                 order by p.effective_from desc, p.edition desc limit 1), '{}') as policy
+  from pooling_regions r
+ where r.effective_from <= $1 and (r.effective_to is null or r.effective_to > $1) and ($2::text[] is null or r.code = any($2))
+ order by r.code, r.effective_from desc
+"""
+
+
+async def regions_on(connection: Connection, day: date, codes: list[str] | None = None) -> dict[str, RegionEntry]:
+    """The regions of the directory on `day`, all or those of `codes`, by code."""
+    rows = await connection.fetch(REGIONS_SQL, day, codes)
+    return {
+        row["code"]: RegionEntry(**dict(row) | {"policy": RegionPolicy.model_validate_json(row["policy"])}) for row in rows
+    }
+
+
+@dataclass
+class CalendarCache:
+    """The calendar in force, parsed once for each edition: what changes is looked at in every transaction."""
+
+    key: tuple[int, str] | None = None
+    calendar: WorkingCalendar | None = None
+
+    async def in_force(self, connection: Connection) -> WorkingCalendar:
+        """The newest edition of every year, the statutory days beyond. One short query when nothing changed."""
+        row = await connection.fetchrow("select count(*) as editions, max(loaded_at)::text as newest from calendar_editions")
+        key = (row["editions"], row["newest"] or "")
+        if self.calendar is None or key != self.key:
+            documents = await connection.fetch("select document from calendar_editions")
+            years = [CalendarYear.model_validate_json(each["document"]) for each in documents]
+            self.calendar, self.key = WorkingCalendar.of(years, statutory_days()), key
+        return self.calendar
+
+
+_CACHE = CalendarCache()
+
+
+async def calendar_in_force(connection: Connection) -> WorkingCalendar:
+    """The calendar in force now, from a cache that one short query keeps true."""
+    return await _CACHE.in_force(connection)
+
+
+async def seed_reference(connection: Connection) -> None:
+    """Load the directory and the working-day tables that come with the package, where the database lacks them."""
+    await connection.executemany(
+        """insert into pooling_regions (code, name, province, effective_from, effective_to, source, agency_code, agency_name,
+               service_phone, address, receiving_account_name, receiving_bank, receiving_bank_code, receiving_account)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict do nothing""",
+        [
+            (
+                region.code, region.name, region.province, region.effective_from, region.effective_to, region.source,
+                region.agency_code, region.agency_name, region.service_phone, region.address,
+                region.receiving_account_name, region.receiving_bank, region.receiving_bank_code, region.receiving_account,
+            )
+            for region in shipped_directory()
+        ],
+    )  # fmt: skip
+    await connection.executemany(
+        """insert into calendar_editions (year, edition, document, loaded_at) values ($1, $2, $3, now())
+           on conflict do nothing""",
+        [(edition.year, edition.edition, edition.model_dump_json()) for edition in published_editions()],
+    )
+
+
+async def set_policy(connection: Connection, region: str, policy: RegionPolicy, effective_from: date) -> None:
+    """Put a new edition of a region's policy in force from a day on."""
+    document = json.dumps(policy.model_dump(mode="json", exclude_defaults=True))
+    await connection.execute(
+        "insert into region_policies (region, effective_from, policy) values ($1, $2, $3)", region, effective_from, document
+    )

@@ -1,0 +1,275 @@
+"""The agencies' registers: what the pre-check reads on both sides, and what the steps change in them."""
+
+import json
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from activities.database import Connection
+from activities.keyring import Keyring
+from activities.people import PersonRef, name_key, open_name
+from activities.reference import RegionEntry, regions_on
+from workflows.actors import Actor
+from workflows.commands import Application, DestinationFacts, FormFacts
+from workflows.contribution import ContributionPeriod, merge
+from workflows.deadlines import shanghai_date
+from workflows.eligibility import CompletedTransfer, Enrolment, PreCheck, Region
+from workflows.identity import comparable_name
+from workflows.state import TransferState
+from workflows.vocabulary import InsuranceScheme, Role
+
+
+@dataclass(frozen=True)
+class Applicant:
+    """Who an application is about, and on whose word.
+
+    `person_keys` are the number's keyed hashes; `name` the name given, or `name_key` its hash from an earlier reading.
+    `is_self` is true for an insured person's own application.
+    """
+
+    actor: Actor
+    person_keys: list[bytes]
+    name: str | None = None
+    name_key: bytes | None = None
+    is_self: bool = False
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What both registers say: the check to assess, the person if any register knows them, and the hash of the name."""
+
+    check: PreCheck
+    person: PersonRef | None
+    name_key: bytes | None
+    regions: dict[str, RegionEntry]
+
+    @property
+    def employer_ids(self) -> tuple[str, ...]:
+        """The employers, on either side, that may follow the case of their employee."""
+        named = (self.check.at_origin, self.check.at_destination)
+        return tuple(sorted({each.employer_id for each in named if each and each.employer_id}))
+
+
+ENROLMENTS_SQL = """
+select p.person_id, p.wrapped_key, p.resident_id_sealed, e.*
+  from persons p left join enrolments e using (person_id)
+ where p.person_key = any($1)
+ order by e.region, e.scheme
+"""
+# An application that is taken but not yet carried out counts as open: nobody slips in between.
+OWN_RECORD_SQL = """
+select t.no, t.status, t.from_region, t.from_scheme, t.state->>'stopped_on' as stopped_on, t.closed_at
+  from transfers t where t.person_id = $1 and (t.closed_at is null or t.status = 'COMPLETED')
+ union all
+select c.transfer_no, 'SUBMITTED', '', 'EMPLOYEE', null, null
+  from commands c where c.person_key = any($2) and c.outcome is null and c.kind = 'SUBMIT_TRANSFER' and c.command_id <> $3
+"""
+
+
+async def read_precheck(
+    connection: Connection,
+    keyring: Keyring,
+    applicant: Applicant,
+    application: Application,
+    *,
+    today: date,
+    resident_id_fault: str | None = None,
+    command_id: str = "",
+) -> Reading:
+    """Read both registers, the directory and our own record for the pre-check of `application`.
+
+    `command_id` is the application's own command, which does not stand in its own way. Raises `KeyError` with the code of
+    a region that the directory lacks.
+    """
+    regions = await regions_on(connection, today, [application.from_region, application.to_region])
+    for code in (application.from_region, application.to_region):
+        if code not in regions:
+            raise KeyError(code)
+    base = PreCheck(
+        origin=_region(regions[application.from_region]),
+        destination=_region(regions[application.to_region]),
+        from_scheme=application.from_scheme,
+        to_scheme=application.to_scheme,
+        request_stop=application.request_stop,
+        resident_id_fault=resident_id_fault,
+    )
+    if resident_id_fault is not None:
+        return Reading(base, None, None, regions)
+    rows = await connection.fetch(ENROLMENTS_SQL, applicant.person_keys)
+    person = None
+    if rows:
+        first = rows[0]
+        person = PersonRef(first["person_id"], keyring.unwrap(first["wrapped_key"]), first["resident_id_sealed"])
+    given = applicant.name_key
+    if person is not None and applicant.name is not None:
+        given = name_key(person.data_key, applicant.name)
+    held = [row for row in rows if row["region"] is not None]
+    enrolments = tuple(_enrolment(row, given) for row in held)
+    check = base.model_copy(update={"enrolments": enrolments})
+    check = check.model_copy(
+        update={
+            "authorised": _authorised(applicant, check),
+            "names_agree": person is None or _names_agree(person, check, held),
+        }
+        | await _own_record(connection, person, applicant, command_id)
+    )
+    return Reading(check, person, given, regions)
+
+
+async def _own_record(
+    connection: Connection, person: PersonRef | None, applicant: Applicant, command_id: str
+) -> dict[str, Any]:
+    person_id = person.person_id if person else None
+    rows = await connection.fetch(OWN_RECORD_SQL, person_id, applicant.person_keys, command_id)
+    completed = tuple(
+        CompletedTransfer(
+            no=row["no"],
+            from_region=row["from_region"],
+            from_scheme=InsuranceScheme(row["from_scheme"]),
+            stopped_on=date.fromisoformat(row["stopped_on"]) if row["stopped_on"] else None,
+        )
+        for row in rows
+        if row["closed_at"] is not None
+    )
+    still_open = next((row["no"] for row in rows if row["closed_at"] is None), None)
+    return {"completed": completed, "open_transfer_no": still_open}
+
+
+def _authorised(applicant: Applicant, check: PreCheck) -> bool:
+    """A person for themself; an employer for its employee; a clerk or agency system of either side for their region."""
+    actor = applicant.actor
+    if applicant.is_self and actor.has(Role.INSURED_PERSON):
+        return True
+    if actor.has(Role.CLERK, Role.AGENCY_SYSTEM) and actor.region in (check.origin.code, check.destination.code):
+        return True
+    named = (check.at_origin, check.at_destination)
+    return actor.has(Role.EMPLOYER) and any(each is not None and each.employer_id == actor.subject for each in named)
+
+
+def _names_agree(person: PersonRef, check: PreCheck, rows: list[Any]) -> bool:
+    sides = {(check.origin.code, check.from_scheme), (check.destination.code, check.to_scheme)}
+    named = [row for row in rows if (row["region"], row["scheme"]) in sides]
+    if len({row["name_key"] for row in named}) < 2:
+        return True
+    # Hashes made under different versions may differ for one name: only the names themselves decide.
+    return len({comparable_name(open_name(person.data_key, row["name_sealed"])) for row in named}) < 2
+
+
+def _region(entry: RegionEntry) -> Region:
+    return Region(code=entry.code, policy=entry.policy, has_receiving_account=entry.receiving_account is not None)
+
+
+def _enrolment(row: Any, given: bytes | None) -> Enrolment:
+    same = {name: row[name] for name in Enrolment.model_fields if name in row and name != "periods"}
+    return Enrolment(
+        **same,
+        active=row["status"] == "ACTIVE",
+        name_agrees=None if given is None else row["name_key"] == given,
+        periods=periods_of(row["contribution_periods"]),
+    )
+
+
+def periods_of(document: str) -> tuple[ContributionPeriod, ...]:
+    """The contribution periods of an enrolment's column."""
+    return tuple(ContributionPeriod.model_validate(each) for each in json.loads(document))
+
+
+# ------------------------------------------------------------------ what the steps read and change
+
+ENROLMENT_SQL = "select * from enrolments where person_id = $1 and region = $2 and scheme = $3 for update"
+
+
+async def origin_row(connection: Connection, state: TransferState) -> Any:
+    """O's enrolment, locked. Raises LookupError when the register no longer has it."""
+    row = await connection.fetchrow(ENROLMENT_SQL, state.person_id, state.from_region, state.from_scheme)
+    if row is None:
+        raise LookupError(f"the register of {state.from_region} has no such enrolment any more")
+    return row
+
+
+async def covered_from(connection: Connection, state: TransferState) -> date | None:
+    """The first day of cover at O, as far as its register says."""
+    row = await origin_row(connection, state)
+    if row["enrolled_on"] is not None:
+        return row["enrolled_on"]
+    periods = periods_of(row["contribution_periods"])
+    return date.fromisoformat(f"{min(each.first_month for each in periods)}-01") if periods else None
+
+
+async def form_facts(connection: Connection, state: TransferState, at: datetime) -> FormFacts:
+    """What the information form takes from O's register, and from R's for the outlook."""
+    row = await origin_row(connection, state)
+    return FormFacts(
+        periods=periods_of(row["contribution_periods"]),
+        balance_fen=row["personal_account_fen"],
+        destination=await destination_facts(connection, state, at),
+    )
+
+
+async def destination_facts(connection: Connection, state: TransferState, at: datetime) -> DestinationFacts:
+    """R's own periods, the first day of its cover and its rule for waiting periods."""
+    today = shanghai_date(at)
+    row = await connection.fetchrow(ENROLMENT_SQL, state.person_id, state.to_region, state.to_scheme)
+    regions = await regions_on(connection, today, [state.to_region])
+    return DestinationFacts(
+        periods=periods_of(row["contribution_periods"]) if row else (),
+        covered_from=(row["enrolled_on"] if row else None) or today,
+        waiting=regions[state.to_region].policy.waiting,
+    )
+
+
+async def stop_coverage(connection: Connection, state: TransferState, stopped_on: date, today: date) -> None:
+    """O's register: the coverage has stopped. A stop that the register knows already stays as it is."""
+    await connection.execute(
+        """update enrolments set status = 'STOPPED', stopped_on = $4, moved_on = $5, moved_by = $6
+            where person_id = $1 and region = $2 and scheme = $3 and status = 'ACTIVE'""",
+        state.person_id, state.from_region, state.from_scheme, stopped_on, today, state.no,
+    )  # fmt: skip
+
+
+async def freeze(connection: Connection, state: TransferState, amount_fen: int, today: date) -> None:
+    """O's register: the balance is set aside for the transfer."""
+    await connection.execute(
+        """update enrolments set personal_account_fen = personal_account_fen - $4, frozen_fen = frozen_fen + $4,
+                  moved_on = $5, moved_by = $6 where person_id = $1 and region = $2 and scheme = $3""",
+        state.person_id, state.from_region, state.from_scheme, amount_fen, today, state.no,
+    )  # fmt: skip
+
+
+async def pay_out_frozen(connection: Connection, state: TransferState, amount_fen: int, today: date) -> None:
+    """O's register: the frozen balance has left with the bank."""
+    await connection.execute(
+        """update enrolments set frozen_fen = frozen_fen - $4, moved_on = $5, moved_by = $6
+            where person_id = $1 and region = $2 and scheme = $3""",
+        state.person_id, state.from_region, state.from_scheme, amount_fen, today, state.no,
+    )  # fmt: skip
+
+
+async def credit(connection: Connection, state: TransferState, amount_fen: int, today: date) -> None:
+    """R's register: the person's account is credited. Raises LookupError when R has no such enrolment."""
+    done = await connection.execute(
+        """update enrolments set personal_account_fen = personal_account_fen + $4, moved_on = $5, moved_by = $6
+            where person_id = $1 and region = $2 and scheme = $3""",
+        state.person_id, state.to_region, state.to_scheme, amount_fen, today, state.no,
+    )  # fmt: skip
+    _one_row(done, state)
+
+
+async def merge_months(
+    connection: Connection, state: TransferState, incoming: tuple[ContributionPeriod, ...], today: date
+) -> None:
+    """R's register: the years of O are added to its own, each month once. Raises LookupError without an enrolment at R."""
+    row = await connection.fetchrow(ENROLMENT_SQL, state.person_id, state.to_region, state.to_scheme)
+    own = periods_of(row["contribution_periods"]) if row else ()
+    merged = [each.model_dump(mode="json") for each in merge(own, incoming)]
+    done = await connection.execute(
+        """update enrolments set contribution_periods = $4, moved_on = $5, moved_by = $6
+            where person_id = $1 and region = $2 and scheme = $3""",
+        state.person_id, state.to_region, state.to_scheme, json.dumps(merged), today, state.no,
+    )  # fmt: skip
+    _one_row(done, state)
+
+
+def _one_row(done: str, state: TransferState) -> None:
+    if done != "UPDATE 1":
+        raise LookupError(f"the register of {state.to_region} has no such enrolment any more")
