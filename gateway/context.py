@@ -1,0 +1,103 @@
+"""What every resolver is given as `info.context`."""
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import asyncpg
+
+from activities.keyring import Keyring
+from gateway.auth import Viewer
+from gateway.faults import Language
+from gateway.progress import ProgressHub
+from gateway.settings import Settings
+from gateway.temporal_link import TemporalLink
+
+if TYPE_CHECKING:
+    from gateway.reads import Loaders
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the gateway has one of, for as long as it runs.
+
+    `pool` is the gateway role's; `clock` gives the present instant, with its zone; `new_loaders` makes the loaders of
+    one operation.
+    """
+
+    settings: Settings
+    pool: asyncpg.Pool
+    temporal: TemporalLink
+    keyring: Keyring
+    progress: ProgressHub
+    clock: Callable[[], datetime]
+    new_loaders: Callable[[asyncpg.Pool], "Loaders"]
+
+    def context(self, viewer: Viewer, language: Language) -> "RequestContext":
+        """The context of one operation, with loaders of its own."""
+        return RequestContext(
+            viewer=viewer,
+            language=language,
+            correlation_id=secrets.token_hex(8),
+            settings=self.settings,
+            pool=self.pool,
+            temporal=self.temporal,
+            keyring=self.keyring,
+            progress=self.progress,
+            clock=self.clock,
+            loaders=self.new_loaders(self.pool),
+        )
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """One operation's viewer and language, and what serves it. Nothing in it changes but the loaders of a subscription.
+
+    `correlation_id` is what an INTERNAL error shows and the log has.
+    """
+
+    viewer: Viewer
+    language: Language
+    correlation_id: str
+    settings: Settings
+    pool: asyncpg.Pool
+    temporal: TemporalLink
+    keyring: Keyring
+    progress: ProgressHub
+    clock: Callable[[], datetime]
+    loaders: "Loaders"
+
+
+def preferred_language(accept_language: str | None) -> Language:
+    """zh-CN or en, whichever an `Accept-Language` value prefers by its q-values; zh-CN when it says nothing of both."""
+    best: Language = "zh-CN"
+    if not accept_language:
+        return best
+    best_quality = 0.0
+    for entry in accept_language[:1000].split(","):
+        tag, _, parameters = entry.strip().partition(";")
+        language = _language_of(tag.strip().lower())
+        quality = _quality(parameters)
+        if language is not None and quality > best_quality:
+            best, best_quality = language, quality
+    return best
+
+
+def _language_of(tag: str) -> Language | None:
+    if tag == "en" or tag.startswith("en-"):
+        return "en"
+    if tag in {"zh", "*"} or tag.startswith("zh-"):
+        return "zh-CN"
+    return None
+
+
+def _quality(parameters: str) -> float:
+    name, _, value = parameters.replace(" ", "").partition("=")
+    if not name:
+        return 1.0
+    try:
+        return max(0.0, min(1.0, float(value))) if name == "q" else 1.0
+    except ValueError:
+        return 0.0
