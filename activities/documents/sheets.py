@@ -286,13 +286,13 @@ def _acceptance_notice(content: AcceptanceNoticeContent) -> Sheet:
     deadlines = Table(
         heading="办理时限",
         columns=("环节", "办理机构", "工作日", "截止日期", "依据"),
-        widths=(4, 5, 2, 4, 6),
+        widths=(4, 6, 2, 4, 5),
         rows=tuple(
             (
                 line.step,
                 line.agency_name,
                 str(line.working_days),
-                words.day(line.due_on) + ("（暂定）" if line.provisional else ""),
+                words.day(line.due_on) + ("\n（暂定）" if line.provisional else ""),
                 line.legal_basis,
             )
             for line in content.deadlines

@@ -1,7 +1,10 @@
-"""One synthetic content of each document kind. No such persons, agencies or accounts exist."""
+"""One synthetic content of each document kind, and how tests read its PDF. No such persons, agencies or accounts exist."""
 
-from datetime import date
+import io
+from datetime import date, datetime, timedelta, timezone
 from typing import Final
+
+from pypdf import PdfReader
 
 from activities.documents.content import (
     AcceptanceNoticeContent,
@@ -23,6 +26,7 @@ from activities.documents.content import (
     RemittanceOrderContent,
     StepLine,
 )
+from activities.documents.render import render_pdf
 from workflows.vocabulary import InsuranceScheme, RefusalCode, Side
 
 TRANSFER_NO: Final = "ZY-319900-20261122-000042"
@@ -210,3 +214,22 @@ EACH_KIND: Final[tuple[DocumentContent, ...]] = (
     REMITTANCE_ORDER,
     COMPLETION_NOTICE,
 )
+
+NUMBER: Final = "京2026000042"
+ISSUED_AT: Final = datetime(2026, 11, 22, 9, 30, tzinfo=timezone(timedelta(hours=8)))
+VERIFY_URL: Final = "http://127.0.0.1/verify/京2026000042"
+
+
+def read_pdf(content: DocumentContent) -> PdfReader:
+    pdf = render_pdf(content, number=NUMBER, issued_at=ISSUED_AT, verify_url=VERIFY_URL)
+    return PdfReader(io.BytesIO(pdf))
+
+
+def lines_of(content: DocumentContent) -> list[str]:
+    """Every line of text of the PDF, in reading order, without the white space of the layout."""
+    text = "\n".join(page.extract_text() for page in read_pdf(content).pages)
+    return [line.replace(" ", "") for line in text.splitlines() if line.strip()]
+
+
+def run_of(content: DocumentContent) -> str:
+    return "".join(lines_of(content))
