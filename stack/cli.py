@@ -83,6 +83,36 @@ def token(data_dir: Path, role: str, region: str | None, resident_id: str | None
     click.echo(issuer.token(Role(role), region=region, resident_id=resident_id, subject=subject))
 
 
+@yibao.command()
+def migrate() -> None:
+    """Bring the database of YIBAO_DATABASE_URL, its owner's URL, to the present schema.
+
+    YIBAO_WORKER_PASSWORD and YIBAO_GATEWAY_PASSWORD, when set, become the passwords of the two roles that the worker
+    and the gateway log in with.
+    """
+    import asyncpg
+
+    from activities.migrate import migrate as apply_migrations
+
+    passwords = {
+        role: os.environ[variable]
+        for role, variable in (("yibao_worker", "YIBAO_WORKER_PASSWORD"), ("yibao_gateway", "YIBAO_GATEWAY_PASSWORD"))
+        if os.environ.get(variable)
+    }
+    url = os.environ.get("YIBAO_DATABASE_URL")
+    if not url:
+        raise StackError("YIBAO_DATABASE_URL is missing: the owner's URL of the database to migrate")
+    try:
+        applied = asyncio.run(apply_migrations(url, role_passwords=passwords))
+    except OSError as error:
+        raise StackError(f"The database of YIBAO_DATABASE_URL does not answer: {error}") from None
+    except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise StackError(f"The database of YIBAO_DATABASE_URL cannot be migrated: {error}") from None
+    for name in applied:
+        click.echo(f"applied {name}")
+    click.echo("the database is up to date")
+
+
 def main() -> NoReturn:
     """Run the command line and leave without the interpreter's own exit.
 

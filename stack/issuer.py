@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from stack.atomic_files import kept_secret, write_atomically
 from stack.errors import StackError
+from workflows.identity import resident_id_fault
 from workflows.vocabulary import Role
 
 ISSUER = "https://issuer.yibao.local"
@@ -104,6 +105,8 @@ def _require(role: Role, region: str | None, resident_id: str | None, subject: s
         raise StackError(f"A {role} belongs to a pooling region: add --region CODE")
     if role is Role.INSURED_PERSON and resident_id is None:
         raise StackError("An INSURED_PERSON is known by the resident identity number: add --resident-id ID")
+    if resident_id is not None and (fault := resident_id_fault(resident_id)) is not None:
+        raise StackError(f"--resident-id is no resident identity number ({fault}): 18 characters, the last 0-9 or X")
     if role is Role.EMPLOYER and subject is None:
         raise StackError("An EMPLOYER is known by its unified social credit code: add --subject CODE")
 

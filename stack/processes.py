@@ -173,7 +173,7 @@ async def spawn(
     A session of its own, because Ctrl-C in the terminal must reach the supervisor alone: it stops the children in
     order. Raises `StackError` when the program cannot be started.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with log.open("ab") as output:
         try:
             process = await asyncio.create_subprocess_exec(

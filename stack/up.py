@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import asyncpg
 import httpx
 import psutil
 from starlette.types import ASGIApp
@@ -118,7 +119,10 @@ class _LocalStack:
         await self.supervisor.start(Part("postgres", self._start_postgres), Part("temporal", self._start_temporal))
         secrets = {role: kept_secret(self.directory.path / f"{role}.password") for role in ROLES}
         owner_url = postgres.url(self.directory.path, self.ports.postgres)
-        await migrate(owner_url, role_passwords=secrets)
+        try:
+            await migrate(owner_url, role_passwords=secrets)
+        except asyncpg.PostgresError as error:
+            raise StackError(f"The database of {self.directory.path} cannot be migrated: {error}") from error
 
         def environment(role: str) -> dict[str, str]:
             database_url = f"postgresql://{role}:{secrets[role]}@127.0.0.1:{self.ports.postgres}/{postgres.DATABASE}"
@@ -130,7 +134,8 @@ class _LocalStack:
             "YIBAO_OIDC_ISSUER": ISSUER,
             "YIBAO_OIDC_AUDIENCE": AUDIENCE,
             "YIBAO_OIDC_JWKS": str(jwks),
-            "YIBAO_DEVELOPMENT": "true",
+            "YIBAO_ENV": "development",
+            "YIBAO_TEMPORAL_UI_ORIGIN": f"http://127.0.0.1:{self.ports.temporal_ui}",
         }
         await self.supervisor.start(
             Part("worker", lambda: self._spawn("worker", self.programs.worker, worker)),

@@ -52,7 +52,7 @@ class Up:
         async with asyncio.timeout(40):
             while not self._is_ready(process.pid):
                 if process.returncode is not None:
-                    pytest.fail((await self.output()))
+                    pytest.fail(await self.output())
                 await asyncio.sleep(0.05)
         return self.stack()
 
@@ -202,8 +202,10 @@ async def test_a_second_up_on_the_directory_says_so_in_one_line(up: Up) -> None:
     await second.start()
     assert await second.ended() == (
         1,
-        f"yibao: The stack of {up.data_dir} runs already (pid {stack['pids']['supervisor']}): "
-        "stop it first, or choose another directory with --data-dir\n",
+        (
+            f"yibao: The stack of {up.data_dir} runs already (pid {stack['pids']['supervisor']}): "
+            "stop it first, or choose another directory with --data-dir\n"
+        ),
     )
     assert up.stack() == stack
 
@@ -224,8 +226,10 @@ async def test_a_port_in_use_is_named_with_the_option_that_changes_it(
         await up.start()
         assert await up.ended() == (
             1,
-            f"yibao: Port {up.ports[which]} for {part} is not free (Address already in use): "
-            f"stop what uses it, or choose another with {option}\n",
+            (
+                f"yibao: Port {up.ports[which]} for {part} is not free (Address already in use): "
+                f"stop what uses it, or choose another with {option}\n"
+            ),
         )
     assert not (up.data_dir / "postgres").exists()
 
@@ -245,8 +249,10 @@ async def test_a_directory_of_another_version_is_refused_and_left_alone(up: Up) 
     await up.start()
     assert await up.ended() == (
         1,
-        f"yibao: {up.data_dir} is of version 0, this program needs version 1: "
-        "choose another directory with --data-dir, or move this one away\n",
+        (
+            f"yibao: {up.data_dir} is of version 0, this program needs version 1: "
+            "choose another directory with --data-dir, or move this one away\n"
+        ),
     )
     assert sorted(path.name for path in up.data_dir.iterdir()) == ["lock", "version"]
 
