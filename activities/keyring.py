@@ -12,7 +12,6 @@ import json
 import os
 import re
 from collections.abc import Mapping
-from functools import cached_property
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
@@ -49,7 +48,9 @@ class DataKey:
     """The key of one person's data. `context` binds a sealed value to the place it is kept in."""
 
     def __init__(self, key: bytes) -> None:
-        self._key = key
+        # Half seals, half hashes: no key serves two algorithms.
+        self._cipher = AESGCM(key[:_KEY_BYTES])
+        self._digest_key = key[_KEY_BYTES:]
 
     def seal(self, data: bytes, context: bytes = b"") -> bytes:
         """AES-256-GCM under a random nonce: 29 bytes longer than `data`."""
@@ -65,14 +66,6 @@ class DataKey:
         It hangs on the person's own key, so common names do not stand out among many persons, and it is shredded too.
         """
         return hmac.digest(self._digest_key, comparable_name.encode(), "sha256")
-
-    @cached_property
-    def _cipher(self) -> AESGCM:
-        return AESGCM(self._key)
-
-    @cached_property
-    def _digest_key(self) -> bytes:
-        return hmac.digest(self._key, b"yibao name\x01", "sha256")
 
 
 class Keyring:
@@ -137,7 +130,7 @@ class Keyring:
 
     def new_data_key(self) -> tuple[bytes, DataKey]:
         """A random data key, and the same wrapped for storage."""
-        key = os.urandom(_KEY_BYTES)
+        key = os.urandom(2 * _KEY_BYTES)
         label = self.current.encode()
         wrapped = _seal(self._cipher(self.current, "data key"), key, label)
         return bytes([len(label)]) + label + wrapped, DataKey(key)

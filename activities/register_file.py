@@ -27,7 +27,7 @@ class RowError:
         return f"{where}: {self.reason}"
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Row:
     """The cells of one line by column."""
 

@@ -4,11 +4,13 @@ Good rows are sealed and copied into a temporary table, a batch at a time; dupli
 in SQL. From the first bad row on, nothing is sealed any more: the rest is only read, to list what is wrong with it.
 """
 
+import asyncio
 import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from itertools import islice
+from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO
 from uuid import UUID, uuid4
@@ -19,7 +21,7 @@ from pydantic import TypeAdapter
 from activities.keyring import DataKey, Keyring
 from activities.people import name_key, open_name, seal_identity, seal_name
 from activities.register_file import HeaderError, Row, RowError, read_header, read_rows
-from activities.register_merge import MERGED_COLUMNS, Conflict, Merged, conflicts, duplicates, merge, stage
+from activities.register_merge import PLAIN_COLUMNS, STAGED_COLUMNS, Conflict, conflicts, duplicates, merge, stage
 from activities.register_rows import RegisterRow, RowRules, parse_row
 from workflows.contribution import ContributionPeriod
 from workflows.deadlines import SHANGHAI
@@ -29,6 +31,7 @@ BATCH_ROWS = 2_000
 # Any constant will do: it keeps two loads from running at once.
 LOAD_LOCK = 4302
 
+_plain_cells = attrgetter(*PLAIN_COLUMNS)
 _PERIODS = TypeAdapter(tuple[ContributionPeriod, ...])
 
 
@@ -57,6 +60,15 @@ class _Person:
     person_id: UUID
     data_key: DataKey
     names: dict[tuple[str, str], bytes]
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Some lines of the file: how many, the good ones with their numbers, and what is wrong with the others."""
+
+    lines: int
+    rows: list[tuple[int, RegisterRow]]
+    errors: list[RowError]
 
 
 class _Errors:
@@ -133,18 +145,25 @@ async def _load(
     await stage(connection)
     rules = RowRules(await _regions_in_force(connection, today), today)
     errors, rows = _Errors(), 0
-    for batch in _batches(read_rows(file, columns)):
-        rows += len(batch)
-        parsed = list(_parse(batch, rules, errors))
-        await _stage_batch(connection, keyring, parsed, as_of, seal=not errors.count)
-        on_progress(file.tell(), rows)
+    batches = _batches(read_rows(file, columns))
+    # The next batch is read while the database takes in this one.
+    upcoming = asyncio.create_task(asyncio.to_thread(_parse_next, batches, rules))
+    try:
+        while (batch := await upcoming).lines:
+            upcoming = asyncio.create_task(asyncio.to_thread(_parse_next, batches, rules))
+            rows += batch.lines
+            errors.add(batch.errors)
+            await _stage_batch(connection, keyring, batch.rows, as_of, seal=not errors.count)
+            on_progress(file.tell(), rows)
+    finally:
+        await asyncio.gather(upcoming, return_exceptions=True)
     if not rows:
         errors.add([RowError(1, None, "there is no row below the header")])
     errors.add(*await duplicates(connection, SHOWN))
     if errors.count:
         shown = tuple(sorted(errors.shown, key=lambda error: error.line))
         return LoadReport(rows, 0, 0, 0, (), 0, shown, errors.count)
-    merged: Merged = await merge(connection, columns, as_of)
+    merged = await merge(connection, columns, as_of)
     kept, kept_count = await conflicts(connection, columns, as_of, SHOWN)
     unchanged = rows - merged.inserted - merged.updated - kept_count
     return LoadReport(rows, merged.inserted, merged.updated, unchanged, kept, kept_count, (), 0)
@@ -155,16 +174,19 @@ def _batches(rows: Iterator[Row | RowError]) -> Iterator[list[Row | RowError]]:
         yield batch
 
 
-def _parse(batch: list[Row | RowError], rules: RowRules, errors: _Errors) -> Iterator[tuple[int, RegisterRow]]:
-    for row in batch:
+def _parse_next(batches: Iterator[list[Row | RowError]], rules: RowRules) -> _Batch:
+    lines = next(batches, [])
+    batch = _Batch(len(lines), [], [])
+    for row in lines:
         if isinstance(row, RowError):
-            errors.add([row])
+            batch.errors.append(row)
             continue
         parsed = parse_row(row.cells, rules)
         if isinstance(parsed, RegisterRow):
-            yield row.line, parsed
+            batch.rows.append((row.line, parsed))
         else:
-            errors.add(RowError(row.line, field, reason) for field, reason in parsed)
+            batch.errors.extend(RowError(row.line, field, reason) for field, reason in parsed)
+    return batch
 
 
 async def _regions_in_force(connection: asyncpg.Connection, day: date) -> frozenset[str]:
@@ -178,30 +200,30 @@ async def _regions_in_force(connection: asyncpg.Connection, day: date) -> frozen
 async def _stage_batch(
     connection: asyncpg.Connection, keyring: Keyring, rows: list[tuple[int, RegisterRow]], as_of: date, *, seal: bool
 ) -> None:
-    keyed = [(line, keyring.person_key(row.resident_id)[0], row) for line, row in rows]
+    keyed = [(line, keyring.person_keys(row.resident_id), row) for line, row in rows]
     if seal:
-        people = await _people(connection, keyring, {key: row.resident_id for _, key, row in keyed})
-        records = [_record(line, key, row, people[key], as_of) for line, key, row in keyed]
-        columns: tuple[str, ...] = ("line", "person_key", *MERGED_COLUMNS)
+        people = await _people(connection, keyring, {tuple(keys): row.resident_id for _, keys, row in keyed})
+        records = [_record(line, keys[0], row, people[keys[0]], as_of) for line, keys, row in keyed]
     else:
-        records = [(line, key, row.region, row.scheme.value) for line, key, row in keyed]
-        columns = ("line", "person_key", "region", "scheme")
-    await connection.copy_records_to_table("staged", records=records, columns=columns)
+        records = [(line, keys[0], None, row.region, row.scheme.value) for line, keys, row in keyed]
+    width = len(STAGED_COLUMNS) if seal else 5
+    await connection.copy_records_to_table("staged", records=records, columns=STAGED_COLUMNS[:width])
 
 
 async def _people(
-    connection: asyncpg.Connection, keyring: Keyring, resident_ids: dict[bytes, str]
+    connection: asyncpg.Connection, keyring: Keyring, resident_ids: dict[tuple[bytes, ...], str]
 ) -> dict[bytes, _Person]:
-    """The persons of these numbers by the current keyed hash: those held, and new ones made for the rest."""
-    current_key = {older: key for key, number in resident_ids.items() for older in keyring.person_keys(number)}
-    people = await _known(connection, keyring, current_key)
-    version = keyring.current
+    """The persons of these numbers by the current keyed hash: those held, and new ones made for the rest.
+
+    `resident_ids` has the keyed hashes of a number under all versions, the current one first.
+    """
+    people = await _known(connection, keyring, {key: keys[0] for keys in resident_ids for key in keys})
     new: list[tuple[UUID, bytes, str, bytes, bytes]] = []
-    for key, number in resident_ids.items():
+    for (key, *_), number in resident_ids.items():
         if key not in people:
             wrapped, data_key = keyring.new_data_key()
             people[key] = _Person(uuid4(), data_key, {})
-            new.append((people[key].person_id, key, version, wrapped, seal_identity(data_key, number)))
+            new.append((people[key].person_id, key, keyring.current, wrapped, seal_identity(data_key, number)))
     made = await _insert_persons(connection, new)
     if len(made) < len(new):
         # Someone else entered these persons between the two statements: theirs stand.
@@ -246,13 +268,15 @@ def _record(line: int, key: bytes, row: RegisterRow, person: _Person, as_of: dat
     held = person.names.get((row.region, row.scheme))
     # A name that did not change keeps its sealed form, so that SQL can see that it did not.
     same = held is not None and open_name(person.data_key, held) == row.name
-    periods = _PERIODS.dump_json(row.contribution_months).decode()
-    sealed = {
-        "person_id": person.person_id,
-        "name_sealed": held if same else seal_name(person.data_key, row.name),
-        "name_key": name_key(person.data_key, row.name),
-        "contribution_periods": periods,
-        "as_of": as_of,
-    }
-    cells = row.__dict__
-    return (line, key, *(sealed[column] if column in sealed else cells[column] for column in MERGED_COLUMNS))
+    return (
+        line,
+        key,
+        person.person_id,
+        row.region,
+        row.scheme.value,
+        held if same else seal_name(person.data_key, row.name),
+        name_key(person.data_key, row.name),
+        _PERIODS.dump_json(row.contribution_months).decode(),
+        as_of,
+        *_plain_cells(row),
+    )

@@ -14,23 +14,20 @@ from activities.register_file import RowError
 from activities.register_rows import COLUMNS
 
 _KEY = ("person_id", "region", "scheme")
-# The columns of the file that are stored under another name, or not at all.
-_STORED_AS: dict[str, tuple[str, ...]] = {
-    "resident_id": (),
-    "name": ("name_sealed", "name_key"),
-    "contribution_months": ("contribution_periods",),
-    "region": (),
-    "scheme": (),
-}
+_NAMES = ("name_sealed", "name_key")
+# The columns of the file that are stored as they are.
+PLAIN_COLUMNS = tuple(
+    column for column in COLUMNS if column not in {"resident_id", "name", "region", "scheme", "contribution_months"}
+)
+STAGED_COLUMNS = ("line", "person_key", *_KEY, *_NAMES, "contribution_periods", "as_of", *PLAIN_COLUMNS)
+_ENROLMENT_COLUMNS = STAGED_COLUMNS[2:]
+_SAME_ROW = " and ".join(f"e.{column} = s.{column}" for column in _KEY)
+_PASSED = "(e.moved_on >= $1 or e.frozen_fen > 0 or e.as_of > $1)"
 
 
 def _stored(columns: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(stored for column in columns for stored in _STORED_AS.get(column, (column,)))
-
-
-MERGED_COLUMNS = (*_KEY, *_stored(COLUMNS), "as_of")
-_SAME_ROW = " and ".join(f"e.{column} = s.{column}" for column in _KEY)
-_PASSED = "(e.moved_on >= $1 or e.frozen_fen > 0 or e.as_of > $1)"
+    """The columns of the enrolments that a file of these columns speaks about."""
+    return (*_NAMES, "contribution_periods", *(column for column in PLAIN_COLUMNS if column in columns))
 
 
 @dataclass(frozen=True)
@@ -89,8 +86,8 @@ async def merge(connection: asyncpg.Connection, columns: tuple[str, ...], as_of:
     await connection.execute("analyze staged")
     [row] = await connection.fetch(
         f"with merged as ("  # noqa: S608 - column names of our own schema
-        f"  insert into enrolments as e ({', '.join(MERGED_COLUMNS)})"
-        f"  select {', '.join(MERGED_COLUMNS)} from staged order by {', '.join(_KEY)}"
+        f"  insert into enrolments as e ({', '.join(_ENROLMENT_COLUMNS)})"
+        f"  select {', '.join(_ENROLMENT_COLUMNS)} from staged order by {', '.join(_KEY)}"
         f"  on conflict (person_id, region, scheme) do update"
         f"  set as_of = excluded.as_of, {', '.join(f'{column} = excluded.{column}' for column in said)}"
         f"  where {_differs('excluded', said)} and not coalesce({_PASSED}, false)"

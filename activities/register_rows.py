@@ -1,10 +1,10 @@
 """One row of a register extract: the CSV contract, field by field, and the reason when a field breaks it."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Literal, TypeVar, cast
+from functools import lru_cache
+from typing import Annotated, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, ValidationInfo
 from pydantic_core import PydanticCustomError
@@ -23,6 +23,8 @@ from workflows.vocabulary import InsuranceScheme
 # JSON's safe integers: what every client of the API can hold.
 MAX_FEN = 2**53 - 1
 
+# Many people share a history: most have paid since some month without a break.
+_parse_months = lru_cache(maxsize=8_192)(parse_months)
 _SCHEMES = {scheme.value: scheme for scheme in InsuranceScheme}
 _STATUSES = ("ACTIVE", "STOPPED", "TERMINATED")
 _DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -46,8 +48,6 @@ _NAME_REASONS = {
     "NOT_A_CHARACTER": "holds what is no character: was the file converted wrongly?",
 }
 
-_T = TypeVar("_T")
-
 
 @dataclass(frozen=True)
 class RowRules:
@@ -59,13 +59,6 @@ class RowRules:
 
 def _fault(reason: str) -> PydanticCustomError:
     return PydanticCustomError("register_row", "{reason}", {"reason": reason})
-
-
-def _field(check: Callable[[str, ValidationInfo], _T]) -> PlainValidator:
-    def validate(value: str | None, info: ValidationInfo) -> _T:
-        return check(value.strip(" \t") if value else "", info)
-
-    return PlainValidator(validate)
 
 
 def _resident_id(text: str, info: ValidationInfo) -> str:
@@ -152,7 +145,7 @@ def _employer_id(text: str, _: ValidationInfo) -> str | None:
     return text or None
 
 
-def _arrears_month(text: str, info: ValidationInfo) -> str | None:
+def _arrears_month(text: str | None, info: ValidationInfo) -> str | None:
     arrears_fen = info.data.get("arrears_fen")
     if not text:
         if arrears_fen:
@@ -174,7 +167,7 @@ def _arrears_month(text: str, info: ValidationInfo) -> str | None:
 def _contribution_months(text: str, info: ValidationInfo) -> tuple[ContributionPeriod, ...]:
     region, scheme = info.data.get("region", ""), info.data.get("scheme", InsuranceScheme.EMPLOYEE)
     try:
-        periods = parse_months(text, region=region, scheme=scheme)
+        periods = _parse_months(text, region=region, scheme=scheme)
     except MonthsError as error:
         raise _fault(str(error)) from None
     if periods and periods[-1].last > month_of(_rules(info).today):
@@ -183,9 +176,9 @@ def _contribution_months(text: str, info: ValidationInfo) -> tuple[ContributionP
     return periods
 
 
-Flag = Annotated[bool, _field(_flag)]
+Flag = Annotated[bool, PlainValidator(_flag)]
 # An empty cell is checked too: there may be arrears.
-Month = Annotated[str | None, Field(validate_default=True), _field(_arrears_month)]
+Month = Annotated[str | None, Field(validate_default=True), PlainValidator(_arrears_month)]
 
 
 class RegisterRow(BaseModel):
@@ -193,12 +186,12 @@ class RegisterRow(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    resident_id: Annotated[str, _field(_resident_id)]
-    name: Annotated[str, _field(_name)]
-    region: Annotated[str, _field(_region)]
-    scheme: Annotated[InsuranceScheme, _field(_scheme)]
-    status: Annotated[Literal["ACTIVE", "STOPPED", "TERMINATED"], _field(_status)]
-    stopped_on: Annotated[date | None, _field(_stopped_on)]
+    resident_id: Annotated[str, PlainValidator(_resident_id)]
+    name: Annotated[str, PlainValidator(_name)]
+    region: Annotated[str, PlainValidator(_region)]
+    scheme: Annotated[InsuranceScheme, PlainValidator(_scheme)]
+    status: Annotated[Literal["ACTIVE", "STOPPED", "TERMINATED"], PlainValidator(_status)]
+    stopped_on: Annotated[date | None, PlainValidator(_stopped_on)]
     retired: Flag = False
     deceased: Flag = False
     account_frozen: Flag = False
@@ -207,24 +200,31 @@ class RegisterRow(BaseModel):
     special_personnel: Flag = False
     flexible_employment: Flag = False
     next_year_enrolled: Flag = False
-    enrolled_on: Annotated[date | None, _field(_day)] = None
-    employer_id: Annotated[str | None, _field(_employer_id)] = None
-    arrears_fen: Annotated[int, _field(_fen)] = 0
+    enrolled_on: Annotated[date | None, PlainValidator(_day)] = None
+    employer_id: Annotated[str | None, PlainValidator(_employer_id)] = None
+    arrears_fen: Annotated[int, PlainValidator(_fen)] = 0
     arrears_from: Month = None
     arrears_to: Month = None
-    personal_account_fen: Annotated[int, _field(_fen)]
-    contribution_months: Annotated[tuple[ContributionPeriod, ...], _field(_contribution_months)]
+    personal_account_fen: Annotated[int, PlainValidator(_fen)]
+    contribution_months: Annotated[tuple[ContributionPeriod, ...], PlainValidator(_contribution_months)]
 
 
 COLUMNS = tuple(RegisterRow.model_fields)
 REQUIRED_COLUMNS = tuple(name for name, field in RegisterRow.model_fields.items() if field.is_required())
+# Cells that say no more than the default does: most cells of a file, and quickest passed over.
+_FLAG_COLUMNS = [name for name, field in RegisterRow.model_fields.items() if field.annotation is bool]
+_SILENT: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(COLUMNS, ("",)),
+    **dict.fromkeys(REQUIRED_COLUMNS, ()),
+    **dict.fromkeys(_FLAG_COLUMNS, ("", "false")),
+}
 # Left out together or not at all: one alone would say something else than it means.
 TOGETHER = ("arrears_fen", "arrears_from", "arrears_to")
 
 
 def parse_row(cells: dict[str, str], rules: RowRules) -> RegisterRow | list[tuple[str, str]]:
     """The row, or every fault of it as (field, reason). A reason never quotes a resident identity number or a name."""
-    said = {column: cell for column, cell in cells.items() if cell or column in REQUIRED_COLUMNS}
+    said = {column: cell.strip(" \t") for column, cell in cells.items() if cell not in _SILENT[column]}
     try:
         return RegisterRow.model_validate(said, context=rules)
     except ValidationError as error:
