@@ -43,6 +43,7 @@ fmt: $(DEV_READY) ## Format the code and mend what the linter can
 lock: $(DEV_READY) ## Lock the newest versions of pyproject.toml's dependencies, with hashes; UPGRADE=1 moves all of them
 	@$(LOCK) $(if $(UPGRADE),--upgrade) --extra stack --extra dev --output-file requirements/dev.txt
 	@$(LOCK) --extra stack --constraint requirements/dev.txt --output-file requirements/stack.txt
+	@$(LOCK) --constraint requirements/dev.txt --output-file requirements/production.txt
 
 clean: ## Remove the virtual environment and the tools' caches; data directories stay
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
