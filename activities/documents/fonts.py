@@ -10,8 +10,9 @@ from typing import Final
 import typst
 from fontTools.ttLib import TTFont  # type: ignore[import-untyped]
 
-# Noto Sans CJK (SIL Open Font License): all of GB 2312, GBK and CJK extension A, the whole 通用规范汉字表, 2,300
-# further characters of extensions B to G. The collection's third face has the glyph forms of mainland China.
+# Noto Sans CJK (SIL Open Font License): every character of GB 2312 and, but for one sign, of GBK; the unified ideographs
+# and extension A up to Unicode 12; 2,300 further characters of extensions B to G. No package has a freely licensed
+# typeface with the rest of GB 18030. The collection's third face has the glyph forms of mainland China.
 FAMILY: Final = "Noto Sans CJK SC"
 _FONT_FILE: Final = Path(str(files("noto_cjk_sans_otc"))) / "NotoSansCJK-Regular.ttc"
 _FACE: Final = 2

@@ -16,6 +16,7 @@ from activities.documents.content import (
     digest,
     from_canonical_bytes,
 )
+from activities.documents.fonts import missing_characters
 from activities.documents.render import render_pdf
 from tests.activities.documents_samples import (
     ACCEPTANCE_NOTICE,
@@ -175,6 +176,12 @@ def test_a_character_without_a_glyph_is_printed_as_its_code_point_with_a_remark(
     assert "王[U+2AED0][U+2E9F5][U+0007][U+200B]" in run
     assert "字符说明字库暂缺下列字符" in run
     assert "Unicode码位代替显示\uff1a[U+0007]、[U+200B]、[U+2AED0]、[U+2E9F5]。" in run
+
+
+def test_the_typeface_has_every_character_of_gbk_but_one_mathematical_sign() -> None:
+    characters = {chr(code) for code in range(0x80, 0x10000) if chr(code).encode("gbk", errors="ignore")}
+    assert len(characters) == 21_791
+    assert missing_characters("".join(characters)) == {"≒"}
 
 
 def test_nothing_in_a_name_is_markup() -> None:
