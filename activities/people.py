@@ -5,6 +5,7 @@ from uuid import UUID
 
 import asyncpg
 
+from activities.database import Connection
 from activities.keyring import DataKey, Keyring
 from workflows.identity import comparable_name
 
@@ -21,9 +22,7 @@ class PersonRef:
     resident_id_sealed: bytes
 
 
-async def find_person(
-    connection: "asyncpg.Connection | asyncpg.pool.PoolConnectionProxy", keyring: Keyring, resident_id: str
-) -> PersonRef | None:
+async def find_person(connection: Connection, keyring: Keyring, resident_id: str) -> PersonRef | None:
     """The person of this number, or None. Raises `KeyringError` when the keyring cannot open their data key."""
     row = await connection.fetchrow(
         "select person_id, wrapped_key, resident_id_sealed from persons where person_key = any($1)",
@@ -32,9 +31,7 @@ async def find_person(
     return _person(keyring, row) if row else None
 
 
-async def person_by_id(
-    connection: "asyncpg.Connection | asyncpg.pool.PoolConnectionProxy", keyring: Keyring, person_id: UUID
-) -> PersonRef | None:
+async def person_by_id(connection: Connection, keyring: Keyring, person_id: UUID) -> PersonRef | None:
     """The person of this id, or None. Raises `KeyringError` when the keyring cannot open their data key."""
     row = await connection.fetchrow(
         "select person_id, wrapped_key, resident_id_sealed from persons where person_id = $1", person_id
