@@ -20,6 +20,8 @@ from stack.errors import StackError
 PR_SET_PDEATHSIG = 1
 # psutil derives a start time from the boot time, which moves a little when the clock is set.
 START_TIME_TOLERANCE_SECONDS = 2.0
+# Longer than any part needs; after it a part is killed, and goes on from there as after any crash.
+STOP_WITHIN_SECONDS = 15.0
 
 
 def free_port() -> int:
@@ -111,11 +113,11 @@ def living(mark: ProcessMark) -> psutil.Process | None:
     return process if same else None
 
 
-async def end(process: psutil.Process, stop_signal: signal.Signals, within_seconds: float = 8.0) -> None:
+async def end(process: psutil.Process, stop_signal: signal.Signals) -> None:
     """Ask a process that is not our child to stop, and kill it when it does not."""
     try:
         process.send_signal(stop_signal)
-        deadline = time.monotonic() + within_seconds
+        deadline = time.monotonic() + STOP_WITHIN_SECONDS
         while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
             if time.monotonic() > deadline:
                 process.kill()
@@ -148,12 +150,12 @@ class Child:
             self.pids.forget(self.name)
         return code
 
-    async def stop(self, within_seconds: float = 15.0) -> None:
-        """Stop the process with its own signal; kill it when it takes longer than `within_seconds`."""
+    async def stop(self) -> None:
+        """Stop the process with its own signal; kill it when it takes too long."""
         if self.process.returncode is None:
             self.process.send_signal(self.stop_signal)
             try:
-                await asyncio.wait_for(self.process.wait(), within_seconds)
+                await asyncio.wait_for(self.process.wait(), STOP_WITHIN_SECONDS)
             except TimeoutError:
                 self.process.kill()
         await self.wait()
