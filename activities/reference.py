@@ -45,7 +45,8 @@ async def regions_on(connection: Connection, day: date, codes: list[str] | None 
     """The regions of the directory on `day`, all or those of `codes`, by code."""
     rows = await connection.fetch(REGIONS_SQL, day, codes)
     return {
-        row["code"]: RegionEntry(**dict(row) | {"policy": RegionPolicy.model_validate_json(row["policy"])}) for row in rows
+        row["code"]: RegionEntry(**dict(row) | {"policy": RegionPolicy.model_validate_json(row["policy"])})
+        for row in rows
     }
 
 
@@ -53,13 +54,14 @@ async def regions_on(connection: Connection, day: date, codes: list[str] | None 
 class CalendarCache:
     """The calendar in force, parsed once for each edition: what changes is looked at in every transaction."""
 
-    key: tuple[int, str] | None = None
+    key: str | None = None
     calendar: WorkingCalendar | None = None
 
     async def in_force(self, connection: Connection) -> WorkingCalendar:
         """The newest edition of every year, the statutory days beyond. One short query when nothing changed."""
-        row = await connection.fetchrow("select count(*) as editions, max(loaded_at)::text as newest from calendar_editions")
-        key = (row["editions"], row["newest"] or "")
+        key = await connection.fetchval(
+            "select count(*) || ' editions, newest ' || max(loaded_at) from calendar_editions"
+        )
         if self.calendar is None or key != self.key:
             documents = await connection.fetch("select document from calendar_editions")
             years = [CalendarYear.model_validate_json(each["document"]) for each in documents]
@@ -101,5 +103,8 @@ async def set_policy(connection: Connection, region: str, policy: RegionPolicy, 
     """Put a new edition of a region's policy in force from a day on."""
     document = json.dumps(policy.model_dump(mode="json", exclude_defaults=True))
     await connection.execute(
-        "insert into region_policies (region, effective_from, policy) values ($1, $2, $3)", region, effective_from, document
+        "insert into region_policies (region, effective_from, policy) values ($1, $2, $3)",
+        region,
+        effective_from,
+        document,
     )

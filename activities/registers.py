@@ -190,8 +190,9 @@ async def origin_row(connection: Connection, state: TransferState) -> Any:
 async def covered_from(connection: Connection, state: TransferState) -> date | None:
     """The first day of cover at O, as far as its register says."""
     row = await origin_row(connection, state)
-    if row["enrolled_on"] is not None:
-        return row["enrolled_on"]
+    enrolled_on: date | None = row["enrolled_on"]
+    if enrolled_on is not None:
+        return enrolled_on
     periods = periods_of(row["contribution_periods"])
     return date.fromisoformat(f"{min(each.first_month for each in periods)}-01") if periods else None
 

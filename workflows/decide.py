@@ -15,7 +15,7 @@ from workflows import events as e
 from workflows.actors import Actor
 from workflows.continuation import Continuation, continue_record
 from workflows.contribution import ContributionPeriod, format_months
-from workflows.deadlines import Deadline, recount, set_deadline, shanghai_date
+from workflows.deadlines import recount, set_deadline, shanghai_date
 from workflows.findings import Finding
 from workflows.law import PERIODS, Period
 from workflows.state import STEPS_OF_TRANSFER_IN, TransferState, apply
@@ -24,11 +24,11 @@ from workflows.vocabulary import (
     RefusalClass,
     RefusalCode,
     RemittanceStatus,
+    ReturnReason,
     Role,
     Side,
     StepState,
     TransferAction,
-    TransferStatus,
     TransferStepKind,
 )
 from workflows.workdays import WorkingCalendar
@@ -181,7 +181,9 @@ def decide_submission(submission: Submission, at: datetime, calendar: WorkingCal
     return (*first, *_acceptance(state, submission.periods, at, calendar))
 
 
-def _acceptance(state: TransferState, periods: dict[TransferStepKind, int], at: datetime, calendar: WorkingCalendar) -> Facts:
+def _acceptance(
+    state: TransferState, periods: dict[TransferStepKind, int], at: datetime, calendar: WorkingCalendar
+) -> Facts:
     """受理, or first the stop of coverage that the applicant asked for."""
     if state.stop_needed and not state.is_done(K.STOP_COVERAGE):
         return (_opening(state, K.STOP_COVERAGE, at, calendar),)
@@ -213,9 +215,10 @@ def _carry_out(
         case c.AcceptTransfer(), c.AcceptanceFacts():
             return (e.ApplicationAccepted(), *_acceptance(state, facts.periods, at, calendar))
         case c.DeclineTransfer(), None:
-            return (e.Declined(codes=ask.reasons, note=ask.note),)
+            return (e.Declined(findings=_reasons(state, ask.reasons, Side.TRANSFER_IN), note=ask.note),)
         case c.ReturnTransfer(), None:
-            return (e.Declined(returned=ask.reason, note=ask.note),)
+            reasons = _reasons(state, (RETURNED_AS[ask.reason],), Side.TRANSFER_OUT)
+            return (e.Declined(findings=reasons, returned=ask.reason, note=ask.note),)
         case c.StopCoverage(), c.StopFacts():
             return _stop_coverage(state, ask, facts, at, calendar)
         case c.ReissueCertificate(), None:
@@ -232,6 +235,27 @@ def _carry_out(
             return (e.Withdrawn(reason=ask.reason),)
         case _:
             raise TypeError(f"{type(ask).__name__} cannot be decided on {type(facts).__name__}")
+
+
+# O's reasons for sending a case back, as the closed list of refusals names them for the person.
+RETURNED_AS = {
+    ReturnReason.EMPLOYER_HAS_NOT_STOPPED: RefusalCode.COVERAGE_STILL_ACTIVE,
+    ReturnReason.IDENTITY_DOUBT: RefusalCode.IDENTITY_MISMATCH,
+    ReturnReason.WRONG_REGION: RefusalCode.NO_RECORD_AT_ORIGIN,
+    ReturnReason.NO_RECORD: RefusalCode.NO_RECORD_AT_ORIGIN,
+    ReturnReason.ACCOUNT_FROZEN: RefusalCode.ACCOUNT_FROZEN,
+    ReturnReason.DECEASED: RefusalCode.DECEASED,
+}
+
+
+def _reasons(state: TransferState, codes: tuple[RefusalCode, ...], side: Side) -> tuple[Finding, ...]:
+    """An agency's reasons: with the pre-check's figures where it had found the same."""
+    found = {each.code: each.model_copy(update={"cls": RefusalClass.BLOCKS}) for each in state.findings}
+    region = state.to_region if side is Side.TRANSFER_IN else state.from_region
+    return tuple(
+        found.get(code) or Finding(code=code, cls=RefusalClass.BLOCKS, side=side, region=region, basis="43号")
+        for code in dict.fromkeys(codes)
+    )
 
 
 def _stop_coverage(
@@ -254,7 +278,11 @@ def _deliver_form(
     differing = [
         Violation(field=field, code="DIFFERS_FROM_REGISTER", figures={"register": register})
         for field, register, differs in (
-            ("contributionPeriods", format_months(facts.periods), format_months(periods) != format_months(facts.periods)),
+            (
+                "contributionPeriods",
+                format_months(facts.periods),
+                format_months(periods) != format_months(facts.periods),
+            ),
             ("personalAccountBalance", facts.balance_fen, balance_fen != facts.balance_fen),
         )
         if differs
@@ -303,7 +331,9 @@ def _remit(state: TransferState, at: datetime, calendar: WorkingCalendar) -> Fac
     )
 
 
-def _confirm_receipt(state: TransferState, ask: c.ConfirmReceipt, facts: c.ReceiptFacts, at: datetime) -> Facts | Invalid:
+def _confirm_receipt(
+    state: TransferState, ask: c.ConfirmReceipt, facts: c.ReceiptFacts, at: datetime
+) -> Facts | Invalid:
     order = state.remittance
     if order is None:
         raise ValueError("no order, no receipt")
@@ -379,10 +409,14 @@ def bank_took_order(state: TransferState, reference: str) -> Facts:
 
 def tick(state: TransferState, now: datetime, calendar: WorkingCalendar) -> Facts:
     """What the clocks say at `now`, by the calendar in force: each date is due soon once, and missed once."""
-    return tuple(fact for step in state.open_steps if step.deadline for fact in _tick_step(state, step.kind, now, calendar))
+    return tuple(
+        fact for step in state.open_steps if step.deadline for fact in _tick_step(state, step.kind, now, calendar)
+    )
 
 
-def _tick_step(state: TransferState, kind: TransferStepKind, now: datetime, calendar: WorkingCalendar) -> list[e.AnyFact]:
+def _tick_step(
+    state: TransferState, kind: TransferStepKind, now: datetime, calendar: WorkingCalendar
+) -> list[e.AnyFact]:
     step = state.step(kind)
     if step.deadline is None:
         return []
@@ -399,20 +433,22 @@ def _tick_step(state: TransferState, kind: TransferStepKind, now: datetime, cale
     return facts
 
 
-def next_alarm(state: TransferState) -> tuple[datetime, TransferStepKind] | None:
-    """The earliest instant at which `tick` has something to say, and the step that it is about."""
+class Alarm(NamedTuple):
+    """The instant at which a clock will have something to say: due soon, or due."""
+
+    at: datetime
+    step: TransferStepKind
+    due: bool
+
+
+def next_alarm(state: TransferState) -> Alarm | None:
+    """The earliest instant at which `tick` has something to say."""
     alarms = [
-        (instant, step.kind)
+        Alarm(deadline.due_at if step.due_soon_noted else deadline.due_soon_at, step.kind, step.due_soon_noted)
         for step in state.open_steps
-        if (instant := _alarm(step.deadline, due_soon_noted=step.due_soon_noted, missed_noted=step.missed_noted))
+        if (deadline := step.deadline) and not step.missed_noted
     ]
     return min(alarms, default=None)
-
-
-def _alarm(deadline: Deadline | None, *, due_soon_noted: bool, missed_noted: bool) -> datetime | None:
-    if deadline is None or missed_noted:
-        return None
-    return deadline.due_at if due_soon_noted else deadline.due_soon_at
 
 
 # ------------------------------------------------------------------ facts into events
@@ -438,7 +474,9 @@ def _complete(state: TransferState, facts: Facts, at: datetime) -> Facts:
     return (*facts, e.Completed()) if after.at_an_end and not after.closed else facts
 
 
-def _opening(state: TransferState, kind: TransferStepKind, starts_at: datetime, calendar: WorkingCalendar) -> e.StepOpened:
+def _opening(
+    state: TransferState, kind: TransferStepKind, starts_at: datetime, calendar: WorkingCalendar
+) -> e.StepOpened:
     statutory = PERIODS[state.route][kind]
     period = Period(working_days=state.periods.get(kind, statutory.working_days), basis=statutory.basis)
     region = state.to_region if kind in STEPS_OF_TRANSFER_IN else state.from_region
@@ -451,5 +489,3 @@ def _invalid(field: str, code: str, **figures: str | int) -> Invalid:
 
 def needs_clerk(findings: tuple[Finding, ...]) -> bool:
     return any(finding.cls is RefusalClass.MANUAL for finding in findings)
-
-

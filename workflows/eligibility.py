@@ -240,9 +240,7 @@ def _at_destination(check: PreCheck, retry_on: date, today: date) -> Iterator[Fi
             retry_on=retry_on if cls is RefusalClass.BLOCKS else None,
         )
     if not check.destination.has_receiving_account:
-        yield _finding(
-            RefusalCode.RECEIVING_ACCOUNT_MISSING, Side.TRANSFER_IN, cls=RefusalClass.MANUAL, region=region
-        )
+        yield _finding(RefusalCode.RECEIVING_ACCOUNT_MISSING, Side.TRANSFER_IN, cls=RefusalClass.MANUAL, region=region)
     if InsuranceScheme.RESIDENT is check.from_scheme is check.to_scheme:
         origin = check.at_origin
         covered_this_year = origin is not None and (origin.active or (origin.stopped_on or today).year == today.year)
@@ -315,4 +313,3 @@ def _finding(
     if basis not in INSTRUMENTS:
         raise KeyError(basis)
     return Finding(code=code, cls=cls, side=side, region=region, basis=basis, figures=figures, retry_on=retry_on)
-

@@ -15,7 +15,7 @@ from workflows.continuation import Continuation
 from workflows.contribution import ContributionPeriod
 from workflows.deadlines import Deadline
 from workflows.findings import Finding
-from workflows.vocabulary import InsuranceScheme, RefusalCode, ReturnReason, TransferRoute, TransferStepKind
+from workflows.vocabulary import InsuranceScheme, ReturnReason, TransferRoute, TransferStepKind
 
 
 class Fact(BaseModel, frozen=True):
@@ -59,11 +59,10 @@ class Accepted(Fact):
 
 
 class Declined(Documented):
-    """不予受理: by R's clerk (`codes`), by O's return (`returned`), or by the pre-check (`findings`)."""
+    """不予受理: by the pre-check, by R's clerk, or by O's return (`returned`); `findings` hold every reason."""
 
     type: Literal["declined.1"] = "declined.1"
-    codes: tuple[RefusalCode, ...] = ()
-    findings: tuple[Finding, ...] = ()
+    findings: tuple[Finding, ...]
     returned: ReturnReason | None = None
     note: str | None = None
 

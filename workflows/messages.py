@@ -6,7 +6,6 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from workflows.actors import Actor
 from workflows.decide import Violation
 from workflows.events import TransferEvent
 from workflows.state import TransferState
@@ -29,56 +28,75 @@ class TransferCase(BaseModel, frozen=True):
     state: TransferState | None = None
 
 
-class StepOrder(BaseModel, frozen=True):
-    """A recorded command to be carried out; the activity reads what was said from the command log."""
+class Order(BaseModel, frozen=True):
+    """Base of what the workflow asks of an activity. `after_seq`: the last event that the workflow has folded in."""
 
     transfer_id: UUID
+    after_seq: int
+
+
+class StepRequest(BaseModel, frozen=True):
+    """The update: a recorded command, to be carried out. What was said stays in the command log."""
+
     command_id: str
     action: TransferAction
-    actor: Actor
 
 
-class ClockOrder(BaseModel, frozen=True):
-    """Note what the clocks say at `now`, the workflow's time."""
+class StepOrder(Order, frozen=True):
+    """Carry out a recorded command."""
 
-    transfer_id: UUID
+    command_id: str
+
+
+class ClockOrder(Order, frozen=True):
+    """Note what the clocks say, or what the platform does by itself, at `now`, the workflow's time."""
+
     now: datetime
 
 
 class BankOrder(BaseModel, frozen=True):
-    """The remittance to carry to the bank, or the bank's word about it to record."""
+    """Carry a remittance to the bank and wait for its word."""
 
     transfer_id: UUID
     reference: str
-    now: datetime | None = None
+
+
+class BankWord(Order, frozen=True):
+    """Note that the bank has taken the order of `reference`."""
+
+    reference: str
+    now: datetime
 
 
 class CommandOutcome(BaseModel, frozen=True):
     """What came of a command, as recorded with it. Only DONE binds the caller's key.
 
-    `seq` is the event that records the step; `why` a key of words for NOT_ALLOWED.
+    `seq` is the event that records the step; `why` a key of words for NOT_ALLOWED; `document_id` the certificate issued
+    by itself.
     """
 
     kind: Literal["DONE", "NOT_ALLOWED", "STALE", "INVALID"]
     seq: int | None = None
     why: str | None = None
+    document_id: UUID | None = None
     violations: tuple[Violation, ...] = ()
 
 
 class StepResult(BaseModel, frozen=True):
-    """The outcome, and the events that the step's transaction appended, without their free text."""
+    """The outcome, and every event after the order's `after_seq`, without the free text of people."""
 
     outcome: CommandOutcome
     events: tuple[TransferEvent, ...] = ()
 
 
 class CertificateOrder(BaseModel, frozen=True):
-    """A certificate by itself, without a transfer."""
+    """A certificate by itself, without a transfer, as its recorded command asks."""
 
     command_id: str
 
 
-class CertificateResult(BaseModel, frozen=True):
-    """`document_id` of the certificate; None when O's register has no such enrolment any more."""
+class SweepOrder(BaseModel, frozen=True):
+    """Carry out at most `limit` commands that have waited for `older_than_seconds`."""
 
-    document_id: UUID | None
+    older_than_seconds: int = 10
+    limit: int = 200

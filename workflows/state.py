@@ -8,8 +8,8 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from workflows import events as e
-from workflows.contribution import ContributionPeriod
 from workflows.continuation import Continuation
+from workflows.contribution import ContributionPeriod
 from workflows.deadlines import Deadline
 from workflows.findings import Finding
 from workflows.vocabulary import (
@@ -17,7 +17,6 @@ from workflows.vocabulary import (
     FUNDS_AT_AN_END,
     FundsStatus,
     InsuranceScheme,
-    RefusalCode,
     RemittanceStatus,
     ReturnReason,
     StepState,
@@ -103,7 +102,6 @@ class TransferState(BaseModel, frozen=True):
     remittances: tuple[Remittance, ...] = ()
     continuation: Continuation | None = None
     continued: bool = False
-    declined_codes: tuple[RefusalCode, ...] = ()
     returned: ReturnReason | None = None
     submitted_at: datetime
     accepted_at: datetime | None = None
@@ -177,7 +175,11 @@ CASE_FACTS = (e.Submitted, e.Accepted, e.Declined, e.FormDelivered, e.Withdrawn,
 
 def _submitted(event: e.TransferEvent, fact: e.Submitted) -> TransferState:
     steps = tuple(
-        Step(kind=kind, region=fact.to_region if kind in STEPS_OF_TRANSFER_IN else fact.from_region, state=_at_submission(kind, fact))
+        Step(
+            kind=kind,
+            region=fact.to_region if kind in STEPS_OF_TRANSFER_IN else fact.from_region,
+            state=_at_submission(kind, fact),
+        )
         for kind in STEPS_OF_ROUTE[fact.route]
     )
     return TransferState(
@@ -193,7 +195,10 @@ def _submitted(event: e.TransferEvent, fact: e.Submitted) -> TransferState:
 
 
 def _at_submission(kind: TransferStepKind, fact: e.Submitted) -> StepState:
-    unneeded = {TransferStepKind.ACCEPT_APPLICATION: not fact.manual, TransferStepKind.STOP_COVERAGE: not fact.stop_needed}
+    unneeded = {
+        TransferStepKind.ACCEPT_APPLICATION: not fact.manual,
+        TransferStepKind.STOP_COVERAGE: not fact.stop_needed,
+    }
     return StepState.SKIPPED if unneeded.get(kind) else StepState.NOT_STARTED
 
 
@@ -245,8 +250,7 @@ def _changes(state: TransferState, event: e.TransferEvent) -> dict[str, Any]:
             return {"steps": _step(state, fact.step, deadline=fact.after), "clock_at": event.occurred_at}
         case e.Declined():
             return _closed(state, TransferStatus.DECLINED, event) | {
-                "declined_codes": fact.codes,
-                "findings": fact.findings or state.findings,
+                "findings": fact.findings,
                 "returned": fact.returned,
             }
         case e.Withdrawn():

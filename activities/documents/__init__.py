@@ -1,1 +1,1 @@
-"""The documents of a transfer: canonical content, its digest, and the PDF a person accepts. Knows no database."""
+"""The documents of a transfer: canonical content, its digest, where it is kept, and the PDF that a person accepts."""

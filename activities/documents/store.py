@@ -1,0 +1,91 @@
+"""Where documents are kept: the canonical content, sealed under the person's key, and the PDF once somebody asked for it."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID, uuid4
+
+from activities.database import Connection
+from activities.documents.content import DocumentContent, canonical_bytes, digest, from_canonical_bytes
+from activities.documents.render import render_pdf
+from activities.keyring import Keyring
+from activities.people import PersonRef
+from workflows.vocabulary import DocumentKind
+
+_CONTENT = b"document"
+_PDF = b"pdf"
+
+
+@dataclass(frozen=True)
+class Issued:
+    document_id: UUID
+    number: str
+    digest: str
+
+
+@dataclass(frozen=True)
+class RenderedDocument:
+    kind: DocumentKind
+    number: str
+    pdf: bytes
+
+
+async def issue(
+    connection: Connection,
+    person: PersonRef,
+    content: DocumentContent,
+    *,
+    number: str,
+    issued_at: datetime,
+    transfer_id: UUID | None = None,
+    version: int = 1,
+    issued_by: str | None = None,
+    verification_code: str | None = None,
+) -> Issued:
+    """Keep a document as it is at this moment. `issued_by` is the agency's region, None for the platform."""
+    issued = Issued(uuid4(), number, digest(content))
+    await connection.execute(
+        """insert into documents (document_id, transfer_id, person_id, kind, number, version, issued_at, issued_by, sha256,
+                                  content_sealed, verification_code)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
+        issued.document_id, transfer_id, person.person_id, content.kind, number, version, issued_at, issued_by,
+        issued.digest, person.data_key.seal(canonical_bytes(content), _CONTENT), verification_code,
+    )  # fmt: skip
+    return issued
+
+
+async def void_certificates(connection: Connection, transfer_id: UUID, at: datetime) -> None:
+    """From `at` on no certificate of the transfer is good any more (94号 art. 4)."""
+    await connection.execute(
+        "update documents set voided_at = $2 where transfer_id = $1 and kind = $3 and voided_at is null",
+        transfer_id, at, DocumentKind.ENROLMENT_CERTIFICATE,
+    )  # fmt: skip
+
+
+async def rendered(
+    connection: Connection, keyring: Keyring, document_id: UUID, *, public_url: str
+) -> RenderedDocument | None:
+    """The document as a PDF, rendered at the first call and kept; None when there is no such document.
+
+    `public_url` is the gateway's own address, which the QR code leads to.
+    """
+    row = await connection.fetchrow(
+        """select d.kind, d.number, d.issued_at, d.content_sealed, d.verification_code, p.wrapped_key, f.pdf_sealed
+             from documents d join persons p using (person_id) left join document_files f using (document_id)
+            where d.document_id = $1""",
+        document_id,
+    )
+    if row is None:
+        return None
+    data_key = keyring.unwrap(row["wrapped_key"])
+    kind, number = DocumentKind(row["kind"]), row["number"]
+    if row["pdf_sealed"] is not None:
+        return RenderedDocument(kind, number, data_key.open(row["pdf_sealed"], _PDF))
+    content = from_canonical_bytes(data_key.open(row["content_sealed"], _CONTENT))
+    verify_url = f"{public_url}/verify?number={number}&code={row['verification_code'] or ''}"
+    pdf = await asyncio.to_thread(render_pdf, content, number=number, issued_at=row["issued_at"], verify_url=verify_url)
+    await connection.execute(
+        "insert into document_files (document_id, pdf_sealed) values ($1, $2) on conflict do nothing",
+        document_id, data_key.seal(pdf, _PDF),
+    )  # fmt: skip
+    return RenderedDocument(kind, number, pdf)

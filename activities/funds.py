@@ -1,0 +1,59 @@
+"""A remittance on its way through the bank: looked up before it is sent, and asked after until the bank has taken it."""
+
+import asyncio
+from datetime import timedelta
+
+import asyncpg
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from activities.bank import Bank, BankStatus, PaymentOrder
+from activities.reference import regions_on
+from workflows.deadlines import shanghai_date
+from workflows.messages import BankOrder
+
+# A bank that answers at once is waited for; a slow one is asked again by Temporal's own retries.
+QUICK_LOOKS = 5
+QUICK_LOOK_SECONDS = 0.2
+SLOWEST_LOOK = timedelta(minutes=5)
+
+
+async def send_to_bank(pool: asyncpg.Pool, bank: Bank, order: BankOrder) -> str:
+    """Hand the order in unless the bank has it, and return its status once the bank has taken it.
+
+    Raises `ApplicationError` NotYet while it has not, to be asked again.
+    """
+    status = await bank.status(order.reference)
+    if status is BankStatus.UNKNOWN:
+        await bank.hand_in(await _payment_order(pool, order))
+    for _ in range(QUICK_LOOKS):
+        status = await bank.status(order.reference)
+        if status is BankStatus.TAKEN:
+            return status
+        await asyncio.sleep(QUICK_LOOK_SECONDS)
+    pause = min(timedelta(seconds=2.0 ** min(activity.info().attempt, 10)), SLOWEST_LOOK)
+    raise ApplicationError("银行尚未回执", order.reference, type="NotYet", next_retry_delay=pause)
+
+
+async def _payment_order(pool: asyncpg.Pool, order: BankOrder) -> PaymentOrder:
+    async with pool.acquire() as connection:
+        row = await connection.fetchrow(
+            """select r.amount_fen, r.ordered_at, t.from_region, t.to_region
+                 from remittances r join transfers t using (transfer_id) where r.reference = $1""",
+            order.reference,
+        )
+        if row is None:
+            raise LookupError(f"there is no remittance {order.reference}")
+        regions = await regions_on(connection, shanghai_date(row["ordered_at"]), [row["from_region"], row["to_region"]])
+    payer, payee = regions[row["from_region"]], regions[row["to_region"]]
+    if payee.receiving_account is None:
+        raise LookupError(f"region {payee.code} has no receiving account in the directory: `yibao region set` adds one")
+    return PaymentOrder(
+        reference=order.reference,
+        amount_fen=row["amount_fen"],
+        payer_agency=payer.agency_code,
+        payee_name=payee.receiving_account_name or payee.agency_name,
+        payee_bank=payee.receiving_bank or "",
+        payee_bank_code=payee.receiving_bank_code,
+        payee_account=payee.receiving_account,
+    )

@@ -1,0 +1,151 @@
+"""The record of a transfer: its state, its events and its worklist, written together in the step's transaction."""
+
+import hashlib
+import json
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from activities.database import Connection
+from workflows.deadlines import SHANGHAI
+from workflows.events import TransferEvent
+from workflows.messages import CommandOutcome
+from workflows.state import Step, TransferState
+from workflows.vocabulary import TransferStatus
+
+# Subscribers of a transfer's progress listen here; the payload is "<transfer id>:<seq>".
+CHANNEL = "transfer_events"
+
+
+class Locked(NamedTuple):
+    """A transfer, locked for this transaction, with the hash of its last event."""
+
+    state: TransferState
+    last_hash: bytes
+
+
+async def lock(connection: Connection, transfer_id: UUID) -> Locked:
+    """The transfer as its events have it; nobody else writes until the transaction ends. LookupError if there is none."""
+    row = await connection.fetchrow(
+        """select t.state, e.hash from transfers t join transfer_events e on e.transfer_id = t.transfer_id and e.seq = t.revision
+            where t.transfer_id = $1 for update of t""",
+        transfer_id,
+    )
+    if row is None:
+        raise LookupError(f"there is no transfer {transfer_id}")
+    return Locked(TransferState.model_validate_json(row["state"]), row["hash"])
+
+
+async def events_after(connection: Connection, transfer_id: UUID, seq: int) -> tuple[TransferEvent, ...]:
+    """The transfer's events after `seq`, in order."""
+    rows = await connection.fetch(
+        "select event from transfer_events where transfer_id = $1 and seq > $2 order by seq", transfer_id, seq
+    )
+    return tuple(TransferEvent.model_validate_json(row["event"]) for row in rows)
+
+
+async def insert_transfer(connection: Connection, state: TransferState, *, closed_at: datetime | None) -> None:
+    """The row of a new transfer, or of one that ends as it begins. Raises `asyncpg.UniqueViolationError` when the person
+    has an open one.
+    """
+    await connection.execute(
+        """insert into transfers (transfer_id, no, person_id, route, from_region, to_region, from_scheme, to_scheme, status,
+                                  funds_status, state, revision, employer_ids, submitted_at, closed_at)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, '{}', 0, $11, $12, $13)""",
+        state.transfer_id, state.no, state.person_id, state.route, state.from_region, state.to_region, state.from_scheme,
+        state.to_scheme, state.status, state.funds_status, list(state.employer_ids), state.submitted_at,
+        closed_at,
+    )  # fmt: skip
+
+
+RECORD_SQL = """
+with appended as (
+    insert into transfer_events (transfer_id, seq, type, occurred_at, command_id, event, hash)
+    select $1, seq, type, occurred_at, $2, event::jsonb, hash
+      from unnest($3::int[], $4::text[], $5::timestamptz[], $6::text[], $7::bytea[]) as e (seq, type, occurred_at, event, hash)
+), closed_items as (
+    delete from work_items where transfer_id = $1 and (step, round) in (select * from unnest($8::text[], $9::int[]))
+), opened_items as (
+    insert into work_items (transfer_id, step, round, region, counterpart_region, due_on, opened_at)
+    select $1, step, round, region, case region when $16 then $17 else $16 end, due_on, opened_at
+      from unnest($10::text[], $11::int[], $12::text[], $13::date[], $14::timestamptz[]) as i (step, round, region, due_on, opened_at)
+    on conflict (transfer_id, step, round) do update set due_on = excluded.due_on
+), answered as (
+    update commands set outcome = $15, carried_out_at = clock_timestamp() where command_id = $2
+)
+update transfers set status = $18, funds_status = $19, state = $20, revision = $21, overdue = $22, closed_at = $23, completed_at = $24
+ where transfer_id = $1 returning pg_notify($25, $26)
+"""
+
+
+async def record(
+    connection: Connection,
+    before: TransferState | None,
+    after: TransferState,
+    events: tuple[TransferEvent, ...],
+    *,
+    last_hash: bytes,
+    command_id: str | None = None,
+    outcome: CommandOutcome | None = None,
+) -> None:
+    """Append `events`, bring the read model and the worklist to `after`, and answer the command, in one statement."""
+    gone, came = _changed_items(before, after)
+    documents = [canonical(event) for event in events]
+    await connection.execute(
+        RECORD_SQL,
+        after.transfer_id,
+        command_id,
+        [event.seq for event in events],
+        [event.fact.type for event in events],
+        [event.occurred_at for event in events],
+        documents,
+        chain(last_hash, documents),
+        [step.kind for step in gone],
+        [step.round for step in gone],
+        [step.kind for step in came],
+        [step.round for step in came],
+        [step.region for step in came],
+        [step.deadline.due_on for step in came if step.deadline],
+        [step.opened_at for step in came],
+        outcome.model_dump_json(exclude_defaults=True) if outcome else None,
+        after.from_region,
+        after.to_region,
+        after.status,
+        after.funds_status,
+        after.model_dump_json(),
+        after.revision,
+        any(step.missed_noted for step in after.open_steps),
+        after.closed_at,
+        after.closed_at if after.status is TransferStatus.COMPLETED else None,
+        CHANNEL,
+        f"{after.transfer_id}:{after.revision}",
+    )
+
+
+def canonical(event: TransferEvent) -> str:
+    """The one spelling of an event that its hash runs over."""
+    document = event.model_copy(update={"occurred_at": in_shanghai(event.occurred_at)}).model_dump(mode="json")
+    return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
+def chain(last_hash: bytes, documents: list[str]) -> list[bytes]:
+    """The hash of each event: SHA-256 over the hash before it and its canonical text."""
+    hashes = []
+    for document in documents:
+        last_hash = hashlib.sha256(last_hash + document.encode()).digest()
+        hashes.append(last_hash)
+    return hashes
+
+
+def in_shanghai(instant: datetime) -> datetime:
+    """The same instant, written with China's offset."""
+    return instant.astimezone(SHANGHAI)
+
+
+def _changed_items(before: TransferState | None, after: TransferState) -> tuple[list[Step], list[Step]]:
+    """Open steps with a deadline that left the worklist, and those that came or were re-dated."""
+    old = {(step.kind, step.round): step for step in (before.open_steps if before else ()) if step.deadline}
+    new = {(step.kind, step.round): step for step in after.open_steps if step.deadline}
+    gone = [step for key, step in old.items() if key not in new]
+    came = [step for key, step in new.items() if key not in old or old[key].deadline != step.deadline]
+    return gone, came

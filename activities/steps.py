@@ -1,0 +1,284 @@
+"""The steps of a transfer, each one transaction: the effect, the events, the read model, the worklist, the outcome.
+
+Run twice a step changes nothing and answers the same: what is recorded is the answer.
+"""
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+from pydantic import TypeAdapter
+
+from activities import records, registers
+from activities.database import Connection
+from activities.effects import Scene, certificate, complete
+from activities.keyring import Keyring
+from activities.people import PersonRef
+from activities.records import Locked
+from activities.reference import calendar_in_force, regions_on
+from activities.registers import Applicant, Reading
+from workflows import commands as c
+from workflows import events as e
+from workflows.actors import BANK, PLATFORM, Actor
+from workflows.deadlines import shanghai_date
+from workflows.decide import (
+    Facts,
+    Invalid,
+    NotAllowed,
+    Objection,
+    Stale,
+    Submission,
+    advance,
+    bank_took_order,
+    decide,
+    decide_submission,
+    issue_certificate,
+    needs_clerk,
+    objection,
+    tick,
+)
+from workflows.eligibility import Assessment, assess, shortened_periods
+from workflows.messages import BankWord, CertificateOrder, ClockOrder, CommandOutcome, StepOrder, StepResult
+from workflows.state import TransferState
+from workflows.vocabulary import RefusalCode
+from workflows.workdays import WorkingCalendar
+
+_ASK: TypeAdapter[c.AnyAsk] = TypeAdapter(c.AnyAsk)
+DONE = CommandOutcome(kind="DONE")
+
+
+class Steps:
+    """Each method raises `asyncpg.PostgresError` or `OSError` when the database is away, to be tried again."""
+
+    def __init__(self, pool: asyncpg.Pool, keyring: Keyring) -> None:
+        self._pool = pool
+        self._keyring = keyring
+
+    async def open_transfer(self, order: StepOrder) -> StepResult:
+        """Carry out an application: the case begins, and ends at once if the registers have changed meanwhile."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            row = await _locked_command(connection, order.command_id)
+            if row["outcome"] is not None:
+                return await _recorded(connection, row, order)
+            actor, at = Actor.model_validate_json(row["actor"]), row["received_at"]
+            reading, application = await self._read_application(connection, row, actor)
+            calendar = await calendar_in_force(connection)
+            assessment = assess(reading.check, today=shanghai_date(at), calendar=calendar)
+            facts = decide_submission(_submission(application, reading, assessment), at, calendar)
+            opening, state = advance(None, facts[:1], at=at, actor=actor)
+            await records.insert_transfer(connection, state, closed_at=at if assessment.blocking else None)
+            scene = Scene(connection, self._keyring, state, actor, at)
+            following, after = advance(state, await complete(scene, facts[1:]), at=at, actor=actor)
+            events = (*opening, *following)
+            outcome = CommandOutcome(kind="DONE", seq=1)
+            await records.record(
+                connection, None, after, events, last_hash=b"", command_id=order.command_id, outcome=outcome
+            )
+            return _result(outcome, events)
+
+    async def carry_out(self, order: StepOrder) -> StepResult:
+        """Carry out one recorded step of a case, or record why it may not be."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            row = await _locked_command(connection, order.command_id)
+            if row["outcome"] is not None:
+                return await _recorded(connection, row, order)
+            locked = await records.lock(connection, order.transfer_id)
+            command = c.Command(
+                command_id=order.command_id,
+                actor=Actor.model_validate_json(row["actor"]),
+                received_at=row["received_at"],
+                ask=_ASK.validate_json(row["input"]),
+            )
+            decided = await _decide(connection, locked.state, command)
+            if isinstance(decided, NotAllowed | Stale | Invalid):
+                outcome = _refused(decided)
+                await _answer(connection, order.command_id, outcome, released=True)
+                return _result(outcome, await records.events_after(connection, order.transfer_id, order.after_seq))
+            return await self._record(
+                connection,
+                locked,
+                decided,
+                order,
+                at=command.received_at,
+                actor=command.actor,
+                command_id=order.command_id,
+            )
+
+    async def issue_certificate(self, order: ClockOrder) -> StepResult:
+        """Issue the certificate of an accepted transfer, unless it is issued."""
+        return await self._by_itself(order, PLATFORM, lambda state, _: issue_certificate(state))
+
+    async def note_deadlines(self, order: ClockOrder) -> StepResult:
+        """Note what the clocks say by the calendar in force: due soon, missed, revised."""
+        return await self._by_itself(order, PLATFORM, lambda state, calendar: tick(state, order.now, calendar))
+
+    async def note_bank_took_order(self, order: BankWord) -> StepResult:
+        """Note that the bank has taken an order, unless that is known."""
+        return await self._by_itself(order, BANK, lambda state, _: bank_took_order(state, order.reference))
+
+    async def issue_certificate_alone(self, order: CertificateOrder) -> CommandOutcome:
+        """Issue a certificate by itself, as its command asks; its `document_id` is in the outcome.
+
+        Raises LookupError when O's register has no such enrolment any more.
+        """
+        async with self._pool.acquire() as connection, connection.transaction():
+            row = await _locked_command(connection, order.command_id)
+            if row["outcome"] is not None:
+                return CommandOutcome.model_validate_json(row["outcome"])
+            said, at = json.loads(row["input"]), row["received_at"]
+            enrolment = await connection.fetchrow(
+                """select e.*, p.wrapped_key, p.resident_id_sealed from persons p join enrolments e using (person_id)
+                    where p.person_key = any($1) and e.region = $2 and e.scheme = $3""",
+                [bytes.fromhex(each) for each in said["person_keys"]], said["region"], said["scheme"],
+            )  # fmt: skip
+            if enrolment is None:
+                raise LookupError(f"the register of {said['region']} has no such enrolment any more")
+            data_key = self._keyring.unwrap(enrolment["wrapped_key"])
+            person = PersonRef(enrolment["person_id"], data_key, enrolment["resident_id_sealed"])
+            regions = await regions_on(connection, shanghai_date(at), [said["region"]])
+            issued = await certificate(connection, person, enrolment, regions[said["region"]], at=at)
+            outcome = CommandOutcome(kind="DONE", document_id=issued.document_id)
+            await _answer(connection, order.command_id, outcome, released=False)
+            return outcome
+
+    async def _by_itself(
+        self,
+        order: ClockOrder | BankWord,
+        actor: Actor,
+        happens: Callable[[TransferState, WorkingCalendar], Facts],
+    ) -> StepResult:
+        """Record what happens without anybody's command. Once it has happened, it does not happen again."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            locked = await records.lock(connection, order.transfer_id)
+            facts = happens(locked.state, await calendar_in_force(connection))
+            if not facts:
+                return _result(DONE, await records.events_after(connection, order.transfer_id, order.after_seq))
+            return await self._record(connection, locked, facts, order, at=order.now, actor=actor)
+
+    async def _record(
+        self,
+        connection: Connection,
+        locked: Locked,
+        facts: Facts,
+        order: StepOrder | ClockOrder | BankWord,
+        *,
+        at: datetime,
+        actor: Actor,
+        command_id: str | None = None,
+    ) -> StepResult:
+        state = locked.state
+        scene = Scene(connection, self._keyring, state, actor, at)
+        events, after = advance(state, await complete(scene, facts), at=at, actor=actor)
+        outcome = CommandOutcome(kind="DONE", seq=events[0].seq)
+        await records.record(
+            connection, state, after, events, last_hash=locked.last_hash, command_id=command_id, outcome=outcome
+        )
+        missed = state.revision != order.after_seq
+        return _result(
+            outcome, await records.events_after(connection, order.transfer_id, order.after_seq) if missed else events
+        )
+
+    async def _read_application(self, connection: Connection, row: Any, actor: Actor) -> tuple[Reading, c.Application]:
+        said = json.loads(row["input"])
+        application = c.Application.model_validate(said["application"])
+        applicant = Applicant(
+            actor=actor,
+            person_keys=[bytes.fromhex(each) for each in said["person_keys"]],
+            name_key=bytes.fromhex(said["name_key"]) if said.get("name_key") else None,
+            is_self=said["is_self"],
+        )
+        today = shanghai_date(row["received_at"])
+        reading = await registers.read_precheck(
+            connection, self._keyring, applicant, application, today=today, command_id=row["command_id"]
+        )
+        return reading, application
+
+
+def _submission(application: c.Application, reading: Reading, assessment: Assessment) -> Submission:
+    if reading.person is None:
+        raise LookupError(f"no register knows the person of application {application.no} any more")
+    submitted = e.Submitted(
+        **application.model_dump(exclude={"request_stop"}),
+        person_id=reading.person.person_id,
+        route=assessment.route,
+        findings=assessment.remaining,
+        stop_needed=assessment.stop_needed,
+        manual=needs_clerk(assessment.remaining),
+        stopped_on=assessment.stopped_on,
+        employer_ids=reading.employer_ids,
+    )
+    arrears = next((each for each in assessment.remaining if each.code is RefusalCode.ARREARS_OUTSTANDING), None)
+    notified = e.ArrearsNotified.model_validate(arrears.figures) if arrears else None
+    return Submission(submitted, assessment.blocking, notified, assessment.periods)
+
+
+async def _decide(connection: Connection, state: TransferState, command: c.Command) -> Facts | Objection:
+    """Refuse first, so that no register is asked about a step that may not be; then decide on what they say."""
+    refused = objection(state, command.ask.action, command.actor, command.ask.expected_revision)
+    if refused is not None:
+        return refused
+    facts = await _read_facts(connection, state, command)
+    return decide(state, command, facts, await calendar_in_force(connection))
+
+
+async def _read_facts(connection: Connection, state: TransferState, command: c.Command) -> c.StepFacts | None:
+    """What the registers say that the step rests on."""
+    at = command.received_at
+    match command.ask:
+        case c.AcceptTransfer():
+            return c.AcceptanceFacts(periods=await _shortened(connection, state, at))
+        case c.StopCoverage():
+            began = await registers.covered_from(connection, state)
+            return c.StopFacts(covered_from=began, periods=await _shortened(connection, state, at))
+        case c.DeliverInformationForm():
+            return await registers.form_facts(connection, state, at)
+        case c.ConfirmContinuation():
+            return await registers.destination_facts(connection, state, at)
+        case c.ConfirmReceipt(bank_reference=bank_reference):
+            paid = await connection.fetchval(
+                "select reference from remittances where bank_reference = $1 and status = 'CREDITED'", bank_reference
+            )
+            return c.ReceiptFacts(paid_by_bank_reference=paid)
+        case _:
+            return None
+
+
+async def _shortened(connection: Connection, state: TransferState, at: datetime) -> dict[Any, int]:
+    regions = await regions_on(connection, shanghai_date(at), [state.from_region, state.to_region])
+    return shortened_periods(regions[state.from_region].policy, regions[state.to_region].policy)
+
+
+async def _locked_command(connection: Connection, command_id: str) -> asyncpg.Record:
+    row = await connection.fetchrow("select * from commands where command_id = $1 for update", command_id)
+    if row is None:
+        raise LookupError(f"there is no command {command_id}")
+    return row
+
+
+async def _recorded(connection: Connection, row: asyncpg.Record, order: StepOrder) -> StepResult:
+    outcome = CommandOutcome.model_validate_json(row["outcome"])
+    return _result(outcome, await records.events_after(connection, order.transfer_id, order.after_seq))
+
+
+async def _answer(connection: Connection, command_id: str, outcome: CommandOutcome, *, released: bool) -> None:
+    """A step that may not be leaves its key free (`released`): the caller can ask again when it may."""
+    await connection.execute(
+        "update commands set outcome = $2, carried_out_at = clock_timestamp(), released = $3 where command_id = $1",
+        command_id, outcome.model_dump_json(exclude_defaults=True), released,
+    )  # fmt: skip
+
+
+def _refused(why: Objection) -> CommandOutcome:
+    match why:
+        case NotAllowed():
+            return CommandOutcome(kind="NOT_ALLOWED", why=why.why)
+        case Stale():
+            return CommandOutcome(kind="STALE")
+        case Invalid():
+            return CommandOutcome(kind="INVALID", violations=why.violations)
+
+
+def _result(outcome: CommandOutcome, events: tuple[e.TransferEvent, ...]) -> StepResult:
+    return StepResult(outcome=outcome, events=tuple(event.without_words() for event in events))

@@ -1,0 +1,26 @@
+"""The connection to Temporal: its own environment configuration, pydantic messages, sealed payloads."""
+
+import dataclasses
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.converter import DataConverter
+from temporalio.envconfig import ClientConfig
+
+from activities.codec import EncryptionCodec
+from activities.keyring import Keyring
+
+
+def data_converter(keyring: Keyring) -> DataConverter:
+    """Pydantic models as JSON, sealed."""
+    return dataclasses.replace(pydantic_data_converter, payload_codec=EncryptionCodec(keyring))
+
+
+async def connect(keyring: Keyring, *, lazy: bool = False, **overrides: Any) -> Client:
+    """A client configured by TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and the rest of Temporal's own environment variables.
+
+    `lazy` connects at the first call. Raises `RuntimeError` when Temporal cannot be reached and `lazy` is false.
+    """
+    options: dict[str, Any] = {"target_host": "127.0.0.1:7233"} | dict(ClientConfig.load_client_connect_config())
+    return await Client.connect(**(options | overrides), data_converter=data_converter(keyring), lazy=lazy)

@@ -1,0 +1,161 @@
+"""What operators see in the Temporal UI: search attributes, summaries and current details. Ids and figures, no persons."""
+
+from datetime import datetime
+from typing import Any, Final
+
+from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
+
+from workflows import events as e
+from workflows.deadlines import SHANGHAI
+from workflows.decide import Alarm, next_alarm
+from workflows.law import INSTRUMENTS
+from workflows.state import TransferState
+from workflows.vocabulary import DeadlineState, FundsStatus, TransferStatus, TransferStepKind
+from workflows.words import say
+
+STATUS_KEY: Final = SearchAttributeKey.for_keyword("TransferStatus")
+OUT_REGION_KEY: Final = SearchAttributeKey.for_keyword("TransferOutRegion")
+IN_REGION_KEY: Final = SearchAttributeKey.for_keyword("TransferInRegion")
+HOLDER_KEY: Final = SearchAttributeKey.for_keyword("TransferHolder")
+DEADLINE_STATE_KEY: Final = SearchAttributeKey.for_keyword("TransferDeadlineState")
+NEXT_DEADLINE_KEY: Final = SearchAttributeKey.for_datetime("TransferNextDeadline")
+NEEDS_ATTENTION_KEY: Final = SearchAttributeKey.for_bool("TransferNeedsAttention")
+
+# Temporal refuses summaries over 400 bytes, counted after encryption: 29 bytes of seal, the payload's frame, 3 bytes a character.
+SUMMARY_BYTES: Final = 200
+
+
+def summary(text: str) -> str:
+    """`text` cut to what Temporal takes for a summary, at a whole character."""
+    encoded = text.encode()
+    return text if len(encoded) <= SUMMARY_BYTES else encoded[: SUMMARY_BYTES - 3].decode(errors="ignore") + "…"
+
+
+def static_summary(no: str) -> str:
+    """The line that names the case in every list; the number says where it goes and when it began."""
+    return summary(f"医保关系转移接续 {no}")
+
+
+def timer_summary(alarm: Alarm) -> str:
+    """What the running timer waits for."""
+    return summary(f"{_step(alarm.step)}：{'到期' if alarm.due else '即将到期提醒'}（{_minute(alarm.at)}）")
+
+
+def search_attributes(state: TransferState) -> list[SearchAttributeUpdate[Any]]:
+    """What operators list and filter transfers by."""
+    holding = next((step for step in state.open_steps if step.deadline), None)
+    deadline = holding.deadline if holding else None
+    return [
+        STATUS_KEY.value_set(state.status.value),
+        OUT_REGION_KEY.value_set(state.from_region),
+        IN_REGION_KEY.value_set(state.to_region),
+        HOLDER_KEY.value_set(holding.region) if holding else HOLDER_KEY.value_unset(),
+        DEADLINE_STATE_KEY.value_set(_deadline_state(state)),
+        NEXT_DEADLINE_KEY.value_set(deadline.due_at) if deadline else NEXT_DEADLINE_KEY.value_unset(),
+        NEEDS_ATTENTION_KEY.value_set(needs_attention(state)),
+    ]
+
+
+def needs_attention(state: TransferState) -> bool:
+    """A step is overdue, or money arrived that does not match its order."""
+    return any(step.missed_noted for step in state.open_steps) or state.funds_status is FundsStatus.MISMATCHED
+
+
+def _deadline_state(state: TransferState) -> str:
+    if any(step.missed_noted for step in state.open_steps):
+        return DeadlineState.OVERDUE
+    if any(step.due_soon_noted for step in state.open_steps):
+        return DeadlineState.DUE_SOON
+    return DeadlineState.ON_TRACK if state.open_steps else "NONE"
+
+
+def details(state: TransferState, recent: list[str]) -> str:
+    """The case on one screen, in Markdown: status, holder, law, next deadline, money, last events."""
+    lines = [
+        f"**{STATUS[state.status]}** · 资金：{FUNDS[state.funds_status]}",
+        f"- 转出地 {state.from_region} → 转入地 {state.to_region}",
+    ]
+    for step in state.open_steps:
+        if step.deadline is None:
+            lines.append(f"- 正在办理：{_step(step.kind)}（{step.region}）")
+            continue
+        late = "，**已逾期**" if step.missed_noted else "，即将到期" if step.due_soon_noted else ""
+        provisional = "（暂定）" if step.deadline.provisional else ""
+        lines.append(
+            f"- 待办：**{_step(step.kind)}**，经办方 {step.region}，"
+            f"{step.deadline.working_days} 个工作日，{step.deadline.due_on} 24:00 前{provisional}{late}；"
+            f"依据 {INSTRUMENTS[step.deadline.basis]}，工作日历 {step.deadline.calendar_edition}"
+        )
+    alarm = next_alarm(state)
+    if alarm:
+        lines.append(f"- 下一次计时：{timer_summary(alarm)}")
+    lines.append("\n最近事件")
+    lines += [f"1. {line}" for line in recent]
+    return "\n".join(lines)
+
+
+def event_line(event: e.TransferEvent) -> str:
+    """One event in one line."""
+    what = EVENT.get(type(event.fact), event.fact.type)
+    step = f"：{_step(event.step)}" if event.step else ""
+    return f"{_minute(event.occurred_at)} #{event.seq} {what}{step}"
+
+
+def _step(kind: TransferStepKind) -> str:
+    return say("zh-CN", f"step.{kind}")
+
+
+def _minute(instant: datetime) -> str:
+    return f"{instant.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
+
+
+EVENT: Final[dict[type[e.Fact], str]] = {
+    e.Submitted: "提交申请",
+    e.Accepted: "受理",
+    e.Declined: "不予受理",
+    e.StepOpened: "开始",
+    e.ApplicationAccepted: "完成",
+    e.CoverageStopped: "完成",
+    e.CertificateIssued: "完成",
+    e.CertificateReissued: "补发",
+    e.ArrearsNotified: "已告知欠费",
+    e.FormDelivered: "完成",
+    e.FundsNotRequired: "余额为零，无需划转",
+    e.RemittanceOrdered: "完成",
+    e.FundsOrdered: "已下达划转指令",
+    e.FundsRemitted: "银行已划出",
+    e.FundsReceived: "完成",
+    e.FundsMismatched: "到账金额不符",
+    e.FundsCredited: "已计入个人账户",
+    e.ContinuationConfirmed: "完成",
+    e.DeadlineDueSoon: "即将到期",
+    e.DeadlineMissed: "逾期",
+    e.DeadlineRevised: "期限已按新日历调整",
+    e.Withdrawn: "申请人撤回",
+    e.Completed: "已办结",
+}
+
+STATUS: Final = {
+    TransferStatus.SUBMITTED: "待受理",
+    TransferStatus.DECLINED: "不予受理",
+    TransferStatus.TRANSFERRING_OUT: "转出办理中",
+    TransferStatus.TRANSFERRING_IN: "转入办理中",
+    TransferStatus.CORRECTION_REQUESTED: "信息核对中",
+    TransferStatus.AWAITING_FUNDS: "关系已转入，个人账户待到账",
+    TransferStatus.COMPLETED: "已办结",
+    TransferStatus.WITHDRAWN: "已撤回",
+    TransferStatus.TERMINATED: "已终止",
+}
+
+FUNDS: Final = {
+    FundsStatus.NOT_REQUIRED: "余额为零，无需划转",
+    FundsStatus.PENDING: "待划转",
+    FundsStatus.ORDERED: "已下达划转指令",
+    FundsStatus.REMITTED: "银行已划出",
+    FundsStatus.RETURNED: "银行退汇",
+    FundsStatus.RECEIVED: "已到账",
+    FundsStatus.MISMATCHED: "到账金额不符，待核对",
+    FundsStatus.CREDITED: "已计入个人账户",
+    FundsStatus.PAID_OUT_TO_PERSON: "已支付给本人",
+    FundsStatus.RETAINED_IN_PROVINCE: "省内保留",
+}

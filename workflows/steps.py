@@ -1,0 +1,77 @@
+"""Every activity on one page: its name, what it carries, its time limits and retries, and its summary for operators.
+
+All are tried again until they succeed: PostgreSQL or the bank being away is no reason for a transfer to fail.
+"""
+
+from datetime import timedelta
+from typing import Any, Final, Generic, NamedTuple, TypeVar
+
+from pydantic import BaseModel
+from temporalio.common import RetryPolicy
+
+from workflows.messages import (
+    BankOrder,
+    BankWord,
+    CertificateOrder,
+    ClockOrder,
+    CommandOutcome,
+    StepOrder,
+    StepResult,
+    SweepOrder,
+)
+from workflows.vocabulary import TransferAction
+
+Given = TypeVar("Given", bound=BaseModel)
+Answer = TypeVar("Answer")
+
+# One short transaction.
+TRANSACTION = {
+    "start_to_close_timeout": timedelta(seconds=30),
+    "retry_policy": RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=30)),
+}
+# Each attempt asks the bank once; "not yet" is an attempt that will be made again.
+BANK = {
+    "start_to_close_timeout": timedelta(seconds=30),
+    "retry_policy": RetryPolicy(
+        initial_interval=timedelta(milliseconds=500), backoff_coefficient=1.5, maximum_interval=timedelta(minutes=5)
+    ),
+}
+# One pass over what was left behind; the next pass takes what this one could not.
+SWEEP = {"start_to_close_timeout": timedelta(minutes=5), "retry_policy": RetryPolicy(maximum_attempts=1)}
+
+
+class ActivityStep(NamedTuple, Generic[Given, Answer]):
+    """`summary` is what the Temporal UI shows beside the activity."""
+
+    name: str
+    given: type[Given]
+    answer: type[Answer]
+    summary: str
+    options: dict[str, Any] = TRANSACTION
+
+
+OPEN_TRANSFER: Final = ActivityStep("open_transfer", StepOrder, StepResult, "核验双方登记并立案")
+ISSUE_CERTIFICATE: Final = ActivityStep("issue_certificate", ClockOrder, StepResult, "转出地：开具参保凭证")
+NOTE_DEADLINES: Final = ActivityStep("note_deadlines", ClockOrder, StepResult, "记录办理时限")
+SEND_TO_BANK: Final = ActivityStep("send_to_bank", BankOrder, str, "银行：送达划转指令并等待受理", BANK)
+NOTE_BANK_TOOK_ORDER: Final = ActivityStep("note_bank_took_order", BankWord, StepResult, "记录银行已划出")
+ISSUE_CERTIFICATE_ALONE: Final = ActivityStep(
+    "issue_certificate_alone", CertificateOrder, CommandOutcome, "转出地：即时开具参保凭证"
+)
+RESEND_COMMANDS: Final = ActivityStep("resend_commands", SweepOrder, int, "补送未完成的指令", SWEEP)
+
+ACTIONS: Final[dict[TransferAction, ActivityStep[StepOrder, StepResult]]] = {
+    action: ActivityStep(action.value.lower(), StepOrder, StepResult, summary)
+    for action, summary in {
+        TransferAction.ACCEPT_TRANSFER: "转入地：受理申请",
+        TransferAction.DECLINE_TRANSFER: "转入地：不予受理",
+        TransferAction.STOP_COVERAGE: "转出地：中止参保",
+        TransferAction.RETURN_TRANSFER: "转出地：退回",
+        TransferAction.REISSUE_CERTIFICATE: "转出地：补发参保凭证",
+        TransferAction.DELIVER_INFORMATION_FORM: "转出地：生成并上传信息表，冻结个人账户",
+        TransferAction.REMIT_PERSONAL_ACCOUNT: "转出地财务：划转个人账户余额",
+        TransferAction.CONFIRM_RECEIPT: "转入地财务：确认到账并计入个人账户",
+        TransferAction.CONFIRM_CONTINUATION: "转入地：确认接续",
+        TransferAction.WITHDRAW_TRANSFER: "申请人：撤回",
+    }.items()
+}

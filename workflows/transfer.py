@@ -1,0 +1,166 @@
+"""One transfer of basic medical insurance, from application to 已办结.
+
+The workflow waits; PostgreSQL knows. Each step is an update from an agency, carried out by one activity whose
+transaction decides, takes effect and answers with the events; the workflow folds them in and re-arms the clocks. The
+two tracks, the record and the money, run at once under one lock.
+"""
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from workflows import operator_view, steps
+    from workflows.decide import next_alarm
+    from workflows.messages import (
+        BankOrder,
+        BankWord,
+        ClockOrder,
+        CommandOutcome,
+        StepOrder,
+        StepRequest,
+        StepResult,
+        TransferCase,
+    )
+    from workflows.state import TransferState, apply
+    from workflows.vocabulary import FundsStatus, TransferStatus, TransferStepKind
+
+
+@workflow.defn
+class TransferWorkflow:
+    @workflow.init
+    def __init__(self, case: TransferCase) -> None:
+        self._case = case
+        self._state = case.state
+        self._shown: dict[str, Any] = {}
+        self._recent: list[str] = []
+        self._one_at_a_time = asyncio.Lock()
+        self._at_the_bank: asyncio.Task[None] | None = None
+
+    @workflow.run
+    async def run(self, case: TransferCase) -> TransferStatus:
+        if self._state is None:
+            async with self._one_at_a_time:
+                await self._do(steps.OPEN_TRANSFER, self._order(case.command_id))
+        state = await self._settle()
+        while not state.closed and not workflow.info().is_continue_as_new_suggested():
+            state = await self._wait(state)
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        if not state.closed:
+            workflow.continue_as_new(case.model_copy(update={"state": self._state}))
+        if self._at_the_bank is not None:
+            self._at_the_bank.cancel()
+        return state.status
+
+    @workflow.update
+    async def submitted(self) -> CommandOutcome:
+        """Answers once the application is carried out and, when it is accepted at once, the certificate is issued."""
+        await workflow.wait_condition(
+            lambda: self._state is not None and not self._state.is_open(TransferStepKind.ISSUE_CERTIFICATE)
+        )
+        return CommandOutcome(kind="DONE", seq=1)
+
+    @workflow.update
+    async def step(self, request: StepRequest) -> CommandOutcome:
+        """One step, taken by an agency, the person or the employer; what may not be is answered, not raised."""
+        async with self._one_at_a_time:
+            outcome = await self._do(steps.ACTIONS[request.action], self._order(request.command_id))
+            await self._settle_locked()
+        return outcome
+
+    @step.validator
+    def _is_open(self, request: StepRequest) -> None:
+        if self._state is not None and self._state.closed:
+            raise ApplicationError(f"the case is closed: {request.action} comes too late", type="CaseClosed")
+
+    @workflow.query
+    def state(self) -> TransferState | None:
+        """For support: the state as this workflow has it. The truth is in PostgreSQL."""
+        return self._state
+
+    # -------------------------------------------------------------- waiting
+
+    async def _wait(self, state: TransferState) -> TransferState:
+        """Wait until something happens to the case or its next date is reached; a missed date is noted, nothing ends."""
+        alarm = next_alarm(state)
+        try:
+            await workflow.wait_condition(
+                lambda: self._present().closed or next_alarm(self._present()) != alarm,
+                timeout=max(alarm.at - workflow.now(), timedelta(0)) if alarm else None,
+                timeout_summary=operator_view.timer_summary(alarm) if alarm else None,
+            )
+        except TimeoutError:
+            async with self._one_at_a_time:
+                await self._do(steps.NOTE_DEADLINES, self._clock())
+        return self._present()
+
+    # -------------------------------------------------------------- acting
+
+    async def _settle(self) -> TransferState:
+        async with self._one_at_a_time:
+            return await self._settle_locked()
+
+    async def _settle_locked(self) -> TransferState:
+        """What follows by itself: the certificate at acceptance, the order's way to the bank."""
+        if self._present().is_open(TransferStepKind.ISSUE_CERTIFICATE):
+            await self._do(steps.ISSUE_CERTIFICATE, self._clock())
+        state = self._present()
+        if state.funds_status is FundsStatus.ORDERED and self._at_the_bank is None and state.remittance:
+            self._at_the_bank = asyncio.create_task(self._through_the_bank(state.remittance.reference))
+        return state
+
+    async def _through_the_bank(self, reference: str) -> None:
+        await self._execute(steps.SEND_TO_BANK, BankOrder(transfer_id=self._case.transfer_id, reference=reference))
+        async with self._one_at_a_time:
+            self._at_the_bank = None
+            if not self._present().closed:
+                word = BankWord(
+                    transfer_id=self._case.transfer_id,
+                    after_seq=self._present().revision,
+                    reference=reference,
+                    now=workflow.now(),
+                )
+                await self._do(steps.NOTE_BANK_TOOK_ORDER, word)
+
+    async def _do(self, step: steps.ActivityStep[Any, StepResult], order: Any) -> CommandOutcome:
+        """One activity, its events folded in, and what operators see brought up to date."""
+        result: StepResult = await self._execute(step, order)
+        for event in result.events:
+            self._state = apply(self._state, event)
+            self._recent = [*self._recent[-4:], operator_view.event_line(event)]
+        self._show()
+        return result.outcome
+
+    async def _execute(self, step: steps.ActivityStep[Any, Any], given: Any) -> Any:
+        return await workflow.execute_activity(
+            step.name, given, result_type=step.answer, summary=step.summary, **step.options
+        )
+
+    def _order(self, command_id: str) -> StepOrder:
+        return StepOrder(transfer_id=self._case.transfer_id, after_seq=self._after_seq, command_id=command_id)
+
+    def _clock(self) -> ClockOrder:
+        return ClockOrder(transfer_id=self._case.transfer_id, after_seq=self._after_seq, now=workflow.now())
+
+    @property
+    def _after_seq(self) -> int:
+        return self._state.revision if self._state else 0
+
+    def _present(self) -> TransferState:
+        if self._state is None:
+            raise RuntimeError("the case is not open yet")
+        return self._state
+
+    # -------------------------------------------------------------- what operators see
+
+    def _show(self) -> None:
+        state = self._present()
+        attributes = operator_view.search_attributes(state)
+        changed = [update for update in attributes if self._shown.get(update.key.name, ...) != update.value]
+        if changed:
+            workflow.upsert_search_attributes(changed)
+            self._shown |= {update.key.name: update.value for update in changed}
+        workflow.set_current_details(operator_view.details(state, self._recent))
