@@ -3,7 +3,9 @@
 import os
 import signal
 import stat
+import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
@@ -50,14 +52,25 @@ async def test_a_committed_row_survives_kill_9_and_its_stale_lock_file(tmp_path:
     await server.stop()
 
 
-async def test_a_lock_file_with_the_pid_of_someone_else_does_not_hinder_the_start(tmp_path: Path) -> None:
+@pytest.fixture
+def stranger() -> Iterator[subprocess.Popen[bytes]]:
+    """A process of the same user that is no PostgreSQL."""
+    with subprocess.Popen(["sleep", "60"]) as process:
+        yield process
+        process.kill()
+
+
+async def test_a_lock_file_with_the_pid_of_someone_else_does_not_hinder_the_start(
+    tmp_path: Path, stranger: subprocess.Popen[bytes]
+) -> None:
     server = await postgres.start(tmp_path, free_port())
     await server.stop()
     pid_file = tmp_path / "postgres" / "postmaster.pid"
-    pid_file.write_text(f"{os.getpid()}\n{tmp_path}/postgres\n0\n5432\n\n127.0.0.1\n0\nready\n")
+    pid_file.write_text(f"{stranger.pid}\n{tmp_path}/postgres\n0\n5432\n\n127.0.0.1\n0\nready\n")
 
     server = await postgres.start(tmp_path, free_port())
     assert await _value(server.url, "select 1") == 1
+    assert stranger.poll() is None
     await server.stop()
 
 
