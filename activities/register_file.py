@@ -102,13 +102,13 @@ def _read_line(file: BinaryIO) -> bytes:
 def _cells(line: int, raw: bytes) -> list[str] | RowError:
     if len(raw) > MAX_LINE_BYTES:
         return RowError(line, None, f"longer than {MAX_LINE_BYTES} bytes")
-    nul = raw.find(b"\0")
-    if nul >= 0:
-        return RowError(line, None, f"byte {nul + 1} of the line is NUL")
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
         return RowError(line, None, f"byte {error.start + 1} of the line is not UTF-8: save the file as CSV UTF-8")
+    nul = raw.find(b"\0")
+    if nul >= 0:
+        return RowError(line, None, f"byte {nul + 1} of the line is NUL")
     try:
         return next(csv.reader([text], strict=True), [])
     except csv.Error as error:
