@@ -4,24 +4,15 @@ import asyncio
 import os
 import sys
 import traceback
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import NoReturn
 
 import click
 
 from stack.errors import StackError
+from stack.options import data_dir_option, port_options
+from stack.register_cli import register
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-data_dir_option = click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    envvar="YIBAO_DATA_DIR",
-    default=Path(".yibao"),
-    show_default=True,
-    show_envvar=True,
-    help="Where the local stack keeps everything.",
-)
 ROLE_NAMES = (
     "INSURED_PERSON",
     "EMPLOYER",
@@ -38,21 +29,6 @@ ROLE_NAMES = (
 @click.version_option(package_name="yibao")
 def yibao() -> None:
     """The transfer and continuation of basic medical insurance: 基本医疗保险关系转移接续."""
-
-
-def port_options(command: Command) -> Command:
-    """The four ports of a local stack, as `port`, `temporal_port`, `temporal_ui_port` and `postgres_port`."""
-    port = click.IntRange(1, 65535)
-    for name, default, part in reversed(
-        [
-            ("--port", 8000, "the gateway"),
-            ("--temporal-port", 7233, "Temporal"),
-            ("--temporal-ui-port", 8233, "the Temporal UI"),
-            ("--postgres-port", 5433, "PostgreSQL"),
-        ]
-    ):
-        command = click.option(name, type=port, default=default, show_default=True, help=f"Port of {part}.")(command)
-    return command
 
 
 @yibao.command()
@@ -84,6 +60,22 @@ def token(data_dir: Path, role: str, region: str | None, resident_id: str | None
 
 
 @yibao.command()
+def gateway() -> None:
+    """Serve the GraphQL API. Configured by environment; what is missing or unknown is named."""
+    from gateway.app import main as serve
+
+    serve()
+
+
+@yibao.command()
+def worker() -> None:
+    """Carry out the transfers. Configured by environment."""
+    from activities.worker import main as work
+
+    work()
+
+
+@yibao.command()
 def migrate() -> None:
     """Bring the database of YIBAO_DATABASE_URL, its owner's URL, to the present schema.
 
@@ -111,6 +103,9 @@ def migrate() -> None:
     for name in applied:
         click.echo(f"applied {name}")
     click.echo("the database is up to date")
+
+
+yibao.add_command(register)
 
 
 def main() -> NoReturn:

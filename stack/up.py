@@ -18,6 +18,7 @@ from activities.keyring import Keyring
 from activities.migrate import migrate
 from stack import postgres, temporal
 from stack.atomic_files import kept_secret
+from stack.bank import bank_app
 from stack.bank_server import bank_server
 from stack.data_directory import DataDirectory, StackInfo
 from stack.errors import StackError
@@ -41,19 +42,13 @@ class Ports:
     postgres: int = 5433
 
 
-def _sandbox_bank(data_dir: Path) -> ASGIApp:
-    from stack.sandbox import bank_app
-
-    return bank_app(data_dir)
-
-
 @dataclass(frozen=True)
 class Programs:
     """The parts that are our own: two commands, as they run in production too, and the sandbox bank's application."""
 
     worker: Sequence[str] = (sys.executable, "-P", "-m", "stack.cli", "worker")
     gateway: Sequence[str] = (sys.executable, "-P", "-m", "stack.cli", "gateway")
-    bank: Callable[[Path], ASGIApp] = _sandbox_bank
+    bank: Callable[[Path], ASGIApp] = bank_app
 
 
 @contextlib.asynccontextmanager
