@@ -37,6 +37,8 @@ class Scene:
     state: TransferState
     actor: Actor
     at: datetime
+    # The number that the event of the fact in hand will have.
+    seq: int = 0
 
     @property
     def today(self) -> date:
@@ -56,27 +58,28 @@ class Scene:
 async def complete(scene: Scene, facts: tuple[e.AnyFact, ...]) -> tuple[e.AnyFact, ...]:
     """Carry out the effect of every fact, in order."""
     completed: list[e.AnyFact] = []
-    for position, fact in enumerate(facts, 1):
+    for seq, fact in enumerate(facts, scene.state.revision + 1):
+        scene.seq = seq
         effect = EFFECTS.get(type(fact))
-        completed.append(await effect(scene, fact, scene.state.revision + position) if effect else fact)
+        completed.append(await effect(scene, fact) if effect else fact)
     return tuple(completed)
 
 
-async def _stop_coverage(scene: Scene, fact: e.CoverageStopped, seq: int) -> e.AnyFact:
+async def _stop_coverage(scene: Scene, fact: e.CoverageStopped) -> e.AnyFact:
     await registers.stop_coverage(scene.connection, scene.state, fact.stopped_on, scene.today)
     return fact
 
 
-async def _issue_certificate(scene: Scene, fact: e.CertificateIssued, seq: int) -> e.AnyFact:
+async def _issue_certificate(scene: Scene, fact: e.CertificateIssued) -> e.AnyFact:
     return _with(fact, await _certificate(scene))
 
 
-async def _reissue_certificate(scene: Scene, fact: e.CertificateReissued, seq: int) -> e.AnyFact:
+async def _reissue_certificate(scene: Scene, fact: e.CertificateReissued) -> e.AnyFact:
     await store.void_certificates(scene.connection, scene.state.transfer_id, scene.at)
     return _with(fact, await _certificate(scene))
 
 
-async def _deliver_form(scene: Scene, fact: e.FormDelivered, seq: int) -> e.AnyFact:
+async def _deliver_form(scene: Scene, fact: e.FormDelivered) -> e.AnyFact:
     state, enrolment = scene.state, await registers.origin_row(scene.connection, scene.state)
     person = await scene.person()
     content = compose.form_content(
@@ -100,11 +103,11 @@ async def _deliver_form(scene: Scene, fact: e.FormDelivered, seq: int) -> e.AnyF
     )
     if fact.balance_fen:
         await registers.freeze(scene.connection, state, fact.balance_fen, scene.today)
-        await _post(scene, seq, fact.balance_fen, _origin(state, "PERSONAL_ACCOUNTS"), _origin(state, "FROZEN"))
+        await _post(scene, fact.balance_fen, _origin(state, "PERSONAL_ACCOUNTS"), _origin(state, "FROZEN"))
     return _with(fact, issued)
 
 
-async def _order_funds(scene: Scene, fact: e.FundsOrdered, seq: int) -> e.AnyFact:
+async def _order_funds(scene: Scene, fact: e.FundsOrdered) -> e.AnyFact:
     await scene.connection.execute(
         """insert into remittances (reference, transfer_id, kind, amount_fen, status, ordered_at, ordered_by)
            values ($1, $2, 'TRANSFER', $3, 'ORDERED', $4, $5)""",
@@ -113,35 +116,35 @@ async def _order_funds(scene: Scene, fact: e.FundsOrdered, seq: int) -> e.AnyFac
     return fact
 
 
-async def _remit_funds(scene: Scene, fact: e.FundsRemitted, seq: int) -> e.AnyFact:
+async def _remit_funds(scene: Scene, fact: e.FundsRemitted) -> e.AnyFact:
     state = scene.state
     await _mark(scene, fact.reference, RemittanceStatus.REMITTED)
     await registers.pay_out_frozen(scene.connection, state, fact.amount_fen, scene.today)
-    await _post(scene, seq, fact.amount_fen, _origin(state, "FROZEN"), _origin(state, "IN_TRANSIT"))
+    await _post(scene, fact.amount_fen, _origin(state, "FROZEN"), _origin(state, "IN_TRANSIT"))
     return fact
 
 
-async def _receive_funds(scene: Scene, fact: e.FundsReceived, seq: int) -> e.AnyFact:
+async def _receive_funds(scene: Scene, fact: e.FundsReceived) -> e.AnyFact:
     state = scene.state
     await _mark(scene, fact.reference, RemittanceStatus.RECEIVED, advice=fact)
-    await _post(scene, seq, fact.amount_fen, _origin(state, "IN_TRANSIT"), _destination(state, "RECEIVED"))
+    await _post(scene, fact.amount_fen, _origin(state, "IN_TRANSIT"), _destination(state, "RECEIVED"))
     return fact
 
 
-async def _mismatch_funds(scene: Scene, fact: e.FundsMismatched, seq: int) -> e.AnyFact:
+async def _mismatch_funds(scene: Scene, fact: e.FundsMismatched) -> e.AnyFact:
     await _mark(scene, fact.reference, RemittanceStatus.MISMATCHED, advice=fact)
     return fact
 
 
-async def _credit_funds(scene: Scene, fact: e.FundsCredited, seq: int) -> e.AnyFact:
+async def _credit_funds(scene: Scene, fact: e.FundsCredited) -> e.AnyFact:
     state = scene.state
     await _mark(scene, fact.reference, RemittanceStatus.CREDITED)
     await registers.credit(scene.connection, state, fact.amount_fen, scene.today)
-    await _post(scene, seq, fact.amount_fen, _destination(state, "RECEIVED"), _destination(state, "PERSONAL_ACCOUNTS"))
+    await _post(scene, fact.amount_fen, _destination(state, "RECEIVED"), _destination(state, "PERSONAL_ACCOUNTS"))
     return fact
 
 
-async def _confirm_continuation(scene: Scene, fact: e.ContinuationConfirmed, seq: int) -> e.AnyFact:
+async def _confirm_continuation(scene: Scene, fact: e.ContinuationConfirmed) -> e.AnyFact:
     state = scene.state
     if state.form is None:
         raise ValueError("no form, nothing to continue")
@@ -166,7 +169,7 @@ async def _confirm_continuation(scene: Scene, fact: e.ContinuationConfirmed, seq
     return _with(fact, issued)
 
 
-async def _decline(scene: Scene, fact: e.Declined, seq: int) -> e.AnyFact:
+async def _decline(scene: Scene, fact: e.Declined) -> e.AnyFact:
     state = scene.state
     await store.void_certificates(scene.connection, state.transfer_id, scene.at)
     person, enrolment = await scene.person(), await registers.origin_row(scene.connection, state)
@@ -189,13 +192,13 @@ async def _decline(scene: Scene, fact: e.Declined, seq: int) -> e.AnyFact:
     return _with(fact, issued)
 
 
-async def _withdraw(scene: Scene, fact: e.Withdrawn, seq: int) -> e.AnyFact:
+async def _withdraw(scene: Scene, fact: e.Withdrawn) -> e.AnyFact:
     await store.void_certificates(scene.connection, scene.state.transfer_id, scene.at)
     return fact
 
 
-# Each effect takes the scene, its own kind of fact, and the seq that the fact's event will have.
-EFFECTS: dict[type[e.Fact], Callable[[Scene, Any, int], Awaitable[e.AnyFact]]] = {
+# Each effect takes the scene and its own kind of fact.
+EFFECTS: dict[type[e.Fact], Callable[[Scene, Any], Awaitable[e.AnyFact]]] = {
     e.CoverageStopped: _stop_coverage,
     e.CertificateIssued: _issue_certificate,
     e.CertificateReissued: _reissue_certificate,
@@ -279,11 +282,11 @@ async def _mark(
     )  # fmt: skip
 
 
-async def _post(scene: Scene, seq: int, amount_fen: int, source: Account, target: Account) -> None:
+async def _post(scene: Scene, amount_fen: int, source: Account, target: Account) -> None:
     await ledger.post(
         scene.connection,
         scene.state.transfer_id,
-        seq=seq,
+        seq=scene.seq,
         amount_fen=amount_fen,
         source=source,
         target=target,

@@ -31,8 +31,9 @@ async def post(
     target: Account,
     at: datetime,
 ) -> None:
-    """Move `amount_fen` from `source` to `target` for the transfer's event `seq`. Raises `asyncpg.CheckViolationError`
-    at commit when an account of the transfer would go below zero.
+    """Move `amount_fen` from `source` to `target` for the transfer's event `seq`.
+
+    Raises `asyncpg.CheckViolationError` at commit when an account of the transfer would go below zero.
     """
     await connection.execute(
         """with posting as (

@@ -45,8 +45,9 @@ async def events_after(connection: Connection, transfer_id: UUID, seq: int) -> t
 
 
 async def insert_transfer(connection: Connection, state: TransferState, *, closed_at: datetime | None) -> None:
-    """The row of a new transfer, or of one that ends as it begins. Raises `asyncpg.UniqueViolationError` when the person
-    has an open one.
+    """The row of a new transfer, or of one that ends as it begins.
+
+    Raises `asyncpg.UniqueViolationError` when the person has an open one.
     """
     await connection.execute(
         """insert into transfers (transfer_id, no, person_id, route, from_region, to_region, from_scheme, to_scheme, status,

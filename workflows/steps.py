@@ -3,8 +3,10 @@
 All are tried again until they succeed: PostgreSQL or the bank being away is no reason for a transfer to fail.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final, Generic, NamedTuple, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from pydantic import BaseModel
 from temporalio.common import RetryPolicy
@@ -40,14 +42,15 @@ BANK = {
 SWEEP = {"start_to_close_timeout": timedelta(minutes=5), "retry_policy": RetryPolicy(maximum_attempts=1)}
 
 
-class ActivityStep(NamedTuple, Generic[Given, Answer]):
+@dataclass(frozen=True, eq=False)
+class ActivityStep(Generic[Given, Answer]):
     """`summary` is what the Temporal UI shows beside the activity."""
 
     name: str
     given: type[Given]
     answer: type[Answer]
     summary: str
-    options: dict[str, Any] = TRANSACTION
+    options: Mapping[str, Any] = field(default_factory=lambda: TRANSACTION)
 
 
 OPEN_TRANSFER: Final = ActivityStep("open_transfer", StepOrder, StepResult, "核验双方登记并立案")

@@ -149,12 +149,12 @@ def refusal_content(
         person=person,
         origin=RegionBlock(code=origin.code, name=origin.name, scheme=state.from_scheme),
         destination=RegionBlock(code=destination.code, name=destination.name, scheme=state.to_scheme),
-        reasons=_reasons(state, fact, regions),
+        reasons=_reasons(fact, regions),
         how_to_follow=HOW_TO_FOLLOW,
     )
 
 
-def _reasons(state: TransferState, fact: Declined, regions: dict[str, RegionEntry]) -> tuple[RefusalReason, ...]:
+def _reasons(fact: Declined, regions: dict[str, RegionEntry]) -> tuple[RefusalReason, ...]:
     return tuple(
         RefusalReason(
             code=each.code,

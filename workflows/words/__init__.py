@@ -13,7 +13,20 @@ from workflows.words import en, zh
 Language = Literal["zh-CN", "en"]
 
 WORDS: dict[Language, dict[str, str]] = {"zh-CN": zh.WORDS, "en": en.WORDS}
-_MONTHS = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"]
+_MONTHS = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+]
 _PLACEHOLDER = re.compile(r"{(\w+)}")
 
 
