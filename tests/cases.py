@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import httpx
+
 from activities.bank import HttpBank
 from activities.database import open_pool
 from activities.dispatch import PendingCommand
@@ -22,10 +23,9 @@ from tests.activities.register_extracts import WANG, extract, row
 from tests.conftest import Database
 from workflows import commands as c
 from workflows.actors import Actor
-from workflows.contribution import InsuranceScheme
 from workflows.events import TransferEvent
 from workflows.state import TransferState
-from workflows.vocabulary import Role
+from workflows.vocabulary import InsuranceScheme, Role
 
 BEIJING, SHANGHAI_POOL = "110000", "319900"
 EMPLOYER_ID = "91110000600037341L"
