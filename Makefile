@@ -27,8 +27,8 @@ test-long: $(DEV_READY) ## Run the long proofs: fuzzing, kill lists
 	@$(BIN)/python -m pytest -m long --timeout=1800 $(ARGS)
 
 check: $(DEV_READY) ## Check format, lint, types, import contracts and the committed GraphQL schema
-	@$(BIN)/ruff format --check --quiet .
-	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet --output-format concise .
+	@$(BIN)/ruff check --quiet --output-format concise .
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/yibao schema --check

@@ -77,9 +77,9 @@ def worker() -> None:
 
 @yibao.command()
 def migrate() -> None:
-    """Bring the database of YIBAO_DATABASE_URL, its owner's URL, to the present schema.
+    """Bring a database to the present schema.
 
-    YIBAO_WORKER_PASSWORD and YIBAO_GATEWAY_PASSWORD, when set, become the passwords of the two roles that the worker
+    YIBAO_DATABASE_URL is its owner's URL. YIBAO_WORKER_PASSWORD and YIBAO_GATEWAY_PASSWORD, when set, become the passwords of the two roles that the worker
     and the gateway log in with.
     """
     import asyncpg
