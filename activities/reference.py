@@ -108,3 +108,20 @@ async def set_policy(connection: Connection, region: str, policy: RegionPolicy, 
         effective_from,
         document,
     )
+
+
+async def add_edition(connection: Connection, edition: CalendarYear) -> bool:
+    """Publish an edition of a year's working days; False when it is published already."""
+    done = await connection.execute(
+        """insert into calendar_editions (year, edition, document, loaded_at) values ($1, $2, $3, clock_timestamp())
+           on conflict do nothing""",
+        edition.year, edition.edition, edition.model_dump_json(),
+    )  # fmt: skip
+    return done == "INSERT 0 1"
+
+
+async def editions_of(connection: Connection, year: int) -> list[CalendarYear]:
+    """The editions of `year`, the newest last."""
+    rows = await connection.fetch("select document from calendar_editions where year = $1", year)
+    editions = [CalendarYear.model_validate_json(row["document"]) for row in rows]
+    return sorted(editions, key=lambda edition: edition.edition_number)

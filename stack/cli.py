@@ -9,8 +9,10 @@ from typing import NoReturn
 
 import click
 
+from stack.calendar_cli import calendar
 from stack.errors import StackError
 from stack.options import data_dir_option, port_options
+from stack.region_cli import region
 from stack.register_cli import register
 
 ROLE_NAMES = (
@@ -105,7 +107,18 @@ def migrate() -> None:
     click.echo("the database is up to date")
 
 
-yibao.add_command(register)
+@yibao.command()
+@click.argument("no")
+@data_dir_option
+def why(no: str, data_dir: Path) -> None:
+    """Say on one screen where transfer NO is, who holds it, under which law, and what went wrong."""
+    from stack.why import why_and_print
+
+    why_and_print(no, data_dir)
+
+
+for group in (register, region, calendar):
+    yibao.add_command(group)
 
 
 def main() -> NoReturn:

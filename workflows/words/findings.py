@@ -70,7 +70,7 @@ def _month(language: Language, value: str | int) -> str:
 
 # Figures that are written as people write them, and the name under which the words ask for them.
 _WRITERS = {
-    "arrears_fen": lambda _language, value: yuan(int(value)),
+    "arrears_fen": lambda _, value: yuan(int(value)),
     "first_month": _month,
     "last_month": _month,
     "month": _month,
