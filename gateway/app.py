@@ -1,0 +1,223 @@
+"""The gateway as one ASGI application, and the process that serves it."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+import asyncpg
+import strawberry
+import uvicorn
+import uvloop
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
+
+from activities import temporal
+from activities.keyring import InvalidKeyringError, Keyring
+from gateway import graphiql
+from gateway.auth import Authenticator
+from gateway.codec_endpoint import codec_routes
+from gateway.context import Services
+from gateway.documents import DocumentDownloads
+from gateway.execution import Engine
+from gateway.health import Health
+from gateway.jwks import KeySet
+from gateway.limits import MAX_BODY_BYTES
+from gateway.metrics import Metrics
+from gateway.operations import Operations, load_trusted_documents
+from gateway.progress import ProgressHub
+from gateway.settings import Settings, SettingsError, load_settings
+from gateway.temporal_link import TemporalLink
+from gateway.view import GraphQLView
+from gateway.websocket import WebSocketView
+
+if TYPE_CHECKING:
+    from gateway.reads import Loaders
+
+POOL_SIZE: Final = 20
+CONNECT_WITHIN_SECONDS: Final = 3.0
+STATEMENT_SECONDS: Final = 10.0
+GRACE_SECONDS: Final = 10
+WEBSOCKET_PING_SECONDS: Final = 20.0
+
+
+def create_app(
+    settings: Settings,
+    *,
+    schema: strawberry.Schema | None = None,
+    new_loaders: "Callable[[asyncpg.Pool], Loaders] | None" = None,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> Starlette:
+    """The application; to be made in the event loop that runs it.
+
+    It starts whether or not PostgreSQL and Temporal are there, and finds them when they come.
+
+    `schema` and `new_loaders` are the gateway's own unless a test brings others. Raises `SettingsError` for a keyring
+    or trusted documents that cannot be used.
+    """
+    if schema is None or new_loaders is None:
+        from gateway.reads import Loaders
+        from gateway.schema import schema as own_schema
+
+        schema, new_loaders = schema or own_schema, new_loaders or Loaders
+    keyring = _keyring(settings)
+    services = Services(
+        settings=settings,
+        # No connection is opened before it is needed. Nothing of ours outlives a transaction on a connection (no SET, no
+        # LISTEN, no advisory lock), so the round trip that would reset it is left out; open transactions are still ended.
+        pool=asyncpg.create_pool(
+            settings.database_url,
+            min_size=0,
+            max_size=POOL_SIZE,
+            timeout=CONNECT_WITHIN_SECONDS,
+            command_timeout=STATEMENT_SECONDS,
+            reset=_leave_as_it_is,
+            server_settings={"application_name": "yibao gateway"},
+        ),
+        temporal=TemporalLink(
+            lambda: temporal.connect(
+                keyring, target_host=settings.temporal_address, namespace=settings.temporal_namespace
+            )
+        ),
+        keyring=keyring,
+        progress=ProgressHub(settings.database_url),
+        clock=clock,
+        new_loaders=new_loaders,
+    )
+    app = Starlette(routes=_routes(services, schema), lifespan=_lifespan(services))
+    app.state.services = services
+    return app
+
+
+def _routes(services: Services, schema: strawberry.Schema) -> list[BaseRoute]:
+    settings = services.settings
+    authenticator = Authenticator(
+        settings.oidc_issuer, settings.oidc_audience, KeySet(settings.oidc_issuer, settings.oidc_jwks)
+    )
+    operations = Operations(
+        schema._schema,  # noqa: SLF001 - graphql-core's own schema, which Strawberry shows nowhere else
+        introspection=settings.development,
+        trusted=_trusted_documents(settings),
+    )
+    engine = Engine(schema, operations, services)
+    metrics = Metrics(lambda: services.progress.follower_count)
+    health = Health(services)
+    page = graphiql.page(endpoint="/graphql", subscription_url="/graphql") if settings.development else None
+    routes: list[BaseRoute] = [
+        Route("/graphql", GraphQLView(engine, authenticator, services, metrics, page)),
+        WebSocketRoute("/graphql", WebSocketView(engine, authenticator, services, metrics)),
+        Route("/healthz", health.healthz),
+        Route("/readyz", health.readyz),
+        Route("/metrics", metrics.endpoint),
+        Route("/documents/{document_id:uuid}.pdf", DocumentDownloads(services).endpoint),
+        codec_routes(settings, services.keyring, authenticator),
+    ]
+    if settings.development:
+        routes.append(Mount(graphiql.STATIC_PATH, graphiql.STATIC_APP))
+    return routes
+
+
+def _lifespan(services: Services) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        await services.pool
+        services.progress.start()
+        try:
+            yield
+        finally:
+            await services.progress.stop()
+            try:
+                await asyncio.wait_for(services.pool.close(), CONNECT_WITHIN_SECONDS)
+            except TimeoutError:
+                services.pool.terminate()
+
+    return lifespan
+
+
+async def _leave_as_it_is(_connection: object) -> None:
+    pass
+
+
+def _keyring(settings: Settings) -> Keyring:
+    try:
+        return Keyring.from_environment({"YIBAO_KEYRING": settings.keyring})
+    except InvalidKeyringError as error:
+        raise SettingsError([f"YIBAO_KEYRING is wrong: {error}"]) from None
+
+
+def _trusted_documents(settings: Settings) -> dict[str, str] | None:
+    if settings.trusted_documents is None:
+        return None
+    try:
+        return load_trusted_documents(settings.trusted_documents)
+    except (OSError, ValueError) as error:
+        raise SettingsError([f"YIBAO_TRUSTED_DOCUMENTS is wrong: {error}"]) from None
+
+
+class GatewayServer(uvicorn.Server):
+    """Tells the streams before it waits for the connections that they keep open."""
+
+    def __init__(self, config: uvicorn.Config, progress: ProgressHub) -> None:
+        super().__init__(config)
+        self._progress = progress
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._progress.close()
+        await super().shutdown(sockets)
+
+
+def serve(environment: Mapping[str, str]) -> int:
+    """Serve until SIGINT or SIGTERM; the process's exit status. What is wrong with the settings goes to stderr."""
+    # uvicorn puts these handlers back when it has stopped, and raises the signal again.
+    for wanted in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(wanted, _leave)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    try:
+        settings = load_settings(environment)
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings))
+    except SettingsError as error:
+        sys.stderr.writelines(f"{line}\n" for line in error.lines)
+        return 1
+    except SystemExit as stop:
+        # Also uvicorn's way to say that the port is taken, which it has logged.
+        return stop.code if isinstance(stop.code, int) else 0
+    return 0
+
+
+async def _serve(settings: Settings) -> None:
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http="httptools",
+        ws="websockets-sansio",
+        ws_max_size=MAX_BODY_BYTES,
+        ws_ping_interval=WEBSOCKET_PING_SECONDS,
+        ws_ping_timeout=WEBSOCKET_PING_SECONDS,
+        # A request's line would have the signatures of documents' links.
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    await GatewayServer(config, app.state.services.progress).serve()
+
+
+def _leave(_signal: int, _frame: object) -> None:
+    raise SystemExit(0)
+
+
+def main() -> None:
+    """`yibao gateway`. Leaves at once when done: a process that used Temporal's client can crash in the interpreter's exit."""
+    status = serve(os.environ)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

@@ -1,0 +1,121 @@
+"""Documents behind links that are signed and short-lived: whoever holds the link reads the document."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Final
+from urllib.parse import quote
+from uuid import UUID
+
+import asyncpg
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from activities.documents.store import RenderedDocument, rendered
+from activities.keyring import Keyring, KeyringError
+from gateway.context import Services, preferred_language
+from gateway.execution import OUT_OF_REACH
+from gateway.faults import Language
+from workflows.vocabulary import DocumentKind
+
+PURPOSE: Final = "document-link"
+GOOD_FOR_SECONDS: Final = 300
+# Links made within one minute are the same link, so that answers stay cacheable.
+QUANTUM_SECONDS: Final = 60
+# Typesetting takes a processor for a moment; more at once would only slow the reads.
+RENDERED_AT_ONCE: Final = 2
+
+TITLES: Final = {
+    DocumentKind.ACCEPTANCE_NOTICE: "受理告知书",
+    DocumentKind.REFUSAL_NOTICE: "不予受理告知书",
+    DocumentKind.ENROLMENT_CERTIFICATE: "参保凭证",
+    DocumentKind.CONTACT_LETTER: "联系函",
+    DocumentKind.INFORMATION_FORM: "转移接续信息表",
+    DocumentKind.REMITTANCE_ORDER: "个人账户划转单",
+    DocumentKind.CONTINUATION_STATEMENT: "关系接续说明",
+    DocumentKind.COMPLETION_NOTICE: "办结通知",
+}
+
+GONE: Final = (
+    "链接已失效",
+    "下载链接已过期或不完整。请返回办件页面，重新获取下载链接。",
+    "This link is no longer good",
+    "It has expired or is incomplete. Go back to the transfer and get a new one.",
+)
+UNKNOWN: Final = ("没有这份文书", "该文书不存在。", "No such document", "There is no document behind this link.")
+AWAY: Final = (
+    "暂时无法下载",
+    "服务暂时不可用，请稍后重试。",
+    "Not available now",
+    "The service is temporarily unavailable. Try again in a moment.",
+)
+
+
+def signed_link(base_url: str, document_id: UUID, now: datetime, keyring: Keyring) -> str:
+    """The link to a document's PDF, good for five to six minutes from `now`."""
+    quantum = int(now.timestamp()) // QUANTUM_SECONDS * QUANTUM_SECONDS
+    expires = quantum + QUANTUM_SECONDS + GOOD_FOR_SECONDS
+    signature = keyring.sign(PURPOSE, _message(document_id, expires))
+    return f"{base_url}/documents/{document_id}.pdf?expires={expires}&signature={signature}"
+
+
+def is_good(document_id: UUID, expires: str, signature: str, now: datetime, keyring: Keyring) -> bool:
+    """Whether `signed_link` made a link of these parts, and its time has not come."""
+    if not expires.isascii() or not expires.isdigit() or len(expires) > len("99999999999"):
+        return False
+    return int(expires) > now.timestamp() and keyring.verify(PURPOSE, _message(document_id, int(expires)), signature)
+
+
+def _message(document_id: UUID, expires: int) -> bytes:
+    return f"{document_id}.{expires}".encode()
+
+
+class DocumentDownloads:
+    """`GET /documents/{document_id}.pdf`."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._rendering = asyncio.Semaphore(RENDERED_AT_ONCE)
+
+    async def endpoint(self, request: Request) -> Response:
+        services = self._services
+        language = preferred_language(request.headers.get("accept-language"))
+        document_id: UUID = request.path_params["document_id"]
+        query = request.query_params
+        if not is_good(
+            document_id, query.get("expires", ""), query.get("signature", ""), services.clock(), services.keyring
+        ):
+            return _page(403, GONE, language)
+        try:
+            async with self._rendering, services.pool.acquire() as connection:
+                document = await rendered(
+                    connection, services.keyring, document_id, public_url=services.settings.base_url
+                )
+        except (*OUT_OF_REACH, asyncpg.InterfaceError):
+            return _page(503, AWAY, language)
+        except KeyringError:
+            # The person's key is gone: what was sealed under it is gone with it.
+            return _page(404, UNKNOWN, language)
+        if document is None:
+            return _page(404, UNKNOWN, language)
+        return _pdf(document, int(query["expires"]) - int(services.clock().astimezone(UTC).timestamp()))
+
+
+def _pdf(document: RenderedDocument, seconds_left: int) -> Response:
+    ascii_name = f"{document.kind.value.lower()}-{document.number}.pdf".encode("ascii", "ignore").decode()
+    name = quote(f"{TITLES[document.kind]}-{document.number}.pdf")
+    headers = {
+        "content-disposition": f"inline; filename=\"{ascii_name}\"; filename*=UTF-8''{name}",
+        "cache-control": f"private, max-age={max(0, seconds_left)}",
+        "x-content-type-options": "nosniff",
+    }
+    return Response(document.pdf, media_type="application/pdf", headers=headers)
+
+
+def _page(status: int, words: tuple[str, str, str, str], language: Language) -> HTMLResponse:
+    title, text = words[2:] if language == "en" else words[:2]
+    page = (
+        f'<!doctype html><html lang="{language}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f'<title>{title}</title><body style="font-family:sans-serif;max-width:32em;margin:4em auto;padding:0 1em">'
+        f"<h1>{title}</h1><p>{text}</p></body></html>"
+    )
+    return HTMLResponse(page, status, {"cache-control": "no-store"})

@@ -1,0 +1,203 @@
+"""Runs an operation and makes its answer: data, and errors that show a caller what it may know."""
+
+import logging
+import re
+from collections.abc import AsyncGenerator, Awaitable
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+import asyncpg
+import strawberry
+from graphql import (
+    ExecutionResult,
+    Executor,
+    GraphQLError,
+    create_source_event_stream,
+    execute_root_selection_set,
+    map_source_to_response_event,
+)
+from graphql.execution import execute_subscription_event
+from strawberry.execution import optimized_is_awaitable
+
+from gateway.context import RequestContext, Services
+from gateway.faults import Fault, Language, Refused, Unavailable
+from gateway.operations import InvalidDocumentError, Operation, Operations
+from gateway.temporal_link import TemporalUnavailableError
+
+MAX_MESSAGE_LENGTH: Final = 500
+_LONG_NUMBER: Final = re.compile(r"\d{12,}[Xx]?")
+
+logger = logging.getLogger(__name__)
+
+OUT_OF_REACH: Final = (
+    OSError,  # TimeoutError is one
+    TemporalUnavailableError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.TooManyConnectionsError,
+)
+
+
+@dataclass(slots=True)
+class Answer:
+    """A GraphQL response. `status` is the HTTP status for `application/graphql-response+json`.
+
+    Without `has_data` nothing was executed and the response has no `data` entry. `codes` are its errors' codes.
+    """
+
+    data: dict[str, Any] | None = None
+    errors: list[dict[str, Any]] | None = None
+    status: int = 200
+    has_data: bool = True
+    codes: tuple[str, ...] = ()
+
+    def body(self) -> dict[str, Any]:
+        body: dict[str, Any] = {"errors": self.errors} if self.errors else {}
+        if self.has_data:
+            body["data"] = self.data
+        return body
+
+
+class Engine:
+    """The schema's operations, executed by graphql-core on documents that `Operations` has let through."""
+
+    def __init__(self, schema: strawberry.Schema, operations: Operations, services: Services) -> None:
+        self._schema = schema
+        self._services = services
+        self.operations = operations
+
+    async def run(self, operation: Operation, variables: dict[str, Any], context: RequestContext) -> Answer:
+        """Execute a query or a mutation. Never raises but when it is cancelled."""
+        executor = self._executor(operation, variables, context)
+        if isinstance(executor, list):
+            return _request_errors(executor)
+        result = execute_root_selection_set(executor)
+        if not isinstance(result, ExecutionResult):
+            result = await result
+        return _answer(result, context)
+
+    async def stream(
+        self, operation: Operation, variables: dict[str, Any], context: RequestContext
+    ) -> AsyncGenerator[Answer, None]:
+        """Execute a subscription: one answer for each event, with loaders of its own. Ends when its source ends."""
+        executor = self._executor(operation, variables, context)
+        if isinstance(executor, list):
+            yield _request_errors(executor)
+            return
+        opening = create_source_event_stream(executor)
+        source = await opening if isinstance(opening, Awaitable) else opening
+        if isinstance(source, ExecutionResult):
+            yield _answer(source, context, executed=False)
+            return
+
+        def execute_event(of_event: Executor[Any]) -> Any:
+            context.loaders = self._services.new_loaders(context.pool)
+            return execute_subscription_event(of_event)
+
+        events: AsyncGenerator[ExecutionResult, None] = map_source_to_response_event(executor, source, execute_event)
+        try:
+            async for result in events:
+                yield _answer(result, context)
+        except Exception as error:  # noqa: BLE001 - whatever a source raises between two events is the answer's end
+            yield _answer(ExecutionResult(None, [_located(error)]), context, executed=False)
+        finally:
+            await events.aclose()
+
+    def _executor(
+        self, operation: Operation, variables: dict[str, Any], context: RequestContext
+    ) -> Executor[Any] | list[GraphQLError]:
+        executor: Executor[Any] | list[GraphQLError] = self._schema.execution_context_class.build(
+            self._schema._schema,  # noqa: SLF001 - Strawberry's own execution would parse and validate again
+            operation.document,
+            None,
+            context,
+            variables,
+            operation.name,
+            is_awaitable=cast("Any", optimized_is_awaitable),
+            hide_suggestions=self.operations.hide_suggestions,
+        )
+        return executor
+
+
+def refusal(error: Fault | InvalidDocumentError, language: Language) -> Answer:
+    """The answer to a request that was not executed."""
+    if isinstance(error, InvalidDocumentError):
+        return _request_errors(error.errors)
+    formatted = {"message": error.message(language), "extensions": dict(error.extensions())}
+    return Answer(None, [formatted], error.http_status, has_data=False, codes=(error.code,))
+
+
+def _request_errors(errors: list[GraphQLError]) -> Answer:
+    """Of a document or of variables that do not fit the schema; graphql-core's words name the place.
+
+    They quote the value too, which may be somebody's identity number: that is never echoed.
+    """
+    formatted = [
+        _formatted(error, _LONG_NUMBER.sub("…", error.message)[:MAX_MESSAGE_LENGTH], {"code": Refused.code})
+        for error in errors
+    ]
+    return Answer(None, formatted, Refused.http_status, has_data=False, codes=(Refused.code,) * len(formatted))
+
+
+def _answer(result: ExecutionResult, context: RequestContext, *, executed: bool = True) -> Answer:
+    if not result.errors:
+        return Answer(result.data)
+    formatted, codes, statuses = [], [], [200]
+    for error in result.errors:
+        fault = _fault_of(error)
+        if fault is not None:
+            message, extensions = fault.message(context.language), dict(fault.extensions())
+            statuses.append(fault.http_status)
+        elif _is_meant_for_callers(error):
+            message, extensions = error.message, dict(error.extensions or {})
+        else:
+            message, extensions = _internal(error, context)
+            statuses.append(500)
+        formatted.append(_formatted(error, message, extensions))
+        codes.append(str(extensions.get("code")))
+    status = max(statuses) if not executed or (result.data is None and max(statuses) >= 500) else 200
+    return Answer(result.data, formatted, status, has_data=executed, codes=tuple(codes))
+
+
+def _fault_of(error: GraphQLError) -> Fault | None:
+    cause = _root_cause(error)
+    if isinstance(cause, Fault):
+        return cause
+    if isinstance(cause, OUT_OF_REACH) or (isinstance(cause, asyncpg.InterfaceError) and "clos" in str(cause)):
+        logger.warning("out of reach: %s", type(cause).__name__)
+        return Unavailable()
+    return None
+
+
+def _root_cause(error: GraphQLError) -> BaseException:
+    cause: BaseException = error
+    while isinstance(cause, GraphQLError) and cause.original_error is not None:
+        cause = cause.original_error
+    return cause
+
+
+def _is_meant_for_callers(error: GraphQLError) -> bool:
+    """A resolver's own GraphQLError says its code; without one, the words are a library's and may quote values."""
+    return isinstance(_root_cause(error), GraphQLError) and "code" in (error.extensions or {})
+
+
+def _internal(error: GraphQLError, context: RequestContext) -> tuple[str, dict[str, Any]]:
+    identifier = context.correlation_id
+    logger.error("INTERNAL %s at %s", identifier, error.path, exc_info=_root_cause(error))
+    zh, en = f"系统内部错误，编号 {identifier}", f"Internal error, reference {identifier}"
+    message = en if context.language == "en" else zh
+    return message, {"code": "INTERNAL", "correlationId": identifier}
+
+
+def _formatted(error: GraphQLError, message: str, extensions: dict[str, Any]) -> dict[str, Any]:
+    formatted: dict[str, Any] = {"message": message}
+    if error.locations:
+        formatted["locations"] = [location.formatted for location in error.locations]
+    if error.path:
+        formatted["path"] = error.path
+    formatted["extensions"] = extensions
+    return formatted
+
+
+def _located(error: Exception) -> GraphQLError:
+    return GraphQLError(str(error), original_error=error)
