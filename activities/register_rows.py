@@ -61,12 +61,18 @@ def _fault(reason: str) -> PydanticCustomError:
     return PydanticCustomError("register_row", "{reason}", {"reason": reason})
 
 
-def _resident_id(text: str, info: ValidationInfo) -> str:
-    fault = resident_id_fault(text, today=_rules(info).today)
+def resident_id_reason(text: str, *, today: date | None = None) -> str | None:
+    """Why this is no resident identity number, in words that do not quote it; None when it is one."""
+    fault = resident_id_fault(text, today=today)
     if fault == "CHECK_DIGIT":
-        raise _fault(f"check digit is wrong: the number ends in {text[17]}, {check_digit(text[:17])} would be right")
-    if fault is not None:
-        raise _fault(_RESIDENT_ID_REASONS[fault])
+        return f"check digit is wrong: the number ends in {text[17]}, {check_digit(text[:17])} would be right"
+    return _RESIDENT_ID_REASONS[fault] if fault else None
+
+
+def _resident_id(text: str, info: ValidationInfo) -> str:
+    reason = resident_id_reason(text, today=_rules(info).today)
+    if reason is not None:
+        raise _fault(reason)
     return text
 
 

@@ -13,10 +13,10 @@ import click
 
 from activities.keyring import ENVIRONMENT_VARIABLE, Keyring, KeyringError
 from activities.register_load import SHOWN, LoadReport, RegisterLoadError, load_register
+from activities.register_rows import resident_id_reason
 from activities.register_show import ShownPerson, show_person
 from stack.data_directory import DataDirectory
 from stack.errors import StackError
-from workflows.identity import resident_id_fault
 
 
 def load_and_print(file: Path, data_dir: Path, *, as_of: date | None, dry_run: bool) -> None:
@@ -35,9 +35,9 @@ def load_and_print(file: Path, data_dir: Path, *, as_of: date | None, dry_run: b
 
 def show_and_print(resident_id: str, data_dir: Path, *, as_json: bool) -> None:
     """Print what the registers hold about a person. Raises `StackError` for a bad number, and for an unknown person."""
-    fault = resident_id_fault(resident_id)
-    if fault is not None:
-        raise StackError(f"this is no resident identity number: {fault}")
+    reason = resident_id_reason(resident_id)
+    if reason is not None:
+        raise StackError(f"--resident-id: {reason}")
     database_url, keyring = _database(data_dir)
     try:
         person = asyncio.run(_show(database_url, keyring, resident_id))

@@ -105,7 +105,10 @@ async def test_an_older_extract_lists_what_was_kept(data_dir: Path, tmp_path: Pa
     ("arguments", "message"),
     [
         (("load", "nowhere.csv"), "cannot read nowhere.csv"),
-        (("show", "--resident-id", "110101199003071234"), "this is no resident identity number: CHECK_DIGIT"),
+        (
+            ("show", "--resident-id", "110101199003071234"),
+            "--resident-id: check digit is wrong: the number ends in 4, 3 would be right",
+        ),
     ],
 )
 async def test_what_cannot_be_done_is_said_in_one_line(
