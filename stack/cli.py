@@ -108,6 +108,18 @@ def migrate() -> None:
 
 
 @yibao.command()
+@data_dir_option
+@port_options
+@click.option("--exit", "leave", is_flag=True, help="Stop when the transfers are shown.")
+def demo(data_dir: Path, port: int, temporal_port: int, temporal_ui_port: int, postgres_port: int, leave: bool) -> None:
+    """Carry a transfer from application to 已办结 before your eyes, on a running or a fresh stack."""
+    from stack.demo import run_demo
+    from stack.up import Ports
+
+    asyncio.run(run_demo(data_dir, Ports(port, temporal_port, temporal_ui_port, postgres_port), leave=leave))
+
+
+@yibao.command()
 @click.argument("no")
 @data_dir_option
 def why(no: str, data_dir: Path) -> None:
