@@ -108,10 +108,10 @@ def _step(case: Case, step: Step, now: datetime) -> list[str]:
     standing = STATES[deadline_state(deadline, done_at=None, now=now)]
     left = f"剩 {remaining} 个工作日" if remaining >= 0 else f"逾期 {-remaining} 个工作日"
     provisional = "，暂定（该年度日历尚未公布）" if deadline.provisional else ""
+    span = f"{deadline.working_days} 个工作日，自 {deadline.starts_on} 次日起算，至 {deadline.due_on} 24:00"
     return [
         f"  {name}：{_region(case, step.region)}，自 {_time(step.opened_at)}",
-        f"    {deadline.working_days} 个工作日，自 {deadline.starts_on} 次日起算，至 {deadline.due_on} 24:00"
-        f"（{standing}，{left}{provisional}）",
+        f"    {span}（{standing}，{left}{provisional}）",
         f"    依据 {INSTRUMENTS[deadline.basis]}；工作日历 {deadline.calendar_edition}",
     ]
 
