@@ -4,7 +4,6 @@ An effect runs inside the step's transaction and returns the fact, completed wit
 document that came with it.
 """
 
-import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -14,7 +13,7 @@ from activities import ledger, registers
 from activities.database import Connection
 from activities.documents import compose, store
 from activities.documents.store import Issued
-from activities.documents.verification import certificate_number, verification_code
+from activities.documents.verification import certificate_number
 from activities.keyring import Keyring
 from activities.ledger import Account
 from activities.people import PersonRef, person_by_id
@@ -172,11 +171,11 @@ async def _confirm_continuation(scene: Scene, fact: e.ContinuationConfirmed) -> 
 async def _decline(scene: Scene, fact: e.Declined) -> e.AnyFact:
     state = scene.state
     await store.void_certificates(scene.connection, state.transfer_id, scene.at)
-    person, enrolment = await scene.person(), await registers.origin_row(scene.connection, state)
+    person = await scene.person()
     content = compose.refusal_content(
         state,
         fact,
-        person=compose.person_block(person, enrolment["name_sealed"]),
+        person=compose.person_block(person, await registers.name_sealed(scene.connection, state)),
         regions=await scene.regions(),
         issued_on=scene.today,
     )
@@ -238,7 +237,7 @@ async def certificate(
 ) -> Issued:
     """Issue an enrolment certificate from O's register row, for a transfer or by itself."""
     issued_on = shanghai_date(at)
-    code = verification_code(secrets.token_bytes(8))
+    code = store.new_verification_code()
     serial = await connection.fetchval("select nextval('certificate_serial')")
     content = compose.certificate_content(
         person=compose.person_block(person, enrolment["name_sealed"]),

@@ -34,6 +34,7 @@ from gateway.operations import Operations, load_trusted_documents
 from gateway.progress import ProgressHub
 from gateway.settings import Settings, SettingsError, load_settings
 from gateway.temporal_link import TemporalLink
+from gateway.verification import Verification
 from gateway.view import GraphQLView
 from gateway.websocket import WebSocketView
 
@@ -116,6 +117,7 @@ def _routes(services: Services, schema: strawberry.Schema) -> list[BaseRoute]:
         Route("/readyz", health.readyz),
         Route("/metrics", metrics.endpoint),
         Route("/documents/{document_id:uuid}.pdf", DocumentDownloads(services).endpoint),
+        Route("/verify", Verification(services).endpoint),
         codec_routes(settings, services.keyring, authenticator),
     ]
     if settings.development:

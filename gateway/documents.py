@@ -84,19 +84,19 @@ class DocumentDownloads:
         if not is_good(
             document_id, query.get("expires", ""), query.get("signature", ""), services.clock(), services.keyring
         ):
-            return _page(403, GONE, language)
+            return page(403, GONE, language)
         try:
             async with self._rendering, services.pool.acquire() as connection:
                 document = await rendered(
                     connection, services.keyring, document_id, public_url=services.settings.base_url
                 )
         except (*OUT_OF_REACH, asyncpg.InterfaceError):
-            return _page(503, AWAY, language)
+            return page(503, AWAY, language)
         except KeyringError:
             # The person's key is gone: what was sealed under it is gone with it.
-            return _page(404, UNKNOWN, language)
+            return page(404, UNKNOWN, language)
         if document is None:
-            return _page(404, UNKNOWN, language)
+            return page(404, UNKNOWN, language)
         return _pdf(document, int(query["expires"]) - int(services.clock().astimezone(UTC).timestamp()))
 
 
@@ -111,11 +111,12 @@ def _pdf(document: RenderedDocument, seconds_left: int) -> Response:
     return Response(document.pdf, media_type="application/pdf", headers=headers)
 
 
-def _page(status: int, words: tuple[str, str, str, str], language: Language) -> HTMLResponse:
+def page(status: int, words: tuple[str, str, str, str], language: Language) -> HTMLResponse:
+    """A short page: `words` are its title and text in Chinese, then in English."""
     title, text = words[2:] if language == "en" else words[:2]
-    page = (
+    body = (
         f'<!doctype html><html lang="{language}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
         f'<title>{title}</title><body style="font-family:sans-serif;max-width:32em;margin:4em auto;padding:0 1em">'
         f"<h1>{title}</h1><p>{text}</p></body></html>"
     )
-    return HTMLResponse(page, status, {"cache-control": "no-store"})
+    return HTMLResponse(body, status, {"cache-control": "no-store"})

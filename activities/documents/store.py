@@ -1,13 +1,16 @@
 """Where documents are kept: the canonical content, sealed under the person's key, and the PDF once somebody asked for it."""
 
 import asyncio
+import secrets
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 from activities.database import Connection
 from activities.documents.content import DocumentContent, canonical_bytes, digest, from_canonical_bytes
 from activities.documents.render import render_pdf
+from activities.documents.verification import verification_code as code_of
 from activities.keyring import Keyring
 from activities.people import PersonRef
 from workflows.vocabulary import DocumentKind
@@ -42,16 +45,24 @@ async def issue(
     issued_by: str | None = None,
     verification_code: str | None = None,
 ) -> Issued:
-    """Keep a document as it is at this moment. `issued_by` is the agency's region, None for the platform."""
+    """Keep a document as it is at this moment. `issued_by` is the agency's region, None for the platform.
+
+    Every document can be verified by its number and code; one whose content does not show the code has it in its QR code.
+    """
     issued = Issued(uuid4(), number, digest(content))
     await connection.execute(
         """insert into documents (document_id, transfer_id, person_id, kind, number, version, issued_at, issued_by, sha256,
                                   content_sealed, verification_code)
            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
         issued.document_id, transfer_id, person.person_id, content.kind, number, version, issued_at, issued_by,
-        issued.digest, person.data_key.seal(canonical_bytes(content), _CONTENT), verification_code,
+        issued.digest, person.data_key.seal(canonical_bytes(content), _CONTENT),
+        verification_code or new_verification_code(),
     )  # fmt: skip
     return issued
+
+
+def new_verification_code() -> str:
+    return code_of(secrets.token_bytes(8))
 
 
 async def void_certificates(connection: Connection, transfer_id: UUID, at: datetime) -> None:
@@ -82,7 +93,7 @@ async def rendered(
     if row["pdf_sealed"] is not None:
         return RenderedDocument(kind, number, data_key.open(row["pdf_sealed"], _PDF))
     content = from_canonical_bytes(data_key.open(row["content_sealed"], _CONTENT))
-    verify_url = f"{public_url}/verify?number={number}&code={row['verification_code'] or ''}"
+    verify_url = f"{public_url}/verify?{urlencode({'number': number, 'code': row['verification_code']})}"
     pdf = await asyncio.to_thread(render_pdf, content, number=number, issued_at=row["issued_at"], verify_url=verify_url)
     await connection.execute(
         "insert into document_files (document_id, pdf_sealed) values ($1, $2) on conflict do nothing",

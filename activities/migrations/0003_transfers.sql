@@ -104,7 +104,7 @@ create table documents (
     issued_by text,
     sha256 text not null,
     content_sealed bytea not null,
-    verification_code text,
+    verification_code text not null,
     voided_at timestamptz,
     unique (kind, number, version)
 );
