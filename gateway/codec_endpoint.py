@@ -70,11 +70,17 @@ async def _code(request: Request, coding: Coding) -> Response:
         return JSONResponse({"message": "The Content-Type must be application/json"}, 415)
     try:
         body = await read_body(dict(request.scope["headers"]), request.receive, MAX_BODY_BYTES)
-        payloads = ParseDict(parse_json(body), Payloads())
-        coded = await coding(payloads.payloads)
+        coded = await coding(_payloads(parse_json(body)))
     except BodyTooLargeError:
         return JSONResponse({"message": f"The body is over {MAX_BODY_BYTES} bytes"}, 413)
-    except (ParseError, KeyringError, AttributeError) as error:
-        # AttributeError: protobuf's answer to JSON that is no object.
+    except (ParseError, KeyringError, KeyError) as error:
+        # KeyError: sealed, but naming no key.
         raise Refused("无法解码", f"These are not payloads that we can open: {str(error)[:200]}") from None
     return JSONResponse(MessageToDict(Payloads(payloads=coded)))
+
+
+def _payloads(value: object) -> Sequence[Payload]:
+    """Raises `ParseError`."""
+    if not isinstance(value, dict):
+        raise ParseError("not a JSON object")
+    return ParseDict(value, Payloads()).payloads
