@@ -6,8 +6,10 @@ from typing import Any
 
 import httpx
 
+from stack.errors import StackError
 
-class ApiError(Exception):
+
+class ApiError(StackError):
     """The gateway answered with a top-level error, or not with GraphQL at all."""
 
 
