@@ -1,0 +1,164 @@
+"""One transfer's state, told: every field is worked out when it is asked for, from the one row that was read."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Final
+
+from gateway.case_progress import tell_progress
+from gateway.scalars import Month, TransferNo
+from gateway.telling import Telling
+from gateway.types.enums import RemittanceKind, TransferAction
+from gateway.types.reference import Money, node_id
+from gateway.types.transfer import (
+    ContinuationStatement,
+    ContributionPeriod,
+    Deadline,
+    Remittance,
+    Transfer,
+    TransferStep,
+)
+from workflows.deadlines import deadline_state, shanghai_date
+from workflows.decide import allowed_actions
+from workflows.state import Step, TransferState
+from workflows.vocabulary import DeadlineState, StepState
+
+
+class Case(Transfer):
+    """The contract's `Transfer`, filled from `state` as `telling` tells it."""
+
+    def __init__(self, state: TransferState, telling: Telling) -> None:
+        self.stored = state
+        self.telling = telling
+        self.no = TransferNo(state.no)
+        self.route = state.route
+        self.from_scheme, self.to_scheme = state.from_scheme, state.to_scheme
+        self.status, self.funds_status = state.status, state.funds_status
+        self.submitted_at, self.accepted_at, self.closed_at = state.submitted_at, state.accepted_at, state.closed_at
+        self.revision = state.revision
+
+    def __getattr__(self, name: str) -> Any:
+        """Python asks here for a field that is not there yet: it is worked out, and stays."""
+        work_out = WORKED_OUT.get(name)
+        if work_out is None:
+            raise AttributeError(name)
+        value = work_out(self)
+        setattr(self, name, value)
+        return value
+
+
+def _now(case: Case) -> datetime:
+    """A case whose clock has spoken of a later instant must not look younger than its events."""
+    now, spoken = case.telling.now, case.stored.clock_at
+    return max(now, spoken) if spoken is not None else now
+
+
+def _steps(case: Case) -> list[TransferStep]:
+    return [_step(each, case) for each in case.stored.steps]
+
+
+def _current_step(case: Case) -> TransferStep | None:
+    opened = case.stored.open_steps
+    return _step(opened[0], case) if opened else None
+
+
+def _contribution_periods(case: Case) -> list[ContributionPeriod]:
+    form = case.stored.form
+    return [
+        ContributionPeriod(
+            first_month=Month(each.first_month),
+            last_month=Month(each.last_month),
+            months=each.months,
+            region=case.telling.region(each.region),
+            scheme=each.scheme,
+            deemed=each.deemed,
+        )
+        for each in (form.periods if form else ())
+    ]
+
+
+def _continuation(case: Case) -> ContinuationStatement | None:
+    outlook = case.stored.continuation
+    if outlook is None:
+        return None
+    return ContinuationStatement(
+        actual_months=outlook.actual_months,
+        deemed_months=outlook.deemed_months,
+        total_months=outlook.total_months,
+        overlapping_months=len(outlook.overlaps),
+        waiting_period=case.telling.waiting(outlook.waiting_period),
+    )
+
+
+def _remittances(case: Case) -> list[Remittance]:
+    return [
+        Remittance(
+            reference=each.reference,
+            kind=RemittanceKind.TRANSFER,
+            amount=Money.of(each.amount_fen),
+            status=each.status,
+            ordered_at=each.ordered_at,
+            bank_reference=each.bank_reference,
+            return_reason=None,
+        )
+        for each in case.stored.remittances
+    ]
+
+
+def step_of(step: Step, state: TransferState, telling: Telling) -> TransferStep:
+    """One step of a case, for a list of steps of many cases."""
+    return _step(step, Case(state, telling))
+
+
+def _step(step: Step, case: Case) -> TransferStep:
+    return TransferStep(
+        kind=step.kind,
+        round=step.round,
+        state=step.state,
+        agency=case.telling.agency(step.region),
+        deadline=_deadline(step, case),
+        done_at=step.done_at,
+        label=case.telling.say(f"step.{step.kind}"),
+    )
+
+
+def _deadline(step: Step, case: Case) -> Deadline | None:
+    deadline = step.deadline
+    # No clock runs for a step that the end of the case made needless.
+    if deadline is None or step.state is StepState.SKIPPED:
+        return None
+    now = _now(case)
+    state = deadline_state(deadline, done_at=step.done_at, now=now)
+    remaining = None
+    if step.done_at is None:
+        remaining = case.telling.working_days_between(shanghai_date(now), deadline.due_on)
+        if state is DeadlineState.OVERDUE:
+            # Overdue on a weekend: late, though no working day has passed.
+            remaining = min(remaining, -1)
+    return Deadline(
+        starts_on=deadline.starts_on,
+        due_on=deadline.due_on,
+        working_days=deadline.working_days,
+        remaining_working_days=remaining,
+        state=state,
+        legal_basis=case.telling.legal_basis(deadline.basis),
+        provisional=deadline.provisional,
+        calendar_edition=deadline.calendar_edition,
+    )
+
+
+WORKED_OUT: Final[dict[str, Callable[[Case], Any]]] = {
+    "id": lambda case: node_id("Transfer", case.stored.transfer_id),
+    "transfer_out": lambda case: case.telling.agency(case.stored.from_region),
+    "transfer_in": lambda case: case.telling.agency(case.stored.to_region),
+    "steps": _steps,
+    "current_step": _current_step,
+    "progress": lambda case: tell_progress(case.stored, case.telling, case.current_step),
+    "refusals": lambda case: [case.telling.refusal(each) for each in case.stored.findings],
+    "contribution_periods": _contribution_periods,
+    "continuation": _continuation,
+    "personal_account_balance": lambda case: Money.of(case.stored.form.balance_fen) if case.stored.form else None,
+    "remittances": _remittances,
+    "allowed_actions": lambda case: [
+        TransferAction(each.value) for each in allowed_actions(case.stored, case.telling.actor)
+    ],
+}

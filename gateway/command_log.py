@@ -1,0 +1,150 @@
+"""The command log, the gateway's one write: who asked what, under which key, once for ever."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import Enum
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import asyncpg
+import orjson
+from strawberry import UNSET
+
+from activities.database import Connection
+from gateway.telling import Telling
+from workflows.actors import Actor
+
+
+class KeyTakenError(Exception):
+    """The idempotency key is bound to other input."""
+
+
+class Key(NamedTuple):
+    """A caller's idempotency key. `input_hashes`: what it is bound to, under every version of the keyring, newest first."""
+
+    key_hash: str
+    input_hashes: list[str]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What a command asks. `person_key` says who an application or a certificate is about; steps leave it out."""
+
+    kind: str
+    actor: Actor
+    input: dict[str, Any]
+    received_at: datetime
+    transfer_id: UUID | None = None
+    transfer_no: str | None = None
+    person_key: bytes | None = None
+    outcome: dict[str, Any] | None = None
+    refusal_no: str | None = None
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A command of the log. `replayed`: an earlier call recorded it."""
+
+    command_id: str
+    transfer_id: UUID | None
+    transfer_no: str | None
+    input: dict[str, Any]
+    outcome: dict[str, Any] | None
+    refusal_no: str | None
+    replayed: bool
+
+
+def key_of(
+    telling: Telling, mutation: str, idempotency_key: str, given: object, *, resident_id: str | None = None
+) -> Key:
+    """The key of a call. The number of a person goes into the hash of the input as its keyed hash, never in clear."""
+    said = {name: value for name, value in vars(given).items() if value is not None and value is not UNSET}
+    said = {name: value for name, value in said.items() if name not in {"idempotency_key", "resident_id"}}
+    viewer = telling.context.viewer
+    persons = telling.context.keyring.person_keys(resident_id) if resident_id is not None else [b""]
+    return Key(
+        key_hash=_hash(f"{viewer.identity}\n{idempotency_key}".encode()),
+        input_hashes=[
+            _hash(_canonical({"mutation": mutation, "input": said, "person": person.hex()})) for person in persons
+        ],
+    )
+
+
+BOUND_SQL = """
+select command_id, input_hash, transfer_id, transfer_no, input, outcome, refusal_no
+  from commands where key_hash = $1 and not released
+"""
+
+
+async def find_bound(connection: Connection | asyncpg.Pool, key: Key) -> Recorded | None:
+    """The command that the key is bound to. Raises `KeyTakenError` when that asked something else."""
+    row = await connection.fetchrow(BOUND_SQL, key.key_hash)
+    if row is None:
+        return None
+    if row["input_hash"] not in key.input_hashes:
+        raise KeyTakenError
+    return Recorded(
+        command_id=row["command_id"],
+        transfer_id=row["transfer_id"],
+        transfer_no=row["transfer_no"],
+        input=orjson.loads(row["input"]),
+        outcome=orjson.loads(row["outcome"]) if row["outcome"] is not None else None,
+        refusal_no=row["refusal_no"],
+        replayed=True,
+    )
+
+
+# A released attempt keeps its id, so the next one under the same key takes another. What two calls at once may both
+# insert, the unique indexes leave to one of them.
+APPEND_SQL = """
+insert into commands (command_id, key_hash, input_hash, kind, transfer_id, transfer_no, person_key, actor, input, received_at,
+                      outcome, carried_out_at, refusal_no)
+select case when exists (select from commands where command_id = $1) then $1 || '.' || $2 else $1 end,
+       $1, $3, $4, $5, $6, $7, $8, $9, $10, $11::jsonb, case when $11::jsonb is not null then $10::timestamptz end, $12
+    on conflict do nothing
+returning command_id
+"""
+
+
+async def append(connection: Connection | asyncpg.Pool, key: Key, entry: Entry) -> Recorded | None:
+    """Record a command; None when another call has bound the key in this instant."""
+    command_id = await connection.fetchval(
+        APPEND_SQL,
+        key.key_hash,
+        secrets.token_hex(8),
+        key.input_hashes[0],
+        entry.kind,
+        entry.transfer_id,
+        entry.transfer_no,
+        entry.person_key,
+        entry.actor.model_dump_json(),
+        _canonical(entry.input).decode(),
+        entry.received_at,
+        _canonical(entry.outcome).decode() if entry.outcome is not None else None,
+        entry.refusal_no,
+    )
+    if command_id is None:
+        return None
+    return Recorded(
+        command_id, entry.transfer_id, entry.transfer_no, entry.input, entry.outcome, entry.refusal_no, replayed=False
+    )
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _canonical(value: object) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, date | datetime):
+        return value.isoformat()
+    if hasattr(value, "__dict__"):
+        return vars(value)
+    raise TypeError(type(value).__name__)

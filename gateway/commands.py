@@ -1,0 +1,208 @@
+"""From a mutation to what came of it: recorded first, then carried out by the case's workflow.
+
+What was recorded is never lost: whoever is out of reach afterwards, the answer is StepPending, and the same key asks again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+from temporalio.exceptions import TemporalError
+
+from activities.dispatch import CaseClosedError, PendingCommand, dispatch
+from gateway import reads
+from gateway.case import Case
+from gateway.case_events import tell_event
+from gateway.command_log import Entry, Key, KeyTakenError, Recorded, append, find_bound, key_of
+from gateway.context import RequestContext
+from gateway.errors import (
+    IdempotencyConflict,
+    StaleRevision,
+    StepNotAllowed,
+    StepPayload,
+    StepPending,
+    TransferNotFound,
+    ValidationFailed,
+)
+from gateway.execution import OUT_OF_REACH
+from gateway.telling import Telling, telling_of
+from gateway.types.enums import UserErrorCode
+from gateway.types.inputs import TransferInput
+from gateway.types.reference import node_key
+from gateway.validation import failed, failed_in_the_step, violations_of_step
+from workflows.commands import AnyAsk
+from workflows.decide import NotAllowed, Stale, objection
+from workflows.messages import CommandOutcome
+from workflows.state import TransferState
+from workflows.vocabulary import TransferAction
+
+PATIENCE: Final = timedelta(seconds=5)
+ASK_AGAIN_AFTER_SECONDS: Final = 5
+# Two calls at once bind a key in turn; the second finds what the first has bound.
+ATTEMPTS: Final = 3
+
+logger = logging.getLogger(__name__)
+
+StepAnswer = (
+    StepPayload
+    | ValidationFailed
+    | TransferNotFound
+    | StepNotAllowed
+    | StaleRevision
+    | IdempotencyConflict
+    | StepPending
+)
+
+
+async def take_step(context: RequestContext, mutation: str, given: TransferInput, ask: AnyAsk) -> StepAnswer:
+    """Have `ask` carried out on the transfer that `given` names. `mutation` is its name in the contract."""
+    telling = await telling_of(context)
+    violations = violations_of_step(telling, given)
+    if violations:
+        return failed(telling, violations)
+    state = await _named_transfer(telling, given.transfer_id)
+    if state is None:
+        return TransferNotFound(code=UserErrorCode.NOT_FOUND, message=telling.say("error.NOT_FOUND"))
+    key = key_of(telling, mutation, given.idempotency_key, given)
+    entry = Entry(
+        kind=ask.action,
+        actor=telling.actor,
+        input=ask.model_dump(mode="json"),
+        received_at=telling.now,
+        transfer_id=state.transfer_id,
+        transfer_no=state.no,
+    )
+    try:
+        recorded = await _bind(context.pool, key, entry, lambda: _objection(telling, state, ask))
+    except KeyTakenError:
+        return conflict(telling)
+    if not isinstance(recorded, Recorded):
+        return recorded
+    try:
+        outcome = await _step_outcome(telling, state, ask.action, recorded)
+        return await _told(telling, state.transfer_id, outcome, replayed=recorded.replayed)
+    except (TemporalError, *OUT_OF_REACH) as error:
+        return pending(telling, error)
+
+
+async def _bind(
+    pool: asyncpg.Pool, key: Key, entry: Entry, object_first: Callable[[], StepNotAllowed | StaleRevision | None]
+) -> Recorded | StepNotAllowed | StaleRevision:
+    """What the key is bound to: an earlier call's command, or this one's, unless there is an objection to it."""
+    for _ in range(ATTEMPTS):
+        bound = await find_bound(pool, key)
+        if bound is not None:
+            return bound
+        refused = object_first()
+        if refused is not None:
+            return refused
+        recorded = await append(pool, key, entry)
+        if recorded is not None:
+            return recorded
+    raise TimeoutError("the key was bound and released at every attempt")
+
+
+async def _named_transfer(telling: Telling, node: str) -> TransferState | None:
+    named = node_key(node)
+    if named is None or named[0] != "Transfer":
+        return None
+    try:
+        transfer_id = UUID(named[1])
+    except ValueError:
+        return None
+    return await reads.transfer_by_id(telling.context.pool, telling.scope, transfer_id)
+
+
+def _objection(telling: Telling, state: TransferState, ask: AnyAsk) -> StepNotAllowed | StaleRevision | None:
+    """What is against the step already, so that nothing is written for it."""
+    match objection(state, ask.action, telling.actor, ask.expected_revision):
+        case NotAllowed(why=why):
+            return _not_allowed(telling, state, why)
+        case Stale():
+            return _stale(telling, state)
+        case _:
+            return None
+
+
+async def _step_outcome(
+    telling: Telling, state: TransferState, action: TransferAction, recorded: Recorded
+) -> CommandOutcome:
+    if recorded.outcome is not None:
+        return CommandOutcome.model_validate(recorded.outcome)
+    command = PendingCommand(recorded.command_id, state.transfer_id, state.no, action, state)
+    try:
+        return await carry_out(telling.context, command)
+    except CaseClosedError:
+        # The case ended before the command reached it; the sweeper releases the key.
+        return CommandOutcome(kind="NOT_ALLOWED", why="CLOSED")
+
+
+async def carry_out(context: RequestContext, command: PendingCommand) -> CommandOutcome:
+    """Have a recorded command carried out, in bounded time."""
+    client = await context.temporal.client()
+    return await in_time(dispatch(client, command, timeout=PATIENCE))
+
+
+async def in_time(work: Awaitable[CommandOutcome]) -> CommandOutcome:
+    """Raises `TimeoutError` after the time that a caller is kept waiting at most."""
+    async with asyncio.timeout(PATIENCE.total_seconds()):
+        return await work
+
+
+async def _told(telling: Telling, transfer_id: UUID, outcome: CommandOutcome, *, replayed: bool) -> StepAnswer:
+    """An outcome as the contract says it, with the transfer as it is now."""
+    pool = telling.context.pool
+    state = await reads.transfer_by_id(pool, telling.scope, transfer_id)
+    if state is None:
+        raise LookupError(f"transfer {transfer_id} is out of the caller's sight after its own step")
+    match outcome.kind:
+        case "NOT_ALLOWED":
+            return _not_allowed(telling, state, outcome.why or "NOT_YET")
+        case "STALE":
+            return _stale(telling, state)
+        case "INVALID":
+            return failed_in_the_step(telling, outcome.violations)
+        case "DONE":
+            seq = outcome.seq or 1
+            (stored,) = await reads.events_after(pool, transfer_id, seq - 1, limit=1)
+            case = Case(state, telling)
+            return StepPayload(transfer=case, event=tell_event(stored, case, telling), replayed=replayed)
+
+
+def _not_allowed(telling: Telling, state: TransferState, why: str) -> StepNotAllowed:
+    case = Case(state, telling)
+    return StepNotAllowed(
+        code=UserErrorCode.STEP_NOT_ALLOWED,
+        message=telling.say(f"not_allowed.{why}"),
+        transfer=case,
+        allowed_actions=case.allowed_actions,
+    )
+
+
+def _stale(telling: Telling, state: TransferState) -> StaleRevision:
+    return StaleRevision(
+        code=UserErrorCode.STALE_REVISION,
+        message=telling.say("error.STALE_REVISION"),
+        transfer=Case(state, telling),
+    )
+
+
+def conflict(telling: Telling) -> IdempotencyConflict:
+    return IdempotencyConflict(
+        code=UserErrorCode.IDEMPOTENCY_CONFLICT, message=telling.say("error.IDEMPOTENCY_CONFLICT")
+    )
+
+
+def pending(telling: Telling, error: BaseException) -> StepPending:
+    """Recorded, but not known to be carried out: the truth, whatever `error` was."""
+    logger.warning("recorded and pending: %s: %s", type(error).__name__, error)
+    seconds = ASK_AGAIN_AFTER_SECONDS
+    return StepPending(
+        code=UserErrorCode.STEP_PENDING,
+        message=telling.say("error.STEP_PENDING", seconds=seconds),
+        retry_after_seconds=seconds,
+    )

@@ -1,0 +1,121 @@
+"""The root of every mutation: each turns its input into what is asked of the case."""
+
+from typing import TypeVar
+
+import strawberry
+from strawberry import UNSET
+
+from gateway.applications import request_certificate, submit_transfer
+from gateway.authorisation import field
+from gateway.commands import take_step
+from gateway.context import RequestContext
+from gateway.errors import RequestCertificateResult, StepResult, SubmitTransferResult
+from gateway.types.inputs import (
+    ConfirmReceiptInput,
+    DeclineTransferInput,
+    DeliverInformationFormInput,
+    ReasonInput,
+    RequestCertificateInput,
+    ReturnTransferInput,
+    StopCoverageInput,
+    SubmitTransferInput,
+    TransferInput,
+)
+from workflows import commands as c
+from workflows.vocabulary import Role
+
+# ruff: noqa: A002 - `input` is the contract's name
+
+R = Role
+T = TypeVar("T")
+APPLICANTS = (R.INSURED_PERSON, R.EMPLOYER, R.CLERK, R.AGENCY_SYSTEM)
+CLERKS = (R.CLERK, R.AGENCY_SYSTEM)
+FORM_MAKERS = (R.CLERK, R.CHECKER, R.AGENCY_SYSTEM)
+FINANCE = (R.FINANCE, R.AGENCY_SYSTEM)
+Info = strawberry.Info[RequestContext, None]
+
+
+@strawberry.type
+class Mutation:
+    @field(requires=APPLICANTS)
+    async def submit_transfer(self, info: Info, input: SubmitTransferInput) -> SubmitTransferResult:
+        return await submit_transfer(info.context, input)
+
+    @field("While no agency has done a step.", requires=(R.INSURED_PERSON, R.EMPLOYER))
+    async def withdraw_transfer(self, info: Info, input: ReasonInput) -> StepResult:
+        ask = c.WithdrawTransfer(expected_revision=_given(input.expected_revision), reason=input.reason)
+        return await take_step(info.context, "withdrawTransfer", input, ask)
+
+    @field(requires=(R.INSURED_PERSON, R.CLERK, R.AGENCY_SYSTEM))
+    async def request_certificate(self, info: Info, input: RequestCertificateInput) -> RequestCertificateResult:
+        return await request_certificate(info.context, input)
+
+    @field("R: paper route, and applications with a MANUAL finding.", requires=CLERKS)
+    async def accept_transfer(self, info: Info, input: TransferInput) -> StepResult:
+        ask = c.AcceptTransfer(expected_revision=_given(input.expected_revision))
+        return await take_step(info.context, "acceptTransfer", input, ask)
+
+    @field(requires=CLERKS)
+    async def decline_transfer(self, info: Info, input: DeclineTransferInput) -> StepResult:
+        ask = c.DeclineTransfer(
+            expected_revision=_given(input.expected_revision), reasons=tuple(input.reasons), note=_given(input.note)
+        )
+        return await take_step(info.context, "declineTransfer", input, ask)
+
+    @field("O.", requires=CLERKS)
+    async def stop_coverage(self, info: Info, input: StopCoverageInput) -> StepResult:
+        ask = c.StopCoverage(expected_revision=_given(input.expected_revision), stopped_on=input.stopped_on)
+        return await take_step(info.context, "stopCoverage", input, ask)
+
+    @field(requires=(R.INSURED_PERSON, R.CLERK, R.AGENCY_SYSTEM))
+    async def reissue_certificate(self, info: Info, input: ReasonInput) -> StepResult:
+        ask = c.ReissueCertificate(expected_revision=_given(input.expected_revision), reason=input.reason)
+        return await take_step(info.context, "reissueCertificate", input, ask)
+
+    @field(requires=FORM_MAKERS)
+    async def deliver_information_form(self, info: Info, input: DeliverInformationFormInput) -> StepResult:
+        periods = _given(input.contribution_periods)
+        ask = c.DeliverInformationForm(
+            expected_revision=_given(input.expected_revision),
+            periods=None
+            if periods is None
+            else tuple(
+                c.FormPeriod(first_month=each.first_month, last_month=each.last_month, deemed=each.deemed)
+                for each in periods
+            ),
+            balance_fen=_given(input.personal_account_balance),
+            note=_given(input.note),
+        )
+        return await take_step(info.context, "deliverInformationForm", input, ask)
+
+    @field(requires=FORM_MAKERS)
+    async def return_transfer(self, info: Info, input: ReturnTransferInput) -> StepResult:
+        ask = c.ReturnTransfer(expected_revision=_given(input.expected_revision), reason=input.reason, note=input.note)
+        return await take_step(info.context, "returnTransfer", input, ask)
+
+    @field(requires=FINANCE)
+    async def remit_personal_account(self, info: Info, input: TransferInput) -> StepResult:
+        ask = c.RemitPersonalAccount(expected_revision=_given(input.expected_revision))
+        return await take_step(info.context, "remitPersonalAccount", input, ask)
+
+    @field("R.", requires=FINANCE)
+    async def confirm_receipt(self, info: Info, input: ConfirmReceiptInput) -> StepResult:
+        ask = c.ConfirmReceipt(
+            expected_revision=_given(input.expected_revision),
+            remittance_reference=_given(input.remittance_reference),
+            amount_fen=input.amount,
+            bank_reference=input.bank_reference,
+            received_on=input.received_on,
+            note=_given(input.note),
+        )
+        return await take_step(info.context, "confirmReceipt", input, ask)
+
+    @field(requires=FORM_MAKERS)
+    async def confirm_continuation(self, info: Info, input: TransferInput) -> StepResult:
+        ask = c.ConfirmContinuation(expected_revision=_given(input.expected_revision))
+        return await take_step(info.context, "confirmContinuation", input, ask)
+
+
+def _given(value: T | None) -> T | None:
+    """Left out and null are the same."""
+    return None if value is UNSET else value

@@ -1,0 +1,122 @@
+"""The pre-check as the API asks it: the same for the dry run and the submission."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from activities.database import Connection
+from activities.registers import Applicant, Reading, read_precheck
+from gateway.errors import FieldViolation
+from gateway.query_faults import InvalidArguments
+from gateway.scalars import PoolingRegionCode
+from gateway.telling import Telling
+from gateway.types.inputs import EligibilityInput, SubmitTransferInput
+from gateway.types.refusals import Eligibility
+from workflows.commands import Application
+from workflows.deadlines import set_deadline
+from workflows.eligibility import Assessment, assess
+from workflows.identity import name_fault, resident_id_fault
+from workflows.law import WHOLE_TRANSFER
+from workflows.vocabulary import Role
+
+_NO_TRANSFER = UUID(int=0)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Who an application is about. `resident_id` is theirs; `person_keys` are empty when it is not a valid number."""
+
+    resident_id: str
+    fault: str | None
+    is_self: bool
+    applicant: Applicant
+
+
+def violations_of(telling: Telling, given: EligibilityInput | SubmitTransferInput) -> list[FieldViolation]:
+    """What is wrong with the fields themselves, before any register is asked."""
+    found = [
+        *unknown_region(telling, "fromRegion", given.from_region),
+        *unknown_region(telling, "toRegion", given.to_region),
+    ]
+    if not given.resident_id and not _speaks_for_self(telling):
+        found.append(violation(telling, "residentId", "RESIDENT_ID_REQUIRED"))
+    if given.name:
+        fault = name_fault(given.name)
+        if fault is not None:
+            found.append(violation(telling, "name", fault, limit=100))
+    elif isinstance(given.name, str):
+        found.append(violation(telling, "name", "EMPTY"))
+    return found
+
+
+def unknown_region(telling: Telling, field: str, code: PoolingRegionCode) -> list[FieldViolation]:
+    """The violation of a region that the directory lacks."""
+    if code in telling.reference.regions:
+        return []
+    return [violation(telling, field, "UNKNOWN_REGION", value=code[:12])]
+
+
+def violation(telling: Telling, field: str, code: str, **figures: object) -> FieldViolation:
+    """A violation of one field of `input`."""
+    return FieldViolation(path=["input", field], code=code, message=telling.say(f"violation.{code}", **figures))
+
+
+def asked_about(telling: Telling, resident_id: str | None, name: str | None = None) -> Asked:
+    """Whom the caller asks about: the person of the token unless another number is given.
+
+    Without either the number is empty: `violations_of` refuses that first.
+    """
+    viewer = telling.context.viewer
+    number = resident_id or viewer.resident_id or ""
+    fault = resident_id_fault(number, today=telling.today)
+    is_self = viewer.has(Role.INSURED_PERSON) and number == viewer.resident_id
+    keys = telling.context.keyring.person_keys(number) if fault is None else []
+    return Asked(number, fault, is_self, Applicant(viewer.actor, keys, name=name or None, is_self=is_self))
+
+
+async def read_and_assess(
+    connection: Connection, telling: Telling, asked: Asked, application: Application, *, command_id: str = ""
+) -> tuple[Reading, Assessment]:
+    """Read both registers and give every reason. The regions of `application` are in the directory."""
+    reading = await read_precheck(
+        connection,
+        telling.context.keyring,
+        asked.applicant,
+        application,
+        today=telling.today,
+        resident_id_fault=asked.fault,
+        command_id=command_id,
+    )
+    return reading, assess(reading.check, today=telling.today, calendar=telling.reference.calendar)
+
+
+async def tell_eligibility(telling: Telling, given: EligibilityInput) -> Eligibility:
+    """The dry run. Raises `InvalidArguments`."""
+    found = violations_of(telling, given)
+    if found:
+        raise InvalidArguments(found)
+    asked = asked_about(telling, given.resident_id or None, given.name or None)
+    application = Application(
+        transfer_id=_NO_TRANSFER,
+        no="",
+        from_region=given.from_region,
+        to_region=given.to_region,
+        from_scheme=given.from_scheme,
+        to_scheme=given.to_scheme,
+        request_stop=given.request_stop,
+    )
+    async with telling.context.pool.acquire() as connection, connection.transaction(readonly=True):
+        reading, assessment = await read_and_assess(connection, telling, asked, application)
+    eligible = not assessment.blocking
+    # What the registers say is not for a caller who may not act for this person.
+    wait = assessment.waiting_period if reading.check.authorised else None
+    return Eligibility(
+        eligible=eligible,
+        findings=[telling.refusal(each) for each in assessment.findings],
+        route=assessment.route,
+        waiting_period=telling.waiting(wait) if wait is not None else None,
+        due_on=set_deadline(WHOLE_TRANSFER, telling.today, telling.reference.calendar).due_on if eligible else None,
+    )
+
+
+def _speaks_for_self(telling: Telling) -> bool:
+    return telling.context.viewer.has(Role.INSURED_PERSON)

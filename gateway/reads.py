@@ -1,0 +1,413 @@
+"""All that the gateway reads from PostgreSQL. What a caller may see is decided in the SQL, row by row."""
+
+# ruff: noqa: S608 - statements are put together from constants of this file; every value is a parameter
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import asyncpg
+from strawberry.dataloader import DataLoader
+
+from activities.database import Connection
+from activities.documents.verification import normalised_code
+from activities.reference import RegionEntry, calendar_in_force, regions_on
+from gateway.visibility import Scope, visible
+from workflows.deadlines import shanghai_date
+from workflows.events import TransferEvent
+from workflows.state import TransferState
+from workflows.vocabulary import DocumentKind, FundsStatus, InsuranceScheme, TransferStatus, TransferStepKind
+from workflows.workdays import WorkingCalendar
+
+REFERENCE_FRESH = timedelta(seconds=30)
+
+
+# ------------------------------------------------------------------ reference data, kept for a while
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The directory and the working calendar in force, as read at `read_at`."""
+
+    regions: dict[str, RegionEntry]
+    calendar: WorkingCalendar
+    read_at: datetime
+
+
+class ReferenceCache:
+    """Reference data changes by the year: one process looks at it again every 30 seconds, not for each request."""
+
+    def __init__(self) -> None:
+        self._kept: dict[asyncpg.Pool, Reference] = {}
+
+    async def read(self, pool: asyncpg.Pool, now: datetime) -> Reference:
+        kept = self._kept.get(pool)
+        if kept is not None and abs(now - kept.read_at) < REFERENCE_FRESH:
+            return kept
+        async with pool.acquire() as connection:
+            regions = await regions_on(connection, shanghai_date(now))
+            calendar = await calendar_in_force(connection)
+        self._kept = {pool: Reference(regions, calendar, now)}
+        return self._kept[pool]
+
+
+# ------------------------------------------------------------------ transfers
+
+
+async def transfer_by_no(pool: asyncpg.Pool, scope: Scope, no: str) -> TransferState | None:
+    """The transfer of that number, if there is one that `scope` covers."""
+    parameters: list[Any] = [no]
+    sql = f"select t.state from transfers t where t.no = $1 and {visible(scope, parameters)}"
+    return _state(await pool.fetchval(sql, *parameters))
+
+
+async def transfer_by_id(pool: asyncpg.Pool, scope: Scope, transfer_id: UUID) -> TransferState | None:
+    """The transfer of that id, if there is one that `scope` covers."""
+    parameters: list[Any] = [transfer_id]
+    sql = f"select t.state from transfers t where t.transfer_id = $1 and {visible(scope, parameters)}"
+    return _state(await pool.fetchval(sql, *parameters))
+
+
+class TransferConditions(NamedTuple):
+    """What a list of transfers is narrowed to; None narrows nothing."""
+
+    person_keys: list[bytes] | None = None
+    status: Sequence[TransferStatus] | None = None
+    funds_status: Sequence[FundsStatus] | None = None
+    counterpart_region: str | None = None
+    overdue: bool | None = None
+    submitted_since: datetime | None = None
+
+
+# Past the end of its last day by our clock, or by the clock that has already spoken in the case.
+OVERDUE = (
+    """(w.due_on < greatest($1::date, (((t.state->>'clock_at')::timestamptz) at time zone interval '8 hours')::date))"""
+)
+DUE_TODAY = OVERDUE.replace("<", "=", 1)
+
+
+async def list_transfers(
+    pool: asyncpg.Pool,
+    scope: Scope,
+    conditions: TransferConditions,
+    *,
+    today: date,
+    limit: int,
+    after: tuple[datetime, UUID] | None,
+) -> list[TransferState]:
+    """At most `limit` transfers, newest first, after the keyset position `after`."""
+    parameters: list[Any] = [today]
+    where = [visible(scope, parameters), "$1::date is not null"]
+
+    def narrow(condition: str, value: object) -> None:
+        parameters.append(value)
+        where.append(condition.format(f"${len(parameters)}"))
+
+    if conditions.person_keys is not None:
+        narrow(
+            "t.person_id in (select person_id from persons where person_key = any({}::bytea[]))", conditions.person_keys
+        )
+    if conditions.status is not None:
+        narrow("t.status = any({}::text[])", list(conditions.status))
+    if conditions.funds_status is not None:
+        narrow("t.funds_status = any({}::text[])", list(conditions.funds_status))
+    if conditions.counterpart_region is not None:
+        narrow("{} in (t.from_region, t.to_region)", conditions.counterpart_region)
+        if scope.regions:
+            # The side across from the caller's own regions.
+            other = f"${len(parameters)}"
+            parameters.append(scope.regions)
+            own = f"any(${len(parameters)}::text[])"
+            where.append(
+                f"((t.from_region = {other} and t.to_region = {own}) or (t.to_region = {other} and t.from_region = {own}))"
+            )
+    if conditions.overdue is not None:
+        exists = f"exists (select from work_items w where w.transfer_id = t.transfer_id and {OVERDUE})"
+        where.append(exists if conditions.overdue else f"not {exists}")
+    if conditions.submitted_since is not None:
+        narrow("t.submitted_at >= {}", conditions.submitted_since)
+    if after is not None:
+        parameters.extend(after)
+        where.append(
+            f"(t.submitted_at, t.transfer_id) < (${len(parameters) - 1}::timestamptz, ${len(parameters)}::uuid)"
+        )
+    parameters.append(limit)
+    rows = await pool.fetch(
+        f"""select t.state from transfers t where {" and ".join(where)}
+             order by t.submitted_at desc, t.transfer_id desc limit ${len(parameters)}""",
+        *parameters,
+    )
+    return [TransferState.model_validate_json(row["state"]) for row in rows]
+
+
+def _state(document: str | None) -> TransferState | None:
+    return TransferState.model_validate_json(document) if document is not None else None
+
+
+# ------------------------------------------------------------------ the worklist
+
+
+class WorkKey(NamedTuple):
+    """The place of a work item in its list, due soonest first."""
+
+    due_on: date
+    transfer_id: UUID
+    step: TransferStepKind
+    round: int
+
+
+class WorkConditions(NamedTuple):
+    steps: Sequence[TransferStepKind] | None = None
+    due_on_or_before: date | None = None
+    counterpart_region: str | None = None
+    overdue_only: bool = False
+
+
+class WorkRow(NamedTuple):
+    key: WorkKey
+    state: TransferState
+
+
+class WorkCounts(NamedTuple):
+    open: int
+    due_today: int
+    overdue: int
+
+
+async def list_work(
+    pool: asyncpg.Pool,
+    regions: list[str],
+    conditions: WorkConditions,
+    *,
+    today: date,
+    limit: int,
+    after: WorkKey | None,
+) -> list[WorkRow]:
+    """At most `limit` open steps of `regions`, due soonest first, after the keyset position `after`."""
+    parameters: list[Any] = [today, regions]
+    where = _work_conditions(conditions, parameters)
+    if after is not None:
+        parameters.extend(after)
+        last = len(parameters)
+        where += f" and (w.due_on, w.transfer_id, w.step, w.round) > (${last - 3}::date, ${last - 2}::uuid, ${last - 1}::text, ${last}::int)"
+    parameters.append(limit)
+    rows = await pool.fetch(
+        f"""select w.due_on, w.transfer_id, w.step, w.round, t.state from work_items w join transfers t using (transfer_id)
+             where {where} order by w.due_on, w.transfer_id, w.step, w.round limit ${len(parameters)}""",
+        *parameters,
+    )
+    return [
+        WorkRow(
+            WorkKey(row["due_on"], row["transfer_id"], TransferStepKind(row["step"]), row["round"]),
+            TransferState.model_validate_json(row["state"]),
+        )
+        for row in rows
+    ]
+
+
+async def count_work(pool: asyncpg.Pool, regions: list[str], conditions: WorkConditions, *, today: date) -> WorkCounts:
+    """All open steps of `regions` under the same conditions, those due today, and those overdue."""
+    parameters: list[Any] = [today, regions]
+    row = await pool.fetchrow(
+        f"""select count(*), count(*) filter (where {DUE_TODAY}), count(*) filter (where {OVERDUE})
+              from work_items w join transfers t using (transfer_id) where {_work_conditions(conditions, parameters)}""",
+        *parameters,
+    )
+    return WorkCounts(*(row or (0, 0, 0)))
+
+
+async def work_item(
+    pool: asyncpg.Pool, regions: list[str], transfer_id: UUID, step: str, round_: int
+) -> WorkRow | None:
+    """One open step of `regions`."""
+    row = await pool.fetchrow(
+        """select w.due_on, t.state from work_items w join transfers t using (transfer_id)
+            where w.region = any($1::text[]) and w.transfer_id = $2 and w.step = $3 and w.round = $4""",
+        regions, transfer_id, step, round_,
+    )  # fmt: skip
+    if row is None:
+        return None
+    state = TransferState.model_validate_json(row["state"])
+    return WorkRow(WorkKey(row["due_on"], transfer_id, TransferStepKind(step), round_), state)
+
+
+def _work_conditions(conditions: WorkConditions, parameters: list[Any]) -> str:
+    where = ["w.region = any($2::text[])", "$1::date is not null"]
+    if conditions.steps is not None:
+        parameters.append(list(conditions.steps))
+        where.append(f"w.step = any(${len(parameters)}::text[])")
+    if conditions.due_on_or_before is not None:
+        parameters.append(conditions.due_on_or_before)
+        where.append(f"w.due_on <= ${len(parameters)}")
+    if conditions.counterpart_region is not None:
+        parameters.append(conditions.counterpart_region)
+        where.append(f"w.counterpart_region = ${len(parameters)}")
+    if conditions.overdue_only:
+        where.append(OVERDUE)
+    return " and ".join(where)
+
+
+# ------------------------------------------------------------------ documents
+
+
+class DocumentRow(NamedTuple):
+    document_id: UUID
+    transfer_id: UUID | None
+    kind: DocumentKind
+    number: str
+    version: int
+    issued_at: datetime
+    issued_by: str | None
+    sha256: str
+    verification_code: str | None
+    voided_at: datetime | None
+
+
+DOCUMENT_COLUMNS = """d.document_id, d.transfer_id, d.kind, d.number, d.version, d.issued_at, d.issued_by, d.sha256,
+       d.verification_code, d.voided_at"""
+
+
+async def document_by_id(pool: asyncpg.Pool, scope: Scope, document_id: UUID) -> DocumentRow | None:
+    """A document of a transfer that `scope` covers, or a certificate by itself of its own person or its own agency."""
+    parameters: list[Any] = [document_id]
+    sees_case = visible(scope, parameters)
+    parameters += [scope.person_keys, scope.regions]
+    row = await pool.fetchrow(
+        f"""select {DOCUMENT_COLUMNS} from documents d
+             where d.document_id = $1
+               and case when d.transfer_id is not null
+                        then exists (select from transfers t where t.transfer_id = d.transfer_id and {sees_case})
+                        else d.issued_by = any(${len(parameters)}::text[])
+                          or d.person_id in (select person_id from persons where person_key = any(${len(parameters) - 1}::bytea[]))
+                   end""",
+        *parameters,
+    )
+    return _document(row) if row else None
+
+
+async def own_certificate(pool: asyncpg.Pool, document_id: UUID) -> DocumentRow:
+    """The certificate that a command of the caller's has issued. Raises LookupError when there is none."""
+    row = await pool.fetchrow(f"select {DOCUMENT_COLUMNS} from documents d where d.document_id = $1", document_id)
+    if row is None:
+        raise LookupError(f"there is no document {document_id}")
+    return _document(row)
+
+
+async def genuine_certificate(pool: asyncpg.Pool, number: str, code: str) -> DocumentRow | None:
+    """The enrolment certificate of that number and verification code. A wrong code is as good as an unknown number."""
+    issued_code = normalised_code(code)
+    if issued_code is None or len(number) > 40:
+        return None
+    row = await pool.fetchrow(
+        f"""select {DOCUMENT_COLUMNS} from documents d
+             where d.kind = 'ENROLMENT_CERTIFICATE' and d.number = $1 and d.verification_code = $2""",
+        number.strip(), issued_code,
+    )  # fmt: skip
+    return _document(row) if row else None
+
+
+def _document(row: asyncpg.Record) -> DocumentRow:
+    return DocumentRow(**dict(row) | {"kind": DocumentKind(row["kind"])})
+
+
+async def enrolments_of(connection: Connection, person_keys: list[bytes]) -> set[tuple[str, InsuranceScheme]]:
+    """Region and scheme of every enrolment of the person whose keyed hash is one of `person_keys`."""
+    rows = await connection.fetch(
+        "select e.region, e.scheme from persons p join enrolments e using (person_id) where p.person_key = any($1::bytea[])",
+        person_keys,
+    )
+    return {(row["region"], InsuranceScheme(row["scheme"])) for row in rows}
+
+
+# ------------------------------------------------------------------ one operation's loaders
+
+
+class IdentityKey(NamedTuple):
+    """A person, and the enrolment whose register spells the name."""
+
+    person_id: UUID
+    region: str
+    scheme: InsuranceScheme
+
+
+class SealedIdentity(NamedTuple):
+    wrapped_key: bytes
+    resident_id_sealed: bytes
+    name_sealed: bytes | None
+
+
+class EventsKey(NamedTuple):
+    transfer_id: UUID
+    after_seq: int
+    limit: int
+
+
+async def events_after(pool: asyncpg.Pool, transfer_id: UUID, after_seq: int, limit: int = 100) -> list[TransferEvent]:
+    """The first `limit` events of a transfer after `after_seq`, in order."""
+    rows = await pool.fetch(
+        "select event from transfer_events where transfer_id = $1 and seq > $2 order by seq limit $3",
+        transfer_id, after_seq, limit,
+    )  # fmt: skip
+    return [TransferEvent.model_validate_json(row["event"]) for row in rows]
+
+
+class Loaders:
+    """Batches, within one operation, what the items of a list need: one query for all of them."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    @cached_property
+    def identities(self) -> DataLoader[IdentityKey, SealedIdentity | None]:
+        return DataLoader(self._load_identities)
+
+    @cached_property
+    def documents(self) -> DataLoader[UUID, list[DocumentRow]]:
+        return DataLoader(self._load_documents)
+
+    @cached_property
+    def events(self) -> DataLoader[EventsKey, list[TransferEvent]]:
+        return DataLoader(self._load_events)
+
+    async def _load_identities(self, keys: list[IdentityKey]) -> list[SealedIdentity | None]:
+        persons, regions, schemes = zip(*keys, strict=True)
+        rows = await self._pool.fetch(
+            """select wanted.position, p.wrapped_key, p.resident_id_sealed, e.name_sealed
+                 from unnest($1::uuid[], $2::text[], $3::text[]) with ordinality as wanted (person_id, region, scheme, position)
+                 join persons p using (person_id)
+                 left join enrolments e using (person_id, region, scheme)""",
+            persons, regions, schemes,
+        )  # fmt: skip
+        found = {row["position"]: SealedIdentity(*row[1:]) for row in rows}
+        return [found.get(position) for position in range(1, len(keys) + 1)]
+
+    async def _load_documents(self, transfer_ids: list[UUID]) -> list[list[DocumentRow]]:
+        rows = await self._pool.fetch(
+            f"""select {DOCUMENT_COLUMNS} from documents d where d.transfer_id = any($1::uuid[])
+                 order by d.issued_at, d.kind, d.number, d.version""",
+            transfer_ids,
+        )
+        by_transfer: dict[UUID | None, list[DocumentRow]] = defaultdict(list)
+        for row in rows:
+            by_transfer[row["transfer_id"]].append(_document(row))
+        return [by_transfer[transfer_id] for transfer_id in transfer_ids]
+
+    async def _load_events(self, keys: list[EventsKey]) -> list[list[TransferEvent]]:
+        transfers, seqs, limits = zip(*keys, strict=True)
+        rows = await self._pool.fetch(
+            """select wanted.position, page.event
+                 from unnest($1::uuid[], $2::int[], $3::int[]) with ordinality as wanted (transfer_id, after_seq, size, position)
+                cross join lateral (select e.seq, e.event from transfer_events e
+                                     where e.transfer_id = wanted.transfer_id and e.seq > wanted.after_seq
+                                     order by e.seq limit wanted.size) page
+                order by wanted.position, page.seq""",
+            transfers, seqs, limits,
+        )  # fmt: skip
+        pages: list[list[TransferEvent]] = [[] for _ in keys]
+        for row in rows:
+            pages[row["position"] - 1].append(TransferEvent.model_validate_json(row["event"]))
+        return pages

@@ -1,0 +1,194 @@
+"""How one operation tells what the database holds: in its language, for its viewer, at its instant."""
+
+import weakref
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from uuid import UUID
+
+from activities.keyring import KeyringError
+from activities.people import PersonRef, open_identity, open_name
+from activities.reference import RegionEntry
+from gateway.case_events import tell_event
+from gateway.context import RequestContext
+from gateway.documents import signed_link
+from gateway.paging import check_page, cursor, cut, page_info, position, read_seq
+from gateway.reads import DocumentRow, EventsKey, IdentityKey, Reference, ReferenceCache, document_by_id
+from gateway.scalars import PoolingRegionCode
+from gateway.types.reference import Agency, InsuredPerson, PoolingRegion, node_id
+from gateway.types.refusals import Refusal, WaitingPeriod
+from gateway.types.transfer import Transfer, TransferDocument, TransferEventConnection, TransferEventEdge
+from gateway.visibility import Scope, scope_of
+from workflows.actors import Actor
+from workflows.continuation import WaitingPeriod as Waiting
+from workflows.deadlines import shanghai_date
+from workflows.findings import Finding
+from workflows.identity import mask_name, mask_resident_id
+from workflows.law import INSTRUMENTS
+from workflows.state import TransferState
+from workflows.vocabulary import Role
+from workflows.words import Language, knows, say
+from workflows.words.findings import finding_words
+
+REFERENCE = ReferenceCache()
+# Documents show the number of the person in full: they are for the person and the two agencies, nobody else.
+DOCUMENT_READERS = (Role.INSURED_PERSON, Role.CLERK, Role.CHECKER, Role.FINANCE, Role.AGENCY_SYSTEM)
+_NO_NUMBER = "*" * 18
+
+
+async def telling_of(context: RequestContext) -> "Telling":
+    """The telling of an operation. Costs a query only when the reference data has not been looked at for a while."""
+    now = context.clock()
+    return Telling(context, await REFERENCE.read(context.pool, now), now)
+
+
+@dataclass
+class Telling:
+    """`now` is the operation's instant; a case whose clock has spoken of a later one is told as of that."""
+
+    context: RequestContext
+    reference: Reference
+    now: datetime
+    _spans: dict[tuple[date, date], int] = field(default_factory=dict)
+
+    @cached_property
+    def language(self) -> Language:
+        return self.context.language
+
+    @cached_property
+    def actor(self) -> Actor:
+        return self.context.viewer.actor
+
+    @cached_property
+    def scope(self) -> Scope:
+        return scope_of(self.context.viewer, self.context.keyring, self.reference.regions)
+
+    @property
+    def today(self) -> date:
+        return shanghai_date(self.now)
+
+    def say(self, key: str, **figures: object) -> str:
+        return say(self.language, key, **figures)
+
+    def region(self, code: str) -> PoolingRegion:
+        return self.agency(code).region
+
+    def agency(self, code: str) -> Agency:
+        return _agencies(self.reference).get(code) or _unlisted(code)
+
+    def working_days_between(self, first: date, last: date) -> int:
+        """By the calendar in force; the steps of one answer often share their dates."""
+        known = self._spans.get((first, last))
+        if known is None:
+            known = self._spans[first, last] = self.reference.calendar.working_days_between(first, last)
+        return known
+
+    def legal_basis(self, basis: str) -> str:
+        """An instrument is quoted as it is called; only our own promises are translated."""
+        key = f"basis.{basis}"
+        return self.say(key) if knows(self.language, key) else INSTRUMENTS[basis]
+
+    def refusal(self, finding: Finding) -> Refusal:
+        words = finding_words(finding, self.reference.regions, self.language)
+        return Refusal(
+            code=finding.code,
+            cls=finding.cls,
+            side=finding.side,
+            message=words.message,
+            fix=words.fix,
+            where=words.where,
+            legal_basis=self.legal_basis(finding.basis),
+            retry_on=finding.retry_on,
+        )
+
+    def waiting(self, wait: Waiting) -> WaitingPeriod:
+        return WaitingPeriod(
+            gap_months=wait.gap_months,
+            months=wait.months,
+            starts_on=wait.starts_on,
+            ends_on=wait.ends_on,
+            rule=self.say(f"waiting.{wait.rule}", gap_months=wait.gap_months, months=wait.months),
+        )
+
+    async def insured_person(self, state: TransferState) -> InsuredPerson:
+        """The person masked. One whose key was shredded is nobody any more."""
+        key = IdentityKey(state.person_id, state.from_region, state.from_scheme)
+        sealed = await self.context.loaders.identities.load(key)
+        if sealed is None:
+            return InsuredPerson(masked_name="*", masked_resident_id=_NO_NUMBER)
+        try:
+            data_key = self.context.keyring.unwrap(sealed.wrapped_key)
+            number = open_identity(PersonRef(state.person_id, data_key, sealed.resident_id_sealed))
+            name = open_name(data_key, sealed.name_sealed) if sealed.name_sealed is not None else "*"
+        except KeyringError:
+            return InsuredPerson(masked_name="*", masked_resident_id=_NO_NUMBER)
+        return InsuredPerson(masked_name=mask_name(name), masked_resident_id=mask_resident_id(number))
+
+    async def documents(self, transfer_id: UUID) -> list[TransferDocument]:
+        if not self.context.viewer.has(*DOCUMENT_READERS):
+            return []
+        return [self.document(row) for row in await self.context.loaders.documents.load(transfer_id)]
+
+    async def page_of_events(self, case: Transfer, first: int, after: str | None) -> TransferEventConnection:
+        """A page of the case's events, oldest first. Raises `InvalidArguments`."""
+        check_page(first, self.language)
+        seq = position(after, read_seq, self.language) or 0
+        key = EventsKey(case.stored.transfer_id, seq, first + 1)
+        stored, more = cut(await self.context.loaders.events.load(key), first)
+        edges = [TransferEventEdge(cursor=cursor(each.seq), node=tell_event(each, case, self)) for each in stored]
+        return TransferEventConnection(
+            edges=edges, page_info=page_info([edge.cursor for edge in edges], more=more, after=after)
+        )
+
+    async def document_by_id(self, document_id: UUID) -> TransferDocument | None:
+        """The document, if the caller may see it."""
+        if not self.context.viewer.has(*DOCUMENT_READERS):
+            return None
+        row = await document_by_id(self.context.pool, self.scope, document_id)
+        return self.document(row) if row is not None else None
+
+    def document(self, row: DocumentRow) -> TransferDocument:
+        return TransferDocument(
+            id=node_id("TransferDocument", row.document_id),
+            kind=row.kind,
+            number=row.number,
+            version=row.version,
+            issued_at=row.issued_at,
+            issued_by=self.agency(row.issued_by) if row.issued_by is not None else None,
+            sha256=row.sha256,
+            void=row.voided_at is not None,
+            download_url=signed_link(self.context.settings.base_url, row.document_id, self.now, self.context.keyring),
+        )
+
+
+_AGENCIES: "weakref.WeakKeyDictionary[Reference, dict[str, Agency]]" = weakref.WeakKeyDictionary()
+
+
+def _agencies(reference: Reference) -> dict[str, Agency]:
+    """The directory's agencies, made once for each reading of the directory: every answer shows two or more of them."""
+    made = _AGENCIES.get(reference)
+    if made is None:
+        made = _AGENCIES[reference] = {code: _agency(entry) for code, entry in reference.regions.items()}
+    return made
+
+
+def _agency(entry: RegionEntry) -> Agency:
+    region = PoolingRegion(
+        code=PoolingRegionCode(entry.code),
+        name=entry.name,
+        province=entry.province,
+        connected=entry.policy.connected,
+    )
+    return Agency(
+        id=node_id("Agency", entry.code),
+        code=entry.agency_code,
+        name=entry.agency_name,
+        region=region,
+        service_phone=entry.service_phone,
+    )
+
+
+def _unlisted(code: str) -> Agency:
+    """A region that has left the directory since: shown by its code."""
+    region = PoolingRegion(code=PoolingRegionCode(code), name=code, province="", connected=False)
+    return Agency(id=node_id("Agency", code), code=code, name=code, region=region, service_phone=None)

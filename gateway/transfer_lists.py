@@ -1,0 +1,58 @@
+"""Lists of transfers, newest first, in keyset pages."""
+
+from datetime import datetime
+from uuid import UUID
+
+from gateway import reads
+from gateway.case import Case
+from gateway.paging import check_page, cursor, cut, invalid, page_info, position
+from gateway.telling import Telling
+from gateway.types.inputs import TransferFilter
+from gateway.types.transfer import TransferConnection, TransferEdge
+from gateway.visibility import Scope
+from workflows.deadlines import start_of
+from workflows.identity import resident_id_fault
+
+
+async def page_of_transfers(
+    telling: Telling, scope: Scope, conditions: reads.TransferConditions, first: int, after: str | None
+) -> TransferConnection:
+    """A page of the transfers of `scope`. Raises `InvalidArguments`."""
+    check_page(first, telling.language)
+    place = position(after, _key, telling.language)
+    states = await reads.list_transfers(
+        telling.context.pool, scope, conditions, today=telling.today, limit=first + 1, after=place
+    )
+    page, more = cut(states, first)
+    edges = [
+        TransferEdge(cursor=cursor(state.submitted_at.isoformat(), state.transfer_id), node=Case(state, telling))
+        for state in page
+    ]
+    return TransferConnection(edges=edges, page_info=page_info([edge.cursor for edge in edges], more=more, after=after))
+
+
+def conditions_of(wanted: TransferFilter, telling: Telling) -> reads.TransferConditions:
+    """A filter as the reads know it. Raises `InvalidArguments` for a number that is nobody's."""
+    keys = None
+    if wanted.resident_id:
+        fault = resident_id_fault(wanted.resident_id, today=telling.today)
+        if fault is not None:
+            said = telling.say(f"fault.{fault}")
+            raise invalid(telling.language, ["filter", "residentId"], "RESIDENT_ID_INVALID", fault=said)
+        keys = telling.context.keyring.person_keys(wanted.resident_id)
+    since = wanted.submitted_on_or_after
+    return reads.TransferConditions(
+        person_keys=keys,
+        status=wanted.status if isinstance(wanted.status, list) else None,
+        funds_status=wanted.funds_status if isinstance(wanted.funds_status, list) else None,
+        counterpart_region=wanted.counterpart_region or None,
+        overdue=wanted.overdue if isinstance(wanted.overdue, bool) else None,
+        submitted_since=start_of(since) if since else None,
+    )
+
+
+def _key(submitted_at: str, transfer_id: str) -> tuple[datetime, UUID]:
+    instant = datetime.fromisoformat(submitted_at)
+    if instant.tzinfo is None:
+        raise ValueError(submitted_at)
+    return instant, UUID(transfer_id)

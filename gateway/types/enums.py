@@ -1,0 +1,153 @@
+"""The contract's enums: those of the field come from workflows/, those that only the API speaks are made here."""
+
+from enum import StrEnum, unique
+from typing import Any, Final
+
+import strawberry
+
+from workflows import vocabulary as v
+
+
+def _public(enum: Any, description: str | None = None, **values: str) -> Any:
+    """`enum` as a GraphQL enum; `values` describe its members."""
+    public = strawberry.enum(enum, description=description)
+    for value in public.__strawberry_definition__.values:
+        value.description = values.get(value.name)
+    return public
+
+
+_public(v.Role)
+_public(v.InsuranceScheme, "职工医保 / 居民医保.")
+_public(
+    v.TransferRoute,
+    PLATFORM="Both regions are connected (43号).",
+    PAPER="A region is not connected: contact letter and forms by post (94号).",
+)
+_public(
+    v.TransferStatus,
+    SUBMITTED="待受理",
+    DECLINED="不予受理",
+    TRANSFERRING_OUT="转出办理中",
+    TRANSFERRING_IN="转入办理中",
+    CORRECTION_REQUESTED="信息核对中（期限中止）",
+    AWAITING_FUNDS="关系已转入，个人账户待到账",
+    COMPLETED="已办结: the record is continued and the money is where it belongs",
+    WITHDRAWN="已撤回",
+    TERMINATED="已终止",
+)
+_public(v.FundsStatus)
+_public(
+    v.TransferStepKind,
+    "The statutory steps. Each round of a step is done once, by one side.",
+    ACCEPT_APPLICATION="受理申请 (R, paper route)",
+    STOP_COVERAGE="中止参保 (O)",
+    ISSUE_CERTIFICATE="开具参保凭证 (O)",
+    ISSUE_CONTACT_LETTER="发出联系函 (R, paper route)",
+    DELIVER_INFORMATION_FORM="生成并上传信息表 (O)",
+    REMIT_PERSONAL_ACCOUNT="划转个人账户余额 (O finance)",
+    CONFIRM_RECEIPT="确认到账并计入个人账户 (R finance)",
+    CONFIRM_CONTINUATION="确认接续 (R)",
+)
+_public(v.StepState)
+_public(v.DeadlineState)
+_public(v.DocumentKind)
+_public(v.RemittanceStatus)
+_public(v.RefusalCode)
+_public(v.RefusalClass)
+_public(v.Side)
+_public(v.ReturnReason, "Why O sends a case back: the transfer ends DECLINED.")
+
+
+@strawberry.enum
+@unique
+class TransferAction(StrEnum):
+    """Every action of the contract; those without a mutation yet are never allowed."""
+
+    ACCEPT_TRANSFER = "ACCEPT_TRANSFER"
+    DECLINE_TRANSFER = "DECLINE_TRANSFER"
+    STOP_COVERAGE = "STOP_COVERAGE"
+    REISSUE_CERTIFICATE = "REISSUE_CERTIFICATE"
+    ISSUE_CONTACT_LETTER = "ISSUE_CONTACT_LETTER"
+    RECORD_MAIL = "RECORD_MAIL"
+    DELIVER_INFORMATION_FORM = "DELIVER_INFORMATION_FORM"
+    CHECK_INFORMATION_FORM = "CHECK_INFORMATION_FORM"
+    RETURN_TRANSFER = "RETURN_TRANSFER"
+    REQUEST_CORRECTION = "REQUEST_CORRECTION"
+    REMIT_PERSONAL_ACCOUNT = "REMIT_PERSONAL_ACCOUNT"
+    RELEASE_REMITTANCE = "RELEASE_REMITTANCE"
+    PROVIDE_PAYOUT_ACCOUNT = "PROVIDE_PAYOUT_ACCOUNT"
+    CONFIRM_RECEIPT = "CONFIRM_RECEIPT"
+    MATCH_FUNDS = "MATCH_FUNDS"
+    CONFIRM_CONTINUATION = "CONFIRM_CONTINUATION"
+    APPROVE_REVERSE_REMITTANCE = "APPROVE_REVERSE_REMITTANCE"
+    WITHDRAW_TRANSFER = "WITHDRAW_TRANSFER"
+    TERMINATE_TRANSFER = "TERMINATE_TRANSFER"
+
+
+@strawberry.enum
+@unique
+class RemittanceKind(StrEnum):
+    TRANSFER = "TRANSFER"
+    RESIDUAL = "RESIDUAL"
+    REVERSE = "REVERSE"
+    PAYOUT = "PAYOUT"
+
+
+@strawberry.enum
+@unique
+class PersonAction(StrEnum):
+    WITHDRAW = "WITHDRAW"
+    STOP_COVERAGE = "STOP_COVERAGE"
+    PAY_ARREARS = "PAY_ARREARS"
+    ENROL_AT_DESTINATION = "ENROL_AT_DESTINATION"
+    CORRECT_DETAILS = "CORRECT_DETAILS"
+    DOWNLOAD_DOCUMENTS = "DOWNLOAD_DOCUMENTS"
+    CONTACT_AGENCY = "CONTACT_AGENCY"
+    NONE = "NONE"
+
+
+@strawberry.enum
+@unique
+class TransferEventKind(StrEnum):
+    SUBMITTED = "SUBMITTED"
+    ACCEPTED = "ACCEPTED"
+    DECLINED = "DECLINED"
+    STEP_OPENED = "STEP_OPENED"
+    STEP_DONE = "STEP_DONE"
+    DEADLINE_DUE_SOON = "DEADLINE_DUE_SOON"
+    DEADLINE_MISSED = "DEADLINE_MISSED"
+    DEADLINE_REVISED = "DEADLINE_REVISED"
+    CORRECTION_REQUESTED = "CORRECTION_REQUESTED"
+    CORRECTION_ANSWERED = "CORRECTION_ANSWERED"
+    FUNDS_ORDERED = "FUNDS_ORDERED"
+    FUNDS_REMITTED = "FUNDS_REMITTED"
+    FUNDS_RETURNED = "FUNDS_RETURNED"
+    FUNDS_RECEIVED = "FUNDS_RECEIVED"
+    FUNDS_MISMATCHED = "FUNDS_MISMATCHED"
+    FUNDS_CREDITED = "FUNDS_CREDITED"
+    FUNDS_PAID_OUT = "FUNDS_PAID_OUT"
+    FUNDS_RETAINED = "FUNDS_RETAINED"
+    CERTIFICATE_REISSUED = "CERTIFICATE_REISSUED"
+    MAIL_RECORDED = "MAIL_RECORDED"
+    ARREARS_NOTIFIED = "ARREARS_NOTIFIED"
+    NEEDS_ATTENTION = "NEEDS_ATTENTION"
+    COMPLETED = "COMPLETED"
+    WITHDRAWN = "WITHDRAWN"
+    TERMINATED = "TERMINATED"
+    # Not in version 1 of the contract: a zero balance is neither ordered, paid out nor retained.
+    FUNDS_NOT_REQUIRED = "FUNDS_NOT_REQUIRED"
+
+
+@strawberry.enum
+@unique
+class UserErrorCode(StrEnum):
+    VALIDATION_FAILED = "VALIDATION_FAILED"
+    NOT_FOUND = "NOT_FOUND"
+    NOT_ELIGIBLE = "NOT_ELIGIBLE"
+    STEP_NOT_ALLOWED = "STEP_NOT_ALLOWED"
+    STALE_REVISION = "STALE_REVISION"
+    IDEMPOTENCY_CONFLICT = "IDEMPOTENCY_CONFLICT"
+    STEP_PENDING = "STEP_PENDING"
+
+
+Role: Final = v.Role

@@ -1,0 +1,135 @@
+"""What callers send. Unset and null mean the same everywhere: not given."""
+
+from datetime import date
+
+import strawberry
+from strawberry import UNSET
+
+from gateway.scalars import Fen, IdempotencyKey, Month, PoolingRegionCode, ResidentId
+from workflows.vocabulary import (
+    FundsStatus,
+    InsuranceScheme,
+    RefusalCode,
+    ReturnReason,
+    TransferStatus,
+    TransferStepKind,
+)
+
+
+@strawberry.input
+class WorklistFilter:
+    steps: list[TransferStepKind] | None = UNSET
+    due_on_or_before: date | None = UNSET
+    counterpart_region: PoolingRegionCode | None = UNSET
+    overdue_only: bool | None = UNSET
+
+
+@strawberry.input
+class TransferFilter:
+    resident_id: ResidentId | None = UNSET
+    status: list[TransferStatus] | None = UNSET
+    funds_status: list[FundsStatus] | None = UNSET
+    counterpart_region: PoolingRegionCode | None = UNSET
+    overdue: bool | None = UNSET
+    submitted_on_or_after: date | None = UNSET
+
+
+@strawberry.input
+class EligibilityInput:
+    resident_id: ResidentId | None = strawberry.field(
+        default=UNSET, description="From the token for an insured person; required from everyone else."
+    )
+    name: str | None = UNSET
+    from_region: PoolingRegionCode
+    to_region: PoolingRegionCode
+    from_scheme: InsuranceScheme
+    to_scheme: InsuranceScheme
+    request_stop: bool = False
+
+
+@strawberry.input
+class SubmitTransferInput:
+    idempotency_key: IdempotencyKey
+    resident_id: ResidentId | None = UNSET
+    name: str | None = UNSET
+    from_region: PoolingRegionCode
+    to_region: PoolingRegionCode
+    from_scheme: InsuranceScheme
+    to_scheme: InsuranceScheme
+    request_stop: bool = strawberry.field(
+        default=False,
+        description="One-stop handling: if coverage at the origin is still active, ask O to stop it first.",
+    )
+    wait_for_register: bool = strawberry.field(
+        default=False,
+        description="If the only blocking reasons pass with time (not stopped, not enrolled, unpaid, unsettled): wait as "
+        "SUBMITTED and go on by itself.",
+    )
+    certificate_number: str | None = strawberry.field(
+        default=UNSET, description="Paper route: the certificate the person holds."
+    )
+
+
+@strawberry.input
+class TransferInput:
+    idempotency_key: IdempotencyKey
+    transfer_id: strawberry.ID
+    expected_revision: int | None = UNSET
+
+
+@strawberry.input
+class ReasonInput(TransferInput):
+    reason: str
+
+
+@strawberry.input
+class DeclineTransferInput(TransferInput):
+    reasons: list[RefusalCode]
+    note: str | None = UNSET
+
+
+@strawberry.input
+class StopCoverageInput(TransferInput):
+    stopped_on: date
+
+
+@strawberry.input
+class ContributionPeriodInput:
+    first_month: Month
+    last_month: Month
+    deemed: bool = False
+
+
+@strawberry.input(
+    description="Left out, periods and balance are taken from the origin's register; given, they must agree with it or "
+    "carry a `note`."
+)
+class DeliverInformationFormInput(TransferInput):
+    contribution_periods: list[ContributionPeriodInput] | None = UNSET
+    personal_account_balance: Fen | None = UNSET
+    note: str | None = UNSET
+
+
+@strawberry.input
+class ReturnTransferInput(TransferInput):
+    reason: ReturnReason
+    note: str
+
+
+@strawberry.input(
+    description="`remittanceReference` as the bank's advice shows it; left out, the one order that is open."
+)
+class ConfirmReceiptInput(TransferInput):
+    remittance_reference: str | None = UNSET
+    amount: Fen
+    bank_reference: str
+    received_on: date
+    note: str | None = UNSET
+
+
+@strawberry.input(description="A certificate by itself, without a transfer: an instant service of O.")
+class RequestCertificateInput:
+    idempotency_key: IdempotencyKey
+    resident_id: ResidentId | None = UNSET
+    region: PoolingRegionCode
+    scheme: InsuranceScheme

@@ -1,0 +1,52 @@
+"""Findings of the pre-check, put into words, and what they add up to."""
+
+from datetime import date
+
+import strawberry
+
+from gateway.types.reference import Agency
+from workflows.vocabulary import RefusalClass, RefusalCode, Side, TransferRoute
+
+
+@strawberry.type
+class Refusal:
+    code: RefusalCode
+    cls: RefusalClass = strawberry.field(name="class")
+    side: Side
+    message: str = strawberry.field(
+        description="Says the figures too: period and amount of arrears, number of the open transfer."
+    )
+    fix: str
+    where: str = strawberry.field(description="Where the fix is made: which agency, with its phone, or which page.")
+    legal_basis: str
+    retry_on: date | None = strawberry.field(description="When trying again can help.")
+
+
+@strawberry.type
+class WaitingPeriod:
+    gap_months: int
+    months: int
+    starts_on: date | None
+    ends_on: date | None
+    rule: str
+
+
+@strawberry.type
+class Eligibility:
+    eligible: bool = strawberry.field(
+        description="True when no finding BLOCKS. A MANUAL finding sends the application to R's clerk."
+    )
+    findings: list[Refusal] = strawberry.field(description="Every reason at once, blocking ones first.")
+    route: TransferRoute
+    waiting_period: WaitingPeriod | None = strawberry.field(
+        description="What the wait for benefits would be, if continued today."
+    )
+    due_on: date | None = strawberry.field(description="Statutory end of the whole transfer, if submitted today.")
+
+
+@strawberry.type
+class CertificateCheck:
+    valid: bool
+    issued_on: date | None = None
+    voided_on: date | None = None
+    agency: Agency | None = None

@@ -1,0 +1,124 @@
+"""What is wrong with the fields of a mutation, before anything is looked up: paths in the contract's names, and what to do."""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from datetime import date
+from itertools import pairwise
+from typing import Final
+
+from gateway.errors import FieldViolation, ValidationFailed
+from gateway.scalars import IdempotencyKey
+from gateway.telling import Telling
+from gateway.types.enums import UserErrorCode
+from gateway.types.inputs import (
+    ConfirmReceiptInput,
+    ContributionPeriodInput,
+    DeclineTransferInput,
+    DeliverInformationFormInput,
+    ReasonInput,
+    ReturnTransferInput,
+    TransferInput,
+)
+from workflows.decide import Violation
+
+MAX_TEXT: Final = 500
+MAX_REFERENCE: Final = 64
+_KEY: Final = re.compile("[A-Za-z0-9_-]{16,64}")
+# A note may have lines.
+_LAYOUT: Final = "\n\r\t"
+
+Found = Iterator[tuple[list[str], str, dict[str, object]]]
+
+
+def violations_of_step(telling: Telling, given: TransferInput) -> list[FieldViolation]:
+    """Every violation of a step's input."""
+    found = [*_key(given.idempotency_key), *_revision(given.expected_revision), *_own_fields(given, telling.today)]
+    return [_said(telling, path, code, figures) for path, code, figures in found]
+
+
+def violations_of_key(telling: Telling, key: IdempotencyKey) -> list[FieldViolation]:
+    return [_said(telling, path, code, figures) for path, code, figures in _key(key)]
+
+
+def violations_of_text(telling: Telling, field: str, value: str | None, limit: int) -> list[FieldViolation]:
+    """Of a text that may be left out."""
+    return [_said(telling, path, code, figures) for path, code, figures in _text(field, value, limit)]
+
+
+def failed(telling: Telling, violations: Sequence[FieldViolation]) -> ValidationFailed:
+    """The answer that lists `violations`; there is at least one."""
+    return ValidationFailed(
+        code=UserErrorCode.VALIDATION_FAILED,
+        message=telling.say("error.VALIDATION_FAILED", count=len(violations)),
+        violations=list(violations),
+    )
+
+
+def failed_in_the_step(telling: Telling, violations: Sequence[Violation]) -> ValidationFailed:
+    """What the registers had against the input, when the step was to be carried out."""
+    return failed(telling, [_said(telling, [each.field], each.code, dict(each.figures)) for each in violations])
+
+
+def _said(telling: Telling, path: list[str], code: str, figures: dict[str, object]) -> FieldViolation:
+    return FieldViolation(path=["input", *path], code=code, message=telling.say(f"violation.{code}", **figures))
+
+
+def _own_fields(given: TransferInput, today: date) -> Found:
+    match given:
+        case ReasonInput(reason=reason):
+            yield from _text("reason", reason, MAX_TEXT)
+        case DeclineTransferInput(reasons=reasons, note=note):
+            if not reasons:
+                yield ["reasons"], "EMPTY", {}
+            yield from _text("note", note, MAX_TEXT)
+        case ReturnTransferInput(note=note):
+            yield from _text("note", note, MAX_TEXT)
+        case DeliverInformationFormInput(contribution_periods=periods, note=note):
+            if isinstance(periods, list):
+                yield from _periods(periods, f"{today:%Y-%m}")
+            yield from _text("note", note, MAX_TEXT)
+        case ConfirmReceiptInput():
+            yield from _text("remittanceReference", given.remittance_reference, MAX_REFERENCE)
+            yield from _text("bankReference", given.bank_reference, MAX_REFERENCE)
+            yield from _text("note", given.note, MAX_TEXT)
+        case _:
+            return
+
+
+def _key(key: str) -> Found:
+    if not _KEY.fullmatch(key):
+        yield ["idempotencyKey"], "IDEMPOTENCY_KEY_FORM", {}
+
+
+def _revision(revision: int | None) -> Found:
+    if isinstance(revision, int) and revision < 0:
+        yield ["expectedRevision"], "NEGATIVE", {}
+
+
+def _text(field: str, value: str | None, limit: int) -> Found:
+    if not isinstance(value, str):
+        return
+    if not value.strip():
+        yield [field], "EMPTY", {}
+    elif len(value) > limit:
+        yield [field], "TOO_LONG", {"limit": limit}
+    elif any(unicodedata.category(each) == "Cc" and each not in _LAYOUT for each in value):
+        yield [field], "CONTROL_CHARACTER", {}
+    elif any(unicodedata.category(each) == "Cs" for each in value):
+        yield [field], "NOT_A_CHARACTER", {}
+
+
+def _periods(periods: Sequence[ContributionPeriodInput], this_month: str) -> Found:
+    field = "contributionPeriods"
+    if not periods:
+        yield [field], "EMPTY", {}
+    for place, period in enumerate(periods):
+        if period.first_month > period.last_month:
+            yield [field, str(place), "firstMonth"], "MONTHS_RUN_BACKWARDS", {}
+        if period.last_month > this_month:
+            yield [field, str(place), "lastMonth"], "MONTHS_IN_THE_FUTURE", {}
+    for earlier, later in pairwise(sorted(periods, key=lambda each: each.first_month)):
+        if later.first_month <= earlier.last_month:
+            yield [field], "MONTHS_OVERLAP", {}
+            return

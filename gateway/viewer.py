@@ -1,0 +1,150 @@
+"""The caller's own corner: roles, agency, own transfers, and the worklist of the caller's agency."""
+
+from collections.abc import Sequence
+from datetime import date
+from uuid import UUID
+
+import strawberry
+
+from gateway import reads
+from gateway.authorisation import field
+from gateway.case import Case, step_of
+from gateway.context import RequestContext
+from gateway.paging import check_page, cursor, cut, page_info, position
+from gateway.telling import Telling, telling_of
+from gateway.transfer_lists import page_of_transfers
+from gateway.types.inputs import WorklistFilter
+from gateway.types.reference import Agency, Node, PageInfo, node_id
+from gateway.types.transfer import Transfer, TransferConnection, TransferStep
+from gateway.visibility import Scope, regions_of
+from workflows.vocabulary import Role, TransferStepKind
+
+R = Role
+
+
+@strawberry.type(description="One open step waiting for the caller's agency.")
+class WorkItem(Node):
+    transfer: Transfer
+    step: TransferStep
+    due_on: date
+
+
+@strawberry.type
+class WorkItemEdge:
+    cursor: str
+    node: WorkItem
+
+
+@strawberry.type
+class WorklistCounts:
+    open: int
+    due_today: int
+    overdue: int
+
+
+@strawberry.type
+class WorkItemConnection:
+    telling: strawberry.Private[Telling]
+    regions: strawberry.Private[list[str]]
+    conditions: strawberry.Private[reads.WorkConditions]
+
+    edges: list[WorkItemEdge]
+    page_info: PageInfo
+
+    @strawberry.field
+    async def counts(self) -> WorklistCounts:
+        pool, today = self.telling.context.pool, self.telling.today
+        counted = await reads.count_work(pool, self.regions, self.conditions, today=today)
+        return WorklistCounts(open=counted.open, due_today=counted.due_today, overdue=counted.overdue)
+
+
+@strawberry.type
+class Viewer:
+    telling: strawberry.Private[Telling]
+
+    roles: list[Role]
+    agency: Agency | None
+
+    @field("The insured person's own transfers, newest first.", requires=(R.INSURED_PERSON,))
+    async def transfers(self, first: int = 20, after: str | None = strawberry.UNSET) -> TransferConnection:
+        own = Scope(person_keys=self.telling.scope.person_keys, employer=None, regions=[])
+        return await page_of_transfers(self.telling, own, reads.TransferConditions(), first, after or None)
+
+    @field(
+        "Open steps of the caller's agency, due soonest first. The agency is never an argument. Keyset "
+        "cursors: pages stay stable while work is done.",
+        requires=(
+            R.CLERK,
+            R.CHECKER,
+            R.FINANCE,
+            R.AGENCY_SYSTEM,
+            R.SUPERVISOR,
+        ),
+    )
+    async def worklist(
+        self,
+        first: int = 20,
+        after: str | None = strawberry.UNSET,
+        filter: WorklistFilter | None = strawberry.UNSET,  # noqa: A002 - the contract's name
+    ) -> WorkItemConnection:
+        telling = self.telling
+        check_page(first, telling.language)
+        conditions = _conditions(filter or WorklistFilter())
+        regions = regions_of(telling.context.viewer, telling.reference.regions)
+        place = position(after or None, _work_key, telling.language)
+        rows = await reads.list_work(
+            telling.context.pool, regions, conditions, today=telling.today, limit=first + 1, after=place
+        )
+        page, more = cut(rows, first)
+        edges = [WorkItemEdge(cursor=cursor(*row.key), node=work_item(row, telling)) for row in page]
+        return WorkItemConnection(
+            telling=telling,
+            regions=regions,
+            conditions=conditions,
+            edges=edges,
+            page_info=page_info([edge.cursor for edge in edges], more=more, after=after or None),
+        )
+
+
+async def viewer_of(context: RequestContext) -> Viewer:
+    """The caller of an operation."""
+    telling = await telling_of(context)
+    region = context.viewer.region
+    return Viewer(
+        telling=telling,
+        roles=list(context.viewer.roles),
+        agency=telling.agency(region) if region is not None else None,
+    )
+
+
+def work_item(row: reads.WorkRow, telling: Telling) -> WorkItem:
+    """A work item with its case."""
+    key = row.key
+    step = next(each for each in row.state.steps if (each.kind, each.round) == (key.step, key.round))
+    return WorkItem(
+        id=node_id("WorkItem", f"{key.transfer_id}:{key.step}:{key.round}"),
+        transfer=Case(row.state, telling),
+        step=step_of(step, row.state, telling),
+        due_on=key.due_on,
+    )
+
+
+def _conditions(wanted: WorklistFilter) -> reads.WorkConditions:
+    return reads.WorkConditions(
+        steps=_list(wanted.steps),
+        due_on_or_before=wanted.due_on_or_before or None,
+        counterpart_region=wanted.counterpart_region or None,
+        overdue_only=bool(wanted.overdue_only),
+    )
+
+
+def _list(kinds: Sequence[TransferStepKind] | None) -> Sequence[TransferStepKind] | None:
+    # An empty list asks for nothing; what was left out asks for everything.
+    return kinds if isinstance(kinds, list) else None
+
+
+def _work_key(due_on: str, transfer_id: str, step: str, round_: str) -> reads.WorkKey:
+    number = int(round_)
+    if not 0 <= number < 2**31:
+        raise ValueError(round_)
+    return reads.WorkKey(date.fromisoformat(due_on), UUID(transfer_id), TransferStepKind(step), number)

@@ -1,0 +1,71 @@
+"""What a caller may see, as SQL: for whom a row does not match, it does not exist."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from activities.keyring import Keyring
+from activities.reference import RegionEntry
+from gateway.auth import Viewer
+from workflows.vocabulary import Role
+
+AGENCY_STAFF = (Role.CLERK, Role.CHECKER, Role.FINANCE, Role.AGENCY_SYSTEM)
+# A region at the head of its province (北京市 110000) and a province-level pool (319900) stand for the whole province.
+PROVINCE_WIDE = ("0000", "9900")
+
+
+class Scope(NamedTuple):
+    """The rows of a caller: those of a person, of an employer's staff, of regions, or all."""
+
+    person_keys: list[bytes]
+    employer: str | None
+    regions: list[str]
+    everything: bool = False
+
+
+def scope_of(viewer: Viewer, keyring: Keyring, directory: Mapping[str, RegionEntry]) -> Scope:
+    """What the roles of `viewer` together let it see."""
+    own = viewer.has(Role.INSURED_PERSON) and viewer.resident_id is not None
+    return Scope(
+        person_keys=keyring.person_keys(viewer.resident_id) if own and viewer.resident_id else [],
+        employer=viewer.subject if viewer.has(Role.EMPLOYER) else None,
+        regions=regions_of(viewer, directory),
+        everything=viewer.has(Role.OPERATOR),
+    )
+
+
+def regions_of(viewer: Viewer, directory: Mapping[str, RegionEntry]) -> list[str]:
+    """The regions whose cases an agency's or a bureau's people see: their own, or a supervisor's area."""
+    if viewer.region is None:
+        return []
+    regions = {viewer.region} if viewer.has(*AGENCY_STAFF) else set()
+    if viewer.has(Role.SUPERVISOR):
+        regions |= supervised(viewer.region, directory)
+    return sorted(regions)
+
+
+def supervised(region: str, directory: Mapping[str, RegionEntry]) -> set[str]:
+    """The area of a supervisor: the province for a province-wide code, else the one region."""
+    entry = directory.get(region)
+    if entry is None or not region.endswith(PROVINCE_WIDE):
+        return {region}
+    return {code for code, each in directory.items() if each.province == entry.province}
+
+
+def visible(scope: Scope, parameters: list[Any]) -> str:
+    """A condition on `transfers t` that holds for the rows of `scope`; its values are appended to `parameters`."""
+    if scope.everything:
+        return "true"
+    conditions = []
+    if scope.person_keys:
+        parameters.append(scope.person_keys)
+        conditions.append(
+            f"t.person_id in (select person_id from persons where person_key = any(${len(parameters)}::bytea[]))"  # noqa: S608 - a place, not a value
+        )
+    if scope.employer is not None:
+        parameters.append([scope.employer])
+        conditions.append(f"t.employer_ids @> ${len(parameters)}::text[]")
+    if scope.regions:
+        parameters.append(scope.regions)
+        place = f"${len(parameters)}::text[]"
+        conditions.append(f"(t.from_region = any({place}) or t.to_region = any({place}))")
+    return f"({' or '.join(conditions)})" if conditions else "false"
