@@ -27,13 +27,15 @@ class Locked(NamedTuple):
 async def lock(connection: Connection, transfer_id: UUID) -> Locked:
     """The transfer as its events have it; nobody else writes until the transaction ends. LookupError if there is none."""
     row = await connection.fetchrow(
-        """select t.state, e.hash from transfers t join transfer_events e on e.transfer_id = t.transfer_id and e.seq = t.revision
-            where t.transfer_id = $1 for update of t""",
-        transfer_id,
+        "select state, revision from transfers where transfer_id = $1 for update", transfer_id
     )
     if row is None:
         raise LookupError(f"there is no transfer {transfer_id}")
-    return Locked(TransferState.model_validate_json(row["state"]), row["hash"])
+    # A statement of its own: the one that waited for the lock still sees the events as they were before its wait.
+    last_hash = await connection.fetchval(
+        "select hash from transfer_events where transfer_id = $1 and seq = $2", transfer_id, row["revision"]
+    )
+    return Locked(TransferState.model_validate_json(row["state"]), last_hash)
 
 
 async def events_after(connection: Connection, transfer_id: UUID, seq: int) -> tuple[TransferEvent, ...]:

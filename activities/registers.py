@@ -56,13 +56,16 @@ select p.person_id, p.wrapped_key, p.resident_id_sealed, e.*
  where p.person_key = any($1)
  order by e.region, e.scheme
 """
-# An application that is taken but not yet carried out counts as open: nobody slips in between.
+# An application that is taken but not yet carried out counts as open, for every later one: nobody slips in between, and of
+# two that came at once the first is carried out. $3 is the application's own command, or none yet.
 OWN_RECORD_SQL = """
 select t.no, t.status, t.from_region, t.from_scheme, t.state->>'stopped_on' as stopped_on, t.closed_at
   from transfers t where t.person_id = $1 and (t.closed_at is null or t.status = 'COMPLETED')
  union all
 select c.transfer_no, 'SUBMITTED', '', 'EMPLOYEE', null, null
-  from commands c where c.person_key = any($2) and c.outcome is null and c.kind = 'SUBMIT_TRANSFER' and c.command_id <> $3
+  from commands c where c.person_key = any($2) and c.outcome is null and c.kind = 'SUBMIT_TRANSFER'
+   and not exists (select from commands own where own.command_id = $3
+                      and (own.received_at, own.command_id) <= (c.received_at, c.command_id))
 """
 
 
@@ -185,6 +188,21 @@ async def origin_row(connection: Connection, state: TransferState) -> Any:
     if row is None:
         raise LookupError(f"the register of {state.from_region} has no such enrolment any more")
     return row
+
+
+async def name_sealed(connection: Connection, state: TransferState) -> bytes:
+    """The person's name, sealed, as O's register spells it, or as another does when O has no such enrolment.
+
+    Raises LookupError when no register has the person.
+    """
+    name: bytes | None = await connection.fetchval(
+        """select name_sealed from enrolments where person_id = $1
+            order by (region = $2 and scheme = $3) desc, region, scheme limit 1""",
+        state.person_id, state.from_region, state.from_scheme,
+    )  # fmt: skip
+    if name is None:
+        raise LookupError(f"no register has person {state.person_id} any more")
+    return name
 
 
 async def covered_from(connection: Connection, state: TransferState) -> date | None:

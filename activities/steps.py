@@ -171,7 +171,8 @@ class Steps:
         state = locked.state
         scene = Scene(connection, self._keyring, state, actor, at)
         events, after = advance(state, await complete(scene, facts), at=at, actor=actor)
-        outcome = CommandOutcome(kind="DONE", seq=events[0].seq)
+        # Only a command asks which event records it.
+        outcome = CommandOutcome(kind="DONE", seq=events[0].seq) if command_id else DONE
         await records.record(
             connection, state, after, events, last_hash=locked.last_hash, command_id=command_id, outcome=outcome
         )

@@ -5,7 +5,7 @@ from typing import Any
 
 from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.converter import DataConverter
+from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
 from temporalio.envconfig import ClientConfig
 
 from activities.codec import EncryptionCodec
@@ -13,8 +13,12 @@ from activities.keyring import Keyring
 
 
 def data_converter(keyring: Keyring) -> DataConverter:
-    """Pydantic models as JSON, sealed."""
-    return dataclasses.replace(pydantic_data_converter, payload_codec=EncryptionCodec(keyring))
+    """Pydantic models as JSON, sealed; the messages and stack traces of failures too, for a database quotes what it refuses."""
+    return dataclasses.replace(
+        pydantic_data_converter,
+        payload_codec=EncryptionCodec(keyring),
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+    )
 
 
 async def connect(keyring: Keyring, *, lazy: bool = False, **overrides: Any) -> Client:

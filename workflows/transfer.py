@@ -45,15 +45,17 @@ class TransferWorkflow:
         if self._state is None:
             async with self._one_at_a_time:
                 await self._do(steps.OPEN_TRANSFER, self._order(case.command_id))
+        else:
+            self._show()
         state = await self._settle()
         while not state.closed and not workflow.info().is_continue_as_new_suggested():
             state = await self._wait(state)
         await workflow.wait_condition(workflow.all_handlers_finished)
-        if not state.closed:
+        if not self._present().closed:
             workflow.continue_as_new(case.model_copy(update={"state": self._state}))
         if self._at_the_bank is not None:
             self._at_the_bank.cancel()
-        return state.status
+        return self._present().status
 
     @workflow.update
     async def submitted(self) -> CommandOutcome:
@@ -88,7 +90,11 @@ class TransferWorkflow:
         alarm = next_alarm(state)
         try:
             await workflow.wait_condition(
-                lambda: self._present().closed or next_alarm(self._present()) != alarm,
+                lambda: (
+                    self._present().closed
+                    or next_alarm(self._present()) != alarm
+                    or workflow.info().is_continue_as_new_suggested()
+                ),
                 timeout=max(alarm.at - workflow.now(), timedelta(0)) if alarm else None,
                 timeout_summary=operator_view.timer_summary(alarm) if alarm else None,
             )
