@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Final, Protocol, TypeVar
 from uuid import UUID
 
@@ -63,7 +63,7 @@ class ProgressHub:
 
     async def events_after(
         self, transfer_id: UUID, after_seq: int, fetch: Callable[[UUID, int], Awaitable[list[T]]]
-    ) -> AsyncIterator[T]:
+    ) -> AsyncGenerator[T, None]:
         """Every event with a `seq` above `after_seq`, in order, each once: what the database has, then live.
 
         `fetch` reads the events of a transfer above a `seq`, in order; it may return the first of many. It is asked

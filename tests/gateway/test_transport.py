@@ -16,11 +16,16 @@ from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.documents.store import issue
 from activities.keyring import Keyring
+from activities.people import find_person
+from activities.register_load import load_register
 from gateway.documents import is_good, signed_link
 from gateway.settings import Settings, SettingsError, load_settings
 from gateway.temporal_link import TemporalLink, TemporalUnavailableError
 from stack.temporal import TemporalServer
+from tests.activities.documents_samples import CERTIFICATE, ISSUED_AT, NUMBER
+from tests.activities.register_extracts import WANG, extract, row
 from tests.conftest import Database
 from tests.gateway.conftest import COUNTED, Gateway, Issuer, Served, running
 from tests.stack.sleeper_workflow import Sleeper
@@ -446,6 +451,32 @@ async def test_a_forged_or_missing_document_is_a_page_in_the_callers_language(ga
     absent = await gateway.client.get(good)
     assert (absent.status_code, "<h1>没有这份文书</h1>" in absent.text) == (404, True)
     assert (await gateway.client.get("/documents/not-an-id.pdf")).status_code == 404
+
+
+async def test_a_signed_link_downloads_the_pdf_which_is_rendered_once(
+    environment: dict[str, str], database: Database, tmp_path: Path
+) -> None:
+    keyring = Keyring.from_text(environment["YIBAO_KEYRING"])
+    await load_register(database.owner_url, keyring, extract(tmp_path, row()))
+    worker = await asyncpg.connect(database.worker_url)
+    person = await find_person(worker, keyring, WANG)
+    assert person is not None
+    issued = await issue(
+        worker, person, CERTIFICATE, number=NUMBER, issued_at=ISSUED_AT, verification_code="7K3M-0QXZ-9V2C"
+    )
+    async for gateway in running(load_settings(environment)):
+        link = signed_link("", issued.document_id, datetime.now(UTC), keyring)
+        first, second = await gateway.client.get(link), await gateway.client.get(link)
+        assert (first.status_code, first.headers["content-type"]) == (200, "application/pdf")
+        assert first.content.startswith(b"%PDF-")
+        assert second.content == first.content
+        assert await worker.fetchval("select count(*) from document_files") == 1
+        assert first.headers["content-disposition"] == (
+            'inline; filename="enrolment_certificate-2026000042.pdf"; '
+            "filename*=UTF-8''%E5%8F%82%E4%BF%9D%E5%87%AD%E8%AF%81-%E4%BA%AC2026000042.pdf"
+        )
+        assert re.fullmatch(r"private, max-age=3\d\d", first.headers["cache-control"])
+    await worker.close()
 
 
 def _payload_body(data: bytes) -> dict[str, Any]:
