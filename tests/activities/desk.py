@@ -29,11 +29,12 @@ Tables = dict[str, list[str]]
 
 async def snapshot(connection: asyncpg.Connection) -> Tables:
     """Every row of every table, as text."""
-    names = await connection.fetch("select tablename from pg_tables where schemaname = 'public' order by 1")
-    return {
-        name: [row[0] for row in await connection.fetch(f"select t::text from {name} t order by 1")  # noqa: S608 - our own tables]
-        for (name,) in names
-    }
+    tables = await connection.fetch("select tablename from pg_tables where schemaname = 'public' order by 1")
+    rows: Tables = {}
+    for (name,) in tables:
+        found = await connection.fetch(f"select t::text from {name} t order by 1")  # noqa: S608 - our own tables' names
+        rows[name] = [row[0] for row in found]
+    return rows
 
 
 def changed(before: Tables, after: Tables) -> set[str]:
@@ -167,10 +168,11 @@ def broken_link(rows: list[asyncpg.Record]) -> int | None:
 
 
 @asynccontextmanager
-async def open_desk(database: Database, origin: dict[str, str] | None = None, *, request_stop: bool = False) -> AsyncIterator[Desk]:
+async def open_desk(
+    database: Database, origin: dict[str, str] | None = None, *, request_stop: bool = False
+) -> AsyncIterator[Desk]:
     """A desk with an application of Monday; `origin` changes the person's row in Beijing's register."""
     async with open_cases(database) as cases:
         await cases.standard_person(**(origin or {}))
         transfer = await cases.apply(request_stop=request_stop, at=MONDAY)
         yield Desk(cases, Steps(cases.worker_pool, cases.keyring), transfer)
-
