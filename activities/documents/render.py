@@ -38,7 +38,8 @@ def render_pdf(content: DocumentContent, *, number: str, issued_at: datetime, ve
     pdf = compiler.compile(
         format="pdf",
         sys_inputs={"sheet": json.dumps(_printable(words), ensure_ascii=False)},
-        timestamp=issued_at,
+        # The typesetter counts in seconds.
+        timestamp=issued_at.replace(microsecond=0),
         pdf_standards=["a-2a"],
     )
     if not isinstance(pdf, bytes):

@@ -129,6 +129,12 @@ def test_the_file_is_dated_at_the_moment_of_issue_and_claims_the_archival_profil
     assert (xmp.pdfaid_part, xmp.pdfaid_conformance) == ("2", "A")
 
 
+def test_an_instant_of_the_database_has_microseconds_and_is_taken() -> None:
+    whole, fine = ISSUED_AT.replace(microsecond=0), ISSUED_AT.replace(microsecond=123_456)
+    first = render_pdf(CERTIFICATE, number=NUMBER, issued_at=whole, verify_url=VERIFY_URL)
+    assert render_pdf(CERTIFICATE, number=NUMBER, issued_at=fine, verify_url=VERIFY_URL) == first
+
+
 def test_a_naive_instant_is_refused() -> None:
     with pytest.raises(ValueError, match="issued_at must carry its offset"):
         render_pdf(CERTIFICATE, number=NUMBER, issued_at=datetime(2026, 11, 22), verify_url=VERIFY_URL)  # noqa: DTZ001
