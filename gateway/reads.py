@@ -29,7 +29,7 @@ REFERENCE_FRESH = timedelta(seconds=30)
 # ------------------------------------------------------------------ reference data, kept for a while
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Reference:
     """The directory and the working calendar in force, as read at `read_at`."""
 
