@@ -63,3 +63,9 @@ def field(description: str = "", *, requires: Sequence[Role] = ()) -> Callable[[
         extensions=[RequireRoles(tuple(requires))],
     )
     return guarded
+
+
+def subscription(description: str) -> Callable[[F], F]:
+    """A subscription for all who are signed in; what they may see is the source's own first question."""
+    made: Callable[[F], F] = strawberry.subscription(description=description)
+    return made

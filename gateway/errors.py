@@ -1,5 +1,7 @@
 """Errors as data: what a mutation answers when the caller can act on it, and what it answers when all is well."""
 
+# ruff: noqa: N818 - the contract's names; none of these is an exception
+
 from typing import Annotated
 
 import strawberry

@@ -8,7 +8,7 @@ from uuid import UUID
 import strawberry
 
 from gateway import reads
-from gateway.authorisation import check_signed_in
+from gateway.authorisation import check_signed_in, subscription
 from gateway.case import Case
 from gateway.case_events import tell_event
 from gateway.context import RequestContext
@@ -27,8 +27,8 @@ LAST_WORDS = (e.Declined, e.Withdrawn, e.Completed)
 
 @strawberry.type
 class Subscription:
-    @strawberry.subscription(
-        description="Everything after `afterSeq`, then live. A client that reconnects with its last `seq` loses nothing and "
+    @subscription(
+        "Everything after `afterSeq`, then live. A client that reconnects with its last `seq` loses nothing and "
         "sees nothing twice."
     )
     async def transfer_progress(
