@@ -1,6 +1,7 @@
 """Small pieces of HTTP that the endpoints share: what a client accepts, bounded bodies, JSON answers."""
 
 import asyncio
+import contextlib
 from functools import lru_cache
 from typing import Any, Final
 
@@ -46,6 +47,7 @@ def _quality(parameter: str) -> float:
         return 0.0
 
 
+@lru_cache(maxsize=256)
 def is_json(content_type: str) -> bool:
     """Whether a `Content-Type` value says JSON in UTF-8."""
     name, *parameters = (part.strip().lower() for part in content_type.split(";"))
@@ -56,31 +58,35 @@ def is_json(content_type: str) -> bool:
 async def read_body(headers: dict[bytes, bytes], receive: Receive, limit: int) -> bytes:
     """The request's body. Raises `BodyTooLargeError` over `limit` bytes, of which no more are kept in memory."""
     length = headers.get(b"content-length", b"")
-    too_large = length.isdigit() and int(length) > limit
+    if length.isdigit() and int(length) > limit:
+        await _discard(receive)
+        raise BodyTooLargeError
     chunks: list[bytes] = []
     received = 0
-    try:
-        async with asyncio.timeout(None) as patience:
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    break
-                chunk = message.get("body", b"")
-                received += len(chunk)
-                if received > limit or too_large:
-                    if not too_large or patience.when() is None:
-                        too_large = True
-                        patience.reschedule(asyncio.get_running_loop().time() + DISCARD_WITHIN_SECONDS)
-                    chunks.clear()
-                else:
-                    chunks.append(chunk)
-                if not message.get("more_body", False) or received > MAX_DISCARDED_BYTES:
-                    break
-    except TimeoutError:
-        pass
-    if too_large:
-        raise BodyTooLargeError
+    more = True
+    while more:
+        message = await receive()
+        chunk = message.get("body", b"")
+        received += len(chunk)
+        # A client that leaves sends no more.
+        more = message.get("more_body", False)
+        if received > limit:
+            if more:
+                await _discard(receive)
+            raise BodyTooLargeError
+        chunks.append(chunk)
     return b"".join(chunks)
+
+
+async def _discard(receive: Receive) -> None:
+    received = 0
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(DISCARD_WITHIN_SECONDS):
+            more = True
+            while more and received <= MAX_DISCARDED_BYTES:
+                message = await receive()
+                received += len(message.get("body", b""))
+                more = message.get("more_body", False)
 
 
 def parse_json(body: bytes) -> Any:
