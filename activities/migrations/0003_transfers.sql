@@ -83,15 +83,6 @@ create table work_items (
 );
 create index work_items_by_region on work_items (region, due_on, transfer_id, step);
 
--- Who was told of what: one row for each recipient of an event.
-create table notices (
-    transfer_id uuid not null references transfers,
-    seq int not null,
-    recipient text not null,
-    told_at timestamptz not null,
-    primary key (transfer_id, seq, recipient)
-);
-
 create table documents (
     document_id uuid primary key,
     transfer_id uuid references transfers,

@@ -1,0 +1,85 @@
+"""What each database role may do, table by table, as the catalog has it; and what nobody may."""
+
+import asyncpg
+import pytest
+
+from tests.activities.desk import changed, open_desk, snapshot
+from tests.conftest import Database
+
+READ = {"SELECT"}
+WORKER = {
+    "calendar_editions": {"INSERT"},
+    "commands": set(),
+    "document_files": set(),
+    "documents": {"INSERT", "UPDATE"},
+    "enrolments": {"INSERT", "UPDATE"},
+    "ledger_entries": {"INSERT"},
+    "ledger_postings": {"INSERT"},
+    "persons": {"INSERT", "UPDATE"},
+    "pooling_regions": {"INSERT"},
+    "region_policies": {"INSERT"},
+    "remittances": {"INSERT", "UPDATE"},
+    "schema_migrations": set(),
+    "transfer_events": {"INSERT"},
+    "transfers": {"INSERT", "UPDATE"},
+    "work_items": {"INSERT", "UPDATE", "DELETE"},
+}
+GATEWAY = {table: {"INSERT"} if table in {"commands", "document_files"} else set() for table in WORKER}
+
+TABLES_SQL = """
+select c.relname as name, array_agg(p.privilege) filter (where has_table_privilege($1, c.oid, p.privilege)) as held
+  from pg_class c cross join unnest($2::text[]) as p (privilege)
+ where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f') group by 1
+"""
+PRIVILEGES = ["SELECT", "INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"]
+
+
+@pytest.mark.parametrize(("role", "granted"), [("yibao_worker", WORKER), ("yibao_gateway", GATEWAY)])
+async def test_each_role_holds_these_privileges_and_no_others(
+    database: Database, role: str, granted: dict[str, set[str]]
+) -> None:
+    connection = await asyncpg.connect(database.owner_url)
+    rows = await connection.fetch(TABLES_SQL, role, PRIVILEGES)
+    assert {row["name"]: set(row["held"] or ()) for row in rows} == {
+        table: READ | privileges for table, privileges in granted.items()
+    }
+    columns = await connection.fetch(
+        """select attname from pg_attribute where attrelid = 'commands'::regclass and attnum > 0
+              and has_column_privilege($1, attrelid, attnum, 'UPDATE') order by 1""",
+        role,
+    )
+    outcome = ["carried_out_at", "outcome", "released"]
+    assert [row["attname"] for row in columns] == (outcome if role == "yibao_worker" else [])
+    sequences = await connection.fetch(
+        "select sequencename as name from pg_sequences where has_sequence_privilege($1, sequencename::text, 'USAGE') order by 1",
+        role,
+    )
+    expected = {"yibao_worker": ["certificate_serial"], "yibao_gateway": ["refusal_serial", "transfer_serial"]}
+    assert [row["name"] for row in sequences] == expected[role]
+    attributes = await connection.fetchrow(
+        "select rolsuper, rolcreatedb, rolcreaterole, rolbypassrls, rolreplication from pg_roles where rolname = $1",
+        role,
+    )
+    assert attributes is not None
+    assert not any(attributes)
+    assert not await connection.fetchval("select has_schema_privilege($1, 'public', 'CREATE')", role)
+    await connection.close()
+
+
+@pytest.mark.parametrize("role", ["owner", "yibao_worker", "yibao_gateway"])
+@pytest.mark.parametrize("table", ["transfer_events", "ledger_postings", "ledger_entries"])
+async def test_nobody_rewrites_events_or_the_ledger(database: Database, role: str, table: str) -> None:
+    async with open_desk(database) as desk:
+        await desk.form_delivered()
+        urls = {"owner": database.owner_url, "yibao_worker": database.worker_url, "yibao_gateway": database.gateway_url}
+        connection = await asyncpg.connect(urls[role])
+        before = await snapshot(desk.db)
+        for statement in (
+            f"update {table} set transfer_id = transfer_id",  # noqa: S608 - our own tables' names
+            f"delete from {table}",  # noqa: S608
+            f"truncate {table} cascade",
+        ):
+            with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                await connection.execute(statement)
+        await connection.close()
+        assert changed(before, await snapshot(desk.db)) == set()
