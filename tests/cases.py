@@ -134,12 +134,12 @@ class Cases:
 
 
 @contextlib.asynccontextmanager
-async def open_cases(database: Database) -> AsyncIterator[Cases]:
-    """Cases on `database`, with a keyring of their own."""
+async def open_cases(database: Database, keyring: Keyring | None = None) -> AsyncIterator[Cases]:
+    """Cases on `database`, with a keyring of their own unless one is given."""
     worker_pool, gateway_pool = await open_pool(database.worker_url), await open_pool(database.gateway_url, size=4)
     owner = await asyncpg.connect(database.owner_url)
     try:
-        yield Cases(database, generate_keyring(), worker_pool, gateway_pool, owner)
+        yield Cases(database, keyring or generate_keyring(), worker_pool, gateway_pool, owner)
     finally:
         await owner.close()
         await gateway_pool.close()

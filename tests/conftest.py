@@ -1,5 +1,6 @@
 """What tests stand on: one real PostgreSQL and one real Temporal for the session, a fresh database for each test."""
 
+import contextlib
 import os
 import sys
 import uuid
@@ -50,15 +51,22 @@ async def migrated_template(postgres_server: PostgresServer) -> str:
     return TEMPLATE
 
 
+@contextlib.asynccontextmanager
+async def fresh_database(server: PostgresServer, template: str) -> AsyncIterator[Database]:
+    """A copy of the migrated template while the block lasts."""
+    name = f"test_{uuid.uuid4().hex}"
+    await _execute(server.url, f"create database {name} template {template} strategy file_copy")
+    owner_url = _database_url(server, name)
+    address = owner_url.rpartition("@")[2]
+    yield Database(owner_url, *(f"postgresql://{role}:{secret}@{address}" for role, secret in ROLE_PASSWORDS.items()))
+    await _execute(server.url, f"drop database {name} with (force)")
+
+
 @pytest.fixture
 async def database(postgres_server: PostgresServer, migrated_template: str) -> AsyncIterator[Database]:
     """A fresh migrated database for one test."""
-    name = f"test_{uuid.uuid4().hex}"
-    await _execute(postgres_server.url, f"create database {name} template {migrated_template} strategy file_copy")
-    owner_url = _database_url(postgres_server, name)
-    address = owner_url.rpartition("@")[2]
-    yield Database(owner_url, *(f"postgresql://{role}:{secret}@{address}" for role, secret in ROLE_PASSWORDS.items()))
-    await _execute(postgres_server.url, f"drop database {name} with (force)")
+    async with fresh_database(postgres_server, migrated_template) as database:
+        yield database
 
 
 @pytest.fixture
