@@ -13,8 +13,8 @@ from starlette.responses import HTMLResponse, Response
 from activities.documents.store import RenderedDocument, rendered
 from activities.keyring import Keyring, KeyringError
 from gateway.context import Services, preferred_language
-from gateway.execution import OUT_OF_REACH
 from gateway.faults import Language
+from gateway.reachability import OUT_OF_REACH
 from workflows.vocabulary import DocumentKind
 
 PURPOSE: Final = "document-link"

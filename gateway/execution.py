@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, Awaitable
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
-import asyncpg
 import strawberry
 from graphql import (
     ExecutionResult,
@@ -22,20 +21,14 @@ from strawberry.execution import optimized_is_awaitable
 from gateway.context import RequestContext, Services
 from gateway.faults import Fault, Language, Refused, Unavailable
 from gateway.operations import InvalidDocumentError, Operation, Operations
-from gateway.temporal_link import TemporalUnavailableError
+from gateway.reachability import OUT_OF_REACH, is_out_of_reach
+
+__all__ = ["OUT_OF_REACH", "Answer", "Engine", "refusal"]
 
 MAX_MESSAGE_LENGTH: Final = 500
 _LONG_NUMBER: Final = re.compile(r"\d{12,}[Xx]?")
 
 logger = logging.getLogger(__name__)
-
-OUT_OF_REACH: Final = (
-    OSError,  # TimeoutError is one
-    TemporalUnavailableError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.TooManyConnectionsError,
-)
 
 
 @dataclass(slots=True)
@@ -163,7 +156,7 @@ def _fault_of(error: GraphQLError) -> Fault | None:
     cause = _root_cause(error)
     if isinstance(cause, Fault):
         return cause
-    if isinstance(cause, OUT_OF_REACH) or (isinstance(cause, asyncpg.InterfaceError) and "clos" in str(cause)):
+    if is_out_of_reach(cause):
         logger.warning("out of reach: %s", type(cause).__name__)
         return Unavailable()
     return None

@@ -13,6 +13,7 @@ from temporalio.service import RPCError
 
 from activities.migrate import migrations
 from gateway.context import Services
+from gateway.reachability import OUT_OF_REACH
 from gateway.temporal_link import TemporalUnavailableError
 from workflows.messages import TASK_QUEUE
 
@@ -44,7 +45,7 @@ class Health:
             migrated = False
         except asyncpg.InsufficientPrivilegeError:
             return "the gateway's role may not read schema_migrations: run `yibao migrate`"
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (*OUT_OF_REACH, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             return f"PostgreSQL is out of reach ({type(error).__name__})"
         return None if migrated else f"the database lacks {self._newest_migration}: run `yibao migrate`"
 

@@ -9,6 +9,8 @@ from uuid import UUID
 
 import asyncpg
 
+from gateway.reachability import is_out_of_reach
+
 CHANNEL: Final = "transfer_events"
 RECONNECT_AFTER_SECONDS: Final = 0.5
 # A peer that vanished without a word is noticed by asking.
@@ -75,9 +77,8 @@ class ProgressHub:
             events = await fetch(transfer_id, follower.seen)
             while not self.closing.is_set():
                 for event in events:
-                    if event.seq > follower.seen:
-                        follower.seen = event.seq
-                        yield event
+                    follower.seen = event.seq
+                    yield event
                 if not events:
                     await follower.news.wait()
                 # Cleared before reading: what is committed during the reading sets it again.
@@ -95,12 +96,9 @@ class ProgressHub:
         while not self.closing.is_set():
             try:
                 return await fetch(transfer_id, follower.seen)
-            except (
-                OSError,
-                asyncpg.PostgresConnectionError,
-                asyncpg.InterfaceError,
-                asyncpg.OperatorInterventionError,
-            ):
+            except Exception as error:
+                if not is_out_of_reach(error):
+                    raise
                 await asyncio.sleep(RECONNECT_AFTER_SECONDS)
         return []
 

@@ -8,7 +8,7 @@ from starlette.responses import HTMLResponse
 from activities.documents.verification import normalised_code
 from gateway.context import Services, preferred_language
 from gateway.documents import AWAY, TITLES, page
-from gateway.execution import OUT_OF_REACH
+from gateway.reachability import OUT_OF_REACH
 from workflows.deadlines import shanghai_date
 from workflows.vocabulary import DocumentKind
 

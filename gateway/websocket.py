@@ -171,7 +171,7 @@ class _Connection:
     async def _run(self, identifier: str, request: GraphQLRequest, viewer: Viewer) -> None:
         with contextlib.suppress(WebSocketDisconnect, WebSocketDisconnected):
             complete = await self._answer(identifier, request, viewer)
-            # The id is free before the client hears that it is.
+            # The id is free before the client hears that it is. A stream that ended because the gateway stops is not complete.
             self._operations.pop(identifier, None)
             if complete and not self._view.services.progress.closing.is_set():
                 await self._send({"id": identifier, "type": "complete"})
