@@ -54,11 +54,22 @@ class Office:
         )
         return await self.cases.apply(resident_id=resident_id, request_stop=request_stop)
 
-    async def submit(self, *, request_stop: bool = False, **origin: str) -> PendingCommand:
-        """The application of a new person, carried out."""
+    async def submit(self, *, request_stop: bool = False, manual: bool = False, **origin: str) -> PendingCommand:
+        """The application of a new person, carried out; `manual`: it goes to R's clerk, for the person is a soldier."""
         transfer = await self.apply(request_stop=request_stop, **origin)
+        if manual:
+            await self.note_at_origin(transfer, "special_personnel")
         await self.carry_out(transfer)
         return transfer
+
+    async def note_at_origin(self, transfer: PendingCommand, flag: str) -> None:
+        """Set a flag of the applicant's row in Beijing's register, behind the application's back."""
+        await self.cases.owner.execute(
+            f"""update enrolments e set {flag} = true from persons p, commands c
+                 where p.person_id = e.person_id and p.person_key = c.person_key and c.command_id = $1
+                   and e.region = $2""",  # noqa: S608 - our own columns' names
+            transfer.command_id, ORIGIN["region"],
+        )  # fmt: skip
 
     async def carry_out(self, command: PendingCommand) -> CommandOutcome:
         return await dispatch(self.client, command, timeout=PATIENCE)

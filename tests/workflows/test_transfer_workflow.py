@@ -1,54 +1,152 @@
 """One transfer, carried to each of its endings by the real worker."""
 
+import asyncio
+from uuid import UUID
+
+from tests.cases import O_CLERK, O_FINANCE, PERSON, R_CLERK
 from tests.office import Office
-from workflows.state import fold
-from workflows.vocabulary import FundsStatus, TransferStatus
+from workflows import commands as c
+from workflows.fold import fold
+from workflows.messages import CommandOutcome
+from workflows.vocabulary import FundsStatus, RefusalCode, ReturnReason, TransferStatus, TransferStepKind
 
-DONE = "DONE"
 
-
-async def _kinds(office: Office, transfer_id: object) -> list[str]:
-    events = await office.cases.events(transfer_id)  # type: ignore[arg-type]
+async def _types(office: Office, transfer_id: UUID) -> list[str]:
+    """The types of the case's events, which add up to its state."""
+    events = await office.cases.events(transfer_id)
+    assert await office.cases.state(transfer_id) == fold(events)
     return [event.fact.type for event in events]
 
 
-async def test_money_first_then_the_record_is_completed(office: Office) -> None:
+OPENED = ["submitted.1", "accepted.1", "step_opened.1", "certificate_issued.1"]
+FORM = ["form_delivered.1", "step_opened.1", "step_opened.1"]
+ORDER = ["remittance_ordered.1", "funds_ordered.1", "step_opened.1", "funds_remitted.1"]
+
+
+async def test_completed_with_the_money_credited_before_the_record_is_continued(office: Office) -> None:
     transfer = await office.submit()
-    await office.deliver_form(transfer)
-    await office.remit(transfer)
-    assert (await office.confirm_receipt(transfer)).kind == DONE
+    assert await office.deliver_form(transfer) == CommandOutcome(kind="DONE", seq=5)
+    assert await office.remit(transfer) == CommandOutcome(kind="DONE", seq=8)
+    await office.confirm_receipt(transfer)
     state = await office.cases.state(transfer.transfer_id)
     assert (state.status, state.funds_status) == (TransferStatus.TRANSFERRING_IN, FundsStatus.CREDITED)
-    assert (await office.confirm_continuation(transfer)).kind == DONE
+    assert await office.confirm_continuation(transfer) == CommandOutcome(kind="DONE", seq=14)
     assert await office.ending(transfer) is TransferStatus.COMPLETED
-    events = await office.cases.events(transfer.transfer_id)
-    assert await office.cases.state(transfer.transfer_id) == fold(events)
-    assert [event.fact.type for event in events] == [
-        "submitted.1",
-        "accepted.1",
-        "step_opened.1",
-        "certificate_issued.1",
-        "form_delivered.1",
-        "step_opened.1",
-        "step_opened.1",
-        "remittance_ordered.1",
-        "funds_ordered.1",
-        "step_opened.1",
-        "funds_remitted.1",
-        "funds_received.1",
-        "funds_credited.1",
-        "continuation_confirmed.1",
-        "completed.1",
-    ]
+    last = ["funds_received.1", "funds_credited.1", "continuation_confirmed.1", "completed.1"]
+    assert await _types(office, transfer.transfer_id) == OPENED + FORM + ORDER + last
 
 
-async def test_the_record_first_then_the_money_is_completed(office: Office) -> None:
+async def test_completed_with_the_record_continued_before_the_money_is_credited(office: Office) -> None:
     transfer = await office.submit()
     await office.deliver_form(transfer)
     await office.confirm_continuation(transfer)
     await office.remit(transfer)
-    state = await office.cases.state(transfer.transfer_id)
-    assert state.status is TransferStatus.AWAITING_FUNDS
+    assert (await office.cases.state(transfer.transfer_id)).status is TransferStatus.AWAITING_FUNDS
     await office.confirm_receipt(transfer)
     assert await office.ending(transfer) is TransferStatus.COMPLETED
-    assert (await office.cases.state(transfer.transfer_id)).funds_status is FundsStatus.CREDITED
+    last = ["funds_received.1", "funds_credited.1", "completed.1"]
+    assert await _types(office, transfer.transfer_id) == OPENED + FORM + ["continuation_confirmed.1"] + ORDER + last
+
+
+async def test_completed_without_money_when_the_balance_is_zero(office: Office) -> None:
+    transfer = await office.submit(personal_account_fen="0")
+    await office.deliver_form(transfer)
+    await office.confirm_continuation(transfer)
+    assert await office.ending(transfer) is TransferStatus.COMPLETED
+    assert (await office.cases.state(transfer.transfer_id)).funds_status is FundsStatus.NOT_REQUIRED
+    form = ["form_delivered.1", "funds_not_required.1", "step_opened.1"]
+    last = ["continuation_confirmed.1", "completed.1"]
+    assert await _types(office, transfer.transfer_id) == OPENED + form + last
+
+
+async def test_completed_after_coverage_was_stopped_on_the_applicants_wish(office: Office) -> None:
+    transfer = await office.submit(request_stop=True, status="ACTIVE", stopped_on="", personal_account_fen="0")
+    state = await office.cases.state(transfer.transfer_id)
+    assert (state.status, state.certificate) == (TransferStatus.SUBMITTED, None)
+    await office.take(transfer, c.StopCoverage(stopped_on=office.today), O_CLERK)
+    assert (await office.cases.state(transfer.transfer_id)).certificate is not None
+    await office.deliver_form(transfer)
+    await office.confirm_continuation(transfer)
+    assert await office.ending(transfer) is TransferStatus.COMPLETED
+
+
+async def test_declined_by_the_destinations_clerk(office: Office) -> None:
+    transfer = await office.submit(manual=True)
+    state = await office.cases.state(transfer.transfer_id)
+    assert [step.kind for step in state.open_steps] == [TransferStepKind.ACCEPT_APPLICATION]
+    await office.take(transfer, c.DeclineTransfer(reasons=(RefusalCode.SPECIAL_PERSONNEL,), note="另有规定"), R_CLERK)
+    assert await office.ending(transfer) is TransferStatus.DECLINED
+    assert await _types(office, transfer.transfer_id) == ["submitted.1", "step_opened.1", "declined.1"]
+
+
+async def test_accepted_by_the_destinations_clerk_and_declined_by_the_origins_return(office: Office) -> None:
+    transfer = await office.submit(manual=True)
+    await office.take(transfer, c.AcceptTransfer(), R_CLERK)
+    await office.take(transfer, c.ReturnTransfer(reason=ReturnReason.IDENTITY_DOUBT, note="存疑"), O_CLERK)
+    assert await office.ending(transfer) is TransferStatus.DECLINED
+    state = await office.cases.state(transfer.transfer_id)
+    assert state.returned is ReturnReason.IDENTITY_DOUBT
+    assert await _types(office, transfer.transfer_id) == [
+        "submitted.1",
+        "step_opened.1",
+        "application_accepted.1",
+        "accepted.1",
+        "step_opened.1",
+        "certificate_issued.1",
+        "declined.1",
+    ]
+
+
+async def test_declined_as_it_opens_when_a_register_changed_after_the_application(office: Office) -> None:
+    transfer = await office.apply()
+    await office.note_at_origin(transfer, "retired")
+    assert await office.carry_out(transfer) == CommandOutcome(kind="DONE", seq=1)
+    assert await office.ending(transfer) is TransferStatus.DECLINED
+    assert await _types(office, transfer.transfer_id) == ["submitted.1", "declined.1"]
+
+
+async def test_withdrawn_by_the_person(office: Office) -> None:
+    transfer = await office.submit()
+    await office.take(transfer, c.WithdrawTransfer(reason="不转了"), PERSON)
+    assert await office.ending(transfer) is TransferStatus.WITHDRAWN
+    assert await _types(office, transfer.transfer_id) == [*OPENED, "withdrawn.1"]
+
+
+async def test_a_refused_step_is_answered_and_the_case_goes_on(office: Office) -> None:
+    transfer = await office.submit()
+    refused = await office.remit(transfer)
+    assert refused == CommandOutcome(kind="NOT_ALLOWED", why="NOT_YET")
+    assert await _types(office, transfer.transfer_id) == OPENED
+    assert (await office.deliver_form(transfer)).kind == "DONE"
+
+
+async def test_twelve_steps_at_once_are_all_answered(office: Office) -> None:
+    """Temporal admits ten updates at a time to one workflow; the client asks again for the others."""
+    transfer = await office.submit()
+    asks = [await office.cases.ask(transfer, c.ReissueCertificate(reason=str(n)), PERSON) for n in range(12)]
+    outcomes = await asyncio.gather(*(office.carry_out(ask) for ask in asks))
+    assert sorted(outcome.seq or 0 for outcome in outcomes) == list(range(5, 17))
+    assert await _types(office, transfer.transfer_id) == [*OPENED, *["certificate_reissued.1"] * 12]
+
+
+async def test_both_tracks_at_once_do_not_race(office: Office) -> None:
+    transfer = await office.submit()
+    await office.deliver_form(transfer)
+    asks = [
+        await office.cases.ask(transfer, c.RemitPersonalAccount(), O_FINANCE),
+        await office.cases.ask(transfer, c.ConfirmContinuation(), R_CLERK),
+    ]
+    outcomes = await asyncio.gather(*(office.carry_out(ask) for ask in asks))
+    assert [outcome.kind for outcome in outcomes] == ["DONE", "DONE"]
+    await office.confirm_receipt(transfer)
+    assert await office.ending(transfer) is TransferStatus.COMPLETED
+    await _types(office, transfer.transfer_id)
+
+
+async def test_the_workflows_own_state_is_that_of_the_database(office: Office) -> None:
+    transfer = await office.submit()
+    handle = office.handle(transfer)
+    for step in (office.deliver_form, office.remit, office.confirm_continuation):
+        await step(transfer)
+        asked = (await office.cases.state(transfer.transfer_id)).model_dump(mode="json")
+        assert await handle.query("state") == asked
