@@ -3,15 +3,15 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from workflows import steps
     from workflows.messages import CertificateOrder, CommandOutcome
+    from workflows.steps import ISSUE_CERTIFICATE_ALONE
 
 
 @workflow.defn
 class CertificateWorkflow:
     @workflow.run
     async def run(self, order: CertificateOrder) -> CommandOutcome:
-        step = steps.ISSUE_CERTIFICATE_ALONE
+        step = ISSUE_CERTIFICATE_ALONE
         answer: CommandOutcome = await workflow.execute_activity(
             step.name, order, result_type=step.answer, summary=step.summary, **step.options
         )

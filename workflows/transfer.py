@@ -13,8 +13,9 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
-    from workflows import operator_view, steps
-    from workflows.decide import next_alarm
+    # Names, not modules: `from workflows import steps` would load a second copy of it inside the sandbox, with other classes.
+    from workflows.clocks import next_alarm
+    from workflows.fold import apply
     from workflows.messages import (
         BankOrder,
         BankWord,
@@ -25,7 +26,17 @@ with workflow.unsafe.imports_passed_through():
         StepResult,
         TransferCase,
     )
-    from workflows.state import TransferState, apply
+    from workflows.operator_view import details, event_line, search_attributes, timer_summary
+    from workflows.state import TransferState
+    from workflows.steps import (
+        ACTIONS,
+        ISSUE_CERTIFICATE,
+        NOTE_BANK_TOOK_ORDER,
+        NOTE_DEADLINES,
+        OPEN_TRANSFER,
+        SEND_TO_BANK,
+        ActivityStep,
+    )
     from workflows.vocabulary import FundsStatus, TransferStatus, TransferStepKind
 
 
@@ -44,7 +55,7 @@ class TransferWorkflow:
     async def run(self, case: TransferCase) -> TransferStatus:
         if self._state is None:
             async with self._one_at_a_time:
-                await self._do(steps.OPEN_TRANSFER, self._order(case.command_id))
+                await self._do(OPEN_TRANSFER, self._order(case.command_id))
         else:
             self._show()
         state = await self._settle()
@@ -69,7 +80,7 @@ class TransferWorkflow:
     async def step(self, request: StepRequest) -> CommandOutcome:
         """One step, taken by an agency, the person or the employer; what may not be is answered, not raised."""
         async with self._one_at_a_time:
-            outcome = await self._do(steps.ACTIONS[request.action], self._order(request.command_id))
+            outcome = await self._do(ACTIONS[request.action], self._order(request.command_id))
             await self._settle_locked()
         return outcome
 
@@ -96,11 +107,11 @@ class TransferWorkflow:
                     or workflow.info().is_continue_as_new_suggested()
                 ),
                 timeout=max(alarm.at - workflow.now(), timedelta(0)) if alarm else None,
-                timeout_summary=operator_view.timer_summary(alarm) if alarm else None,
+                timeout_summary=timer_summary(alarm) if alarm else None,
             )
         except TimeoutError:
             async with self._one_at_a_time:
-                await self._do(steps.NOTE_DEADLINES, self._clock())
+                await self._do(NOTE_DEADLINES, self._clock())
         return self._present()
 
     # -------------------------------------------------------------- acting
@@ -112,14 +123,14 @@ class TransferWorkflow:
     async def _settle_locked(self) -> TransferState:
         """What follows by itself: the certificate at acceptance, the order's way to the bank."""
         if self._present().is_open(TransferStepKind.ISSUE_CERTIFICATE):
-            await self._do(steps.ISSUE_CERTIFICATE, self._clock())
+            await self._do(ISSUE_CERTIFICATE, self._clock())
         state = self._present()
         if state.funds_status is FundsStatus.ORDERED and self._at_the_bank is None and state.remittance:
             self._at_the_bank = asyncio.create_task(self._through_the_bank(state.remittance.reference))
         return state
 
     async def _through_the_bank(self, reference: str) -> None:
-        await self._execute(steps.SEND_TO_BANK, BankOrder(transfer_id=self._case.transfer_id, reference=reference))
+        await self._execute(SEND_TO_BANK, BankOrder(transfer_id=self._case.transfer_id, reference=reference))
         async with self._one_at_a_time:
             self._at_the_bank = None
             if not self._present().closed:
@@ -129,18 +140,18 @@ class TransferWorkflow:
                     reference=reference,
                     now=workflow.now(),
                 )
-                await self._do(steps.NOTE_BANK_TOOK_ORDER, word)
+                await self._do(NOTE_BANK_TOOK_ORDER, word)
 
-    async def _do(self, step: steps.ActivityStep[Any, StepResult], order: Any) -> CommandOutcome:
+    async def _do(self, step: ActivityStep[Any, StepResult], order: Any) -> CommandOutcome:
         """One activity, its events folded in, and what operators see brought up to date."""
         result: StepResult = await self._execute(step, order)
         for event in result.events:
             self._state = apply(self._state, event)
-            self._recent = [*self._recent[-4:], operator_view.event_line(event)]
+            self._recent = [*self._recent[-4:], event_line(event)]
         self._show()
         return result.outcome
 
-    async def _execute(self, step: steps.ActivityStep[Any, Any], given: Any) -> Any:
+    async def _execute(self, step: ActivityStep[Any, Any], given: Any) -> Any:
         return await workflow.execute_activity(
             step.name, given, result_type=step.answer, summary=step.summary, **step.options
         )
@@ -164,9 +175,9 @@ class TransferWorkflow:
 
     def _show(self) -> None:
         state = self._present()
-        attributes = operator_view.search_attributes(state)
+        attributes = search_attributes(state)
         changed = [update for update in attributes if self._shown.get(update.key.name, ...) != update.value]
         if changed:
             workflow.upsert_search_attributes(changed)
             self._shown |= {update.key.name: update.value for update in changed}
-        workflow.set_current_details(operator_view.details(state, self._recent))
+        workflow.set_current_details(details(state, self._recent))
