@@ -22,25 +22,14 @@ from activities.registers import Applicant, Reading
 from workflows import commands as c
 from workflows import events as e
 from workflows.actors import BANK, PLATFORM, Actor
+from workflows.clocks import tick
 from workflows.deadlines import shanghai_date
-from workflows.decide import (
-    Facts,
-    Invalid,
-    NotAllowed,
-    Objection,
-    Stale,
-    Submission,
-    advance,
-    bank_took_order,
-    decide,
-    decide_submission,
-    issue_certificate,
-    needs_clerk,
-    objection,
-    tick,
-)
+from workflows.decide import Submission, decide, decide_submission, issue_certificate, needs_clerk
 from workflows.eligibility import Assessment, assess, shortened_periods
+from workflows.fold import Facts, advance
 from workflows.messages import BankWord, CertificateOrder, ClockOrder, CommandOutcome, StepOrder, StepResult
+from workflows.money import bank_took_order
+from workflows.rules import Invalid, NotAllowed, Objection, Stale, objection
 from workflows.state import TransferState
 from workflows.vocabulary import RefusalCode
 from workflows.workdays import WorkingCalendar
@@ -171,8 +160,9 @@ class Steps:
         state = locked.state
         scene = Scene(connection, self._keyring, state, actor, at)
         events, after = advance(state, await complete(scene, facts), at=at, actor=actor)
-        # Only a command asks which event records it.
-        outcome = CommandOutcome(kind="DONE", seq=events[0].seq) if command_id else DONE
+        # Only a command asks which event records it. A credit may first prove what the bank has not said yet.
+        records_it = next((each for each in events if not isinstance(each.fact, e.FundsRemitted)), events[0])
+        outcome = CommandOutcome(kind="DONE", seq=records_it.seq) if command_id else DONE
         await records.record(
             connection, state, after, events, last_hash=locked.last_hash, command_id=command_id, outcome=outcome
         )
