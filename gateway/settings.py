@@ -9,7 +9,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 # Other parts of the system read these from the same environment.
-READ_BY_OTHERS: Final = frozenset({"YIBAO_DATA_DIR", "YIBAO_POSTGRES_BIN", "YIBAO_TEMPORAL_BINARY", "YIBAO_BANK_URL"})
+READ_BY_OTHERS: Final = frozenset(
+    {
+        "YIBAO_BANK_URL",
+        "YIBAO_DATA_DIR",
+        "YIBAO_GATEWAY_PASSWORD",
+        "YIBAO_POSTGRES_BIN",
+        "YIBAO_TEMPORAL_BINARY",
+        "YIBAO_WORKER_PASSWORD",
+    }
+)
 
 
 class SettingsError(Exception):
