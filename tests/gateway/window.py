@@ -92,6 +92,18 @@ class Window:
         assert isinstance(error, dict)
         return error
 
+    async def bodies(self, viewer: Viewer, query: str, **variables: Any) -> AsyncIterator[dict[str, Any]]:
+        """The bodies of a subscription's answers."""
+        operation = self.engine.operations.find(GraphQLRequest(query, None, variables), viewer)
+        async for answer in self.engine.stream(operation, variables, self.services.context(viewer, "zh-CN")):
+            yield answer.body()
+
+    async def stream(self, viewer: Viewer, query: str, **variables: Any) -> AsyncIterator[dict[str, Any]]:
+        """The data of a subscription's answers, none of which has an error."""
+        async for body in self.bodies(viewer, query, **variables):
+            assert "errors" not in body, body
+            yield body["data"]
+
     async def node_id(self) -> str:
         data = await self.data(PERSON, "query ($no: TransferNo!) { transfer(no: $no) { id } }", no=self.no)
         return str(data["transfer"]["id"])
@@ -103,7 +115,11 @@ async def away() -> Client:
 
 @asynccontextmanager
 async def open_window(
-    database: Database, *, temporal: Client | None = None, request_stop: bool = False, **origin: str
+    database: Database,
+    *,
+    temporal: Client | None = None,
+    request_stop: bool = False,
+    origin: dict[str, str] | None = None,
 ) -> AsyncIterator[Window]:
     """A window on a desk whose application is recorded but not opened, on Monday. Without `temporal` Temporal is away."""
 
@@ -111,7 +127,7 @@ async def open_window(
         return temporal if temporal is not None else await away()
 
     now = [MONDAY]
-    async with open_desk(database, request_stop=request_stop, **origin) as desk:
+    async with open_desk(database, request_stop=request_stop, origin=origin) as desk:
         settings = Settings.model_validate(
             {
                 "YIBAO_DATABASE_URL": database.gateway_url,

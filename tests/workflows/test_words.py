@@ -29,7 +29,8 @@ REGIONS = {
     "319900": Region("上海市本级", "上海中心", None),
 }
 # What the pre-check says with each code, as workflows/eligibility.py does.
-FIGURES: dict[RefusalCode, dict[str, str | int]] = {
+Figures = dict[str, str | int]
+FIGURES: dict[RefusalCode, Figures] = {
     RefusalCode.ARREARS_OUTSTANDING: {"arrears_fen": 123_456, "first_month": "2021-01", "last_month": "2021-03"},
     RefusalCode.CURRENT_MONTH_UNPAID: {"month": "2026-03"},
     RefusalCode.DOUBLE_INSURED: {"held": "RESIDENT"},
@@ -42,14 +43,14 @@ FIGURES: dict[RefusalCode, dict[str, str | int]] = {
 }
 
 
-def finding(code: RefusalCode, *, region: str | None = "110000", **figures: str | int) -> Finding:
+def finding(code: RefusalCode, figures: Figures | None = None, *, region: str | None = "110000") -> Finding:
     return Finding(
         code=code,
         cls=RefusalClass.BLOCKS,
         side=Side.TRANSFER_OUT,
         region=region,
         basis="43号",
-        figures=figures,
+        figures=figures or {},
         retry_on=date(2026, 3, 3),
     )
 
@@ -65,7 +66,7 @@ def test_both_languages_have_the_same_keys_and_ask_for_the_same_figures() -> Non
 @pytest.mark.parametrize("code", list(RefusalCode))
 def test_every_refusal_says_what_is_wrong_how_it_is_mended_and_where(code: RefusalCode, language: Language) -> None:
     figures = FIGURES.get(code, {})
-    words = finding_words(finding(code, **figures), REGIONS, language)
+    words = finding_words(finding(code, figures), REGIONS, language)
     assert all(words)
     assert not any("{" in each for each in words)
     assert words.message != say(language, f"refusal.{code}.plain") or not placeholders(language, f"refusal.{code}")
@@ -79,7 +80,7 @@ def test_an_agencys_own_reason_without_figures_or_region_is_said_plainly(code: R
 
 
 def test_arrears_are_said_with_period_amount_agency_and_phone() -> None:
-    words = finding_words(finding(RefusalCode.ARREARS_OUTSTANDING, **FIGURES[RefusalCode.ARREARS_OUTSTANDING]), REGIONS)
+    words = finding_words(finding(RefusalCode.ARREARS_OUTSTANDING, FIGURES[RefusalCode.ARREARS_OUTSTANDING]), REGIONS)
     assert words == (
         "您在北京市有欠费：2021年1月至2021年3月，共1,234.56元。",
         "补缴后对应月份计入缴费年限；单位欠缴的，请联系原单位补缴。",
@@ -88,14 +89,14 @@ def test_arrears_are_said_with_period_amount_agency_and_phone() -> None:
 
 
 def test_candidates_are_named_and_an_unknown_region_stays_a_code() -> None:
-    said = finding_words(finding(RefusalCode.NO_RECORD_AT_ORIGIN, candidates="319900,999999"), REGIONS, "en")
+    said = finding_words(finding(RefusalCode.NO_RECORD_AT_ORIGIN, {"candidates": "319900,999999"}), REGIONS, "en")
     assert said.message == "No enrolment of yours was found in 北京市; you are known in: 上海市本级, 999999."
-    none = finding_words(finding(RefusalCode.NO_RECORD_AT_ORIGIN, candidates=""), REGIONS, "en")
+    none = finding_words(finding(RefusalCode.NO_RECORD_AT_ORIGIN, {"candidates": ""}), REGIONS, "en")
     assert none.message == "No enrolment of yours was found in 北京市."
 
 
 def test_an_agency_without_a_phone_is_not_given_one() -> None:
-    said = finding_words(finding(RefusalCode.CURRENT_MONTH_UNPAID, region="319900", month="2026-03"), REGIONS)
+    said = finding_words(finding(RefusalCode.CURRENT_MONTH_UNPAID, {"month": "2026-03"}, region="319900"), REGIONS)
     assert said.message == "上海市本级尚未收到您2026年3月的医保费。"
     assert said.where == "上海中心，电话见该机构官方网站"
 
