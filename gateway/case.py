@@ -18,7 +18,7 @@ from gateway.types.transfer import (
     TransferStep,
 )
 from workflows.deadlines import deadline_state, shanghai_date
-from workflows.decide import allowed_actions
+from workflows.rules import allowed_actions
 from workflows.state import Step, TransferState
 from workflows.vocabulary import DeadlineState, StepState
 

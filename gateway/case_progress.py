@@ -5,7 +5,7 @@ from gateway.types.enums import PersonAction
 from gateway.types.transfer import Progress, TransferStep
 from workflows.actors import Actor
 from workflows.deadlines import shanghai_date
-from workflows.decide import objection
+from workflows.rules import objection
 from workflows.state import TransferState
 from workflows.vocabulary import (
     DeadlineState,

@@ -35,8 +35,8 @@ from gateway.types.inputs import TransferInput
 from gateway.types.reference import node_key
 from gateway.validation import failed, failed_in_the_step, violations_of_step
 from workflows.commands import AnyAsk
-from workflows.decide import NotAllowed, Stale, objection
 from workflows.messages import CommandOutcome
+from workflows.rules import NotAllowed, Stale, objection
 from workflows.state import TransferState
 from workflows.vocabulary import TransferAction
 

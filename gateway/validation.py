@@ -20,7 +20,7 @@ from gateway.types.inputs import (
     ReturnTransferInput,
     TransferInput,
 )
-from workflows.decide import Violation
+from workflows.rules import Violation
 
 MAX_TEXT: Final = 500
 MAX_REFERENCE: Final = 64

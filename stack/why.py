@@ -12,8 +12,8 @@ from activities.records import events_after
 from activities.reference import RegionEntry, calendar_in_force, regions_on
 from stack.connection import on_database
 from stack.errors import StackError
+from workflows.clocks import next_alarm
 from workflows.deadlines import SHANGHAI, deadline_state, shanghai_date
-from workflows.decide import next_alarm
 from workflows.events import TransferEvent
 from workflows.law import INSTRUMENTS
 from workflows.operator_view import FUNDS, STATUS, event_line, timer_summary

@@ -11,6 +11,7 @@ from workflows.contribution import (
     deemed_months,
     gap_months,
     merge,
+    month_of,
     overlapping_months,
     total_months,
 )
@@ -74,7 +75,12 @@ def waiting_period(*, stopped_on: date, covered_from: date, policy: WaitingPolic
 
 
 def _end_of_months(begins: date, months: int) -> date:
-    """The last day of `months` whole months from `begins`, the month's own last day where it is shorter (民法典 art. 203)."""
-    year, month = divmod(begins.year * 12 + begins.month - 1 + months, 12)
-    day_after = min(begins.day, monthrange(year, month + 1)[1])
-    return date(year, month + 1, day_after) - timedelta(days=1)
+    """The last day of `months` whole months from `begins`.
+
+    It is the day before the same day of the last month; where that month has no such day, its own last day (民法典 art. 202).
+    """
+    year, month = divmod(month_of(begins) + months, 12)
+    last_of_month = monthrange(year, month + 1)[1]
+    if begins.day > last_of_month:
+        return date(year, month + 1, last_of_month)
+    return date(year, month + 1, begins.day) - timedelta(days=1)

@@ -52,9 +52,11 @@ def set_deadline(period: Period, starts_on: date, calendar: WorkingCalendar) -> 
 
 
 def recount(deadline: Deadline, calendar: WorkingCalendar) -> Deadline:
-    """The same deadline by another calendar: equal to `deadline` when no date in its span changed."""
+    """The deadline by another calendar: `deadline` itself unless the last day moved, or is no longer provisional."""
     period = Period(working_days=deadline.working_days, basis=deadline.basis)
-    return set_deadline(period, deadline.starts_on, calendar)
+    recounted = set_deadline(period, deadline.starts_on, calendar)
+    said = (deadline.due_on, deadline.provisional)
+    return deadline if said == (recounted.due_on, recounted.provisional) else recounted
 
 
 def deadline_state(deadline: Deadline, *, done_at: datetime | None, now: datetime) -> DeadlineState:

@@ -10,8 +10,7 @@ from pydantic import BaseModel
 
 from workflows.continuation import WaitingPeriod, waiting_period
 from workflows.contribution import ContributionPeriod, overlapping_months
-from workflows.findings import Finding
-from workflows.law import INSTRUMENTS
+from workflows.findings import Finding, finding
 from workflows.policy import RegionPolicy, Treatment
 from workflows.state import STEPS_OF_TRANSFER_IN
 from workflows.vocabulary import InsuranceScheme, RefusalClass, RefusalCode, Side, TransferRoute, TransferStepKind
@@ -89,7 +88,10 @@ class PreCheck(BaseModel, frozen=True):
 
 
 class Assessment(BaseModel, frozen=True):
-    """The answer of the pre-check. `findings`: blocking ones first. `waiting_period`: if continued today."""
+    """The answer of the pre-check. `findings`: blocking ones first. `waiting_period`: if continued today.
+
+    What the registers hold (`stopped_on`, `waiting_period`) is told only where the check has asked them.
+    """
 
     findings: tuple[Finding, ...]
     route: TransferRoute
@@ -113,25 +115,23 @@ ORDER = (RefusalClass.BLOCKS, RefusalClass.RETRIED, RefusalClass.MANUAL, Refusal
 
 def assess(check: PreCheck, *, today: date, calendar: WorkingCalendar) -> Assessment:
     """Every reason against the transfer that `check` describes, and what it would mean if there is none."""
-    findings = sorted(_findings(check, today, calendar), key=lambda each: ORDER.index(each.cls))
-    origin, destination = check.at_origin, check.at_destination
-    stop_needed = check.request_stop and origin is not None and origin.active
-    stopped_on = origin.stopped_on if origin else None
-    wait = None
-    if origin is not None and destination is not None:
-        wait = waiting_period(
-            stopped_on=stopped_on or today,
-            covered_from=destination.enrolled_on or today,
-            policy=check.destination.policy.waiting,
-        )
     connected = check.origin.policy.connected and check.destination.policy.connected
+    route = TransferRoute.PLATFORM if connected else TransferRoute.PAPER
+    periods = shortened_periods(check.origin.policy, check.destination.policy)
+    ended = _end_of_check(check)
+    if ended is not None:
+        return Assessment(
+            findings=(ended,), route=route, stop_needed=False, stopped_on=None, waiting_period=None, periods=periods
+        )
+    findings = sorted(_findings(check, today, calendar), key=lambda each: ORDER.index(each.cls))
+    origin = check.at_origin
     return Assessment(
         findings=tuple(findings),
-        route=TransferRoute.PLATFORM if connected else TransferRoute.PAPER,
-        stop_needed=stop_needed,
-        stopped_on=stopped_on,
-        waiting_period=wait,
-        periods=shortened_periods(check.origin.policy, check.destination.policy),
+        route=route,
+        stop_needed=check.request_stop and origin is not None and origin.active,
+        stopped_on=origin.stopped_on if origin else None,
+        waiting_period=_waiting_period(check, today),
+        periods=periods,
     )
 
 
@@ -142,78 +142,90 @@ def shortened_periods(origin: RegionPolicy, destination: RegionPolicy) -> dict[T
     return own | others
 
 
-def _findings(check: PreCheck, today: date, calendar: WorkingCalendar) -> Iterator[Finding]:
-    """In the order of law.md's list. The first three end the check: what follows would be about another person or case."""
+def _waiting_period(check: PreCheck, today: date) -> WaitingPeriod | None:
+    """If continued today: cover that R does not give yet would begin today."""
+    origin, destination = check.at_origin, check.at_destination
+    if origin is None:
+        return None
+    covered_from = destination.enrolled_on if destination is not None and destination.active else None
+    return waiting_period(
+        stopped_on=origin.stopped_on or today,
+        covered_from=covered_from or today,
+        policy=check.destination.policy.waiting,
+    )
+
+
+def _end_of_check(check: PreCheck) -> Finding | None:
+    """The reason beside which nothing else is reported: what follows would be about another person or no transfer."""
     if check.resident_id_fault is not None:
-        yield _finding(RefusalCode.RESIDENT_ID_INVALID, Side.PLATFORM, basis="GB 11643", fault=check.resident_id_fault)
-        return
-    if not check.authorised:
-        # Nothing else: the registers' answers are not this caller's to know.
-        yield _finding(RefusalCode.AGENT_NOT_AUTHORISED, Side.PLATFORM, basis="PIPL")
-        return
+        return finding(RefusalCode.RESIDENT_ID_INVALID, fault=check.resident_id_fault)
     if check.origin.code == check.destination.code:
-        yield _finding(RefusalCode.SAME_POOLING_REGION, Side.PLATFORM)
-        return
+        return finding(RefusalCode.SAME_POOLING_REGION)
+    if not check.authorised:
+        # The registers' answers are not this caller's to know.
+        return finding(RefusalCode.AGENT_NOT_AUTHORISED)
+    return None
+
+
+def _findings(check: PreCheck, today: date, calendar: WorkingCalendar) -> Iterator[Finding]:
     retry_on = calendar.next_working_day(today)
     yield from _own_record(check)
-    yield from _at_origin(check, retry_on)
+    yield from _record_at_origin(check)
+    if check.at_origin is not None:
+        yield from _at_origin(check, check.at_origin, retry_on)
     yield from _at_destination(check, retry_on, today)
-    yield from _on_both_sides(check)
+    yield from _resident_same_year(check, today)
+    yield from _identity(check)
+    yield from _double_insurance(check)
+    yield from _overlaps(check)
 
 
 def _own_record(check: PreCheck) -> Iterator[Finding]:
     if not (check.origin.policy.connected and check.destination.policy.connected):
         # The paper route is not open yet: said, not pretended.
-        yield _finding(RefusalCode.DESTINATION_NOT_OPEN, Side.PLATFORM, region=check.destination.code)
+        yield finding(RefusalCode.DESTINATION_NOT_OPEN, region=check.destination.code)
     if check.open_transfer_no is not None:
-        yield _finding(RefusalCode.TRANSFER_IN_PROGRESS, Side.PLATFORM, transfer_no=check.open_transfer_no)
+        yield finding(RefusalCode.TRANSFER_IN_PROGRESS, transfer_no=check.open_transfer_no)
     origin = check.at_origin
     for earlier in check.completed:
         same_record = (earlier.from_region, earlier.from_scheme) == (check.origin.code, check.from_scheme)
         nothing_since = origin is not None and not origin.active and origin.stopped_on == earlier.stopped_on
         if same_record and nothing_since:
-            yield _finding(RefusalCode.ALREADY_TRANSFERRED, Side.PLATFORM, transfer_no=earlier.no)
+            yield finding(RefusalCode.ALREADY_TRANSFERRED, transfer_no=earlier.no)
             return
 
 
-def _at_origin(check: PreCheck, retry_on: date) -> Iterator[Finding]:
-    region, policy, origin = check.origin.code, check.origin.policy, check.at_origin
-    if origin is None:
-        others = [each for each in check.enrolments if each.region == region]
-        if others:
-            held = others[0].scheme
-            yield _finding(RefusalCode.SCHEME_MISMATCH, Side.TRANSFER_OUT, region=region, held=held)
-        else:
-            candidates = sorted({each.region for each in check.enrolments if each.region != check.destination.code})
-            yield _finding(
-                RefusalCode.NO_RECORD_AT_ORIGIN, Side.TRANSFER_OUT, region=region, candidates=",".join(candidates)
-            )
+def _record_at_origin(check: PreCheck) -> Iterator[Finding]:
+    """Whether O has the record at all; if not, where else it may be."""
+    if check.at_origin is not None:
         return
+    region = check.origin.code
+    held = next((each.scheme for each in check.enrolments if each.region == region), None)
+    if held is not None:
+        yield finding(RefusalCode.SCHEME_MISMATCH, side=Side.TRANSFER_OUT, region=region, held=held)
+        return
+    candidates = sorted({each.region for each in check.enrolments if each.region != check.destination.code})
+    yield finding(RefusalCode.NO_RECORD_AT_ORIGIN, region=region, candidates=",".join(candidates))
+
+
+def _at_origin(check: PreCheck, origin: Enrolment, retry_on: date) -> Iterator[Finding]:
+    region, policy = check.origin.code, check.origin.policy
     if origin.deceased:
-        yield _finding(RefusalCode.DECEASED, Side.TRANSFER_OUT, region=region)
+        yield finding(RefusalCode.DECEASED, region=region)
     if origin.retired:
-        yield _finding(RefusalCode.RETIRED, Side.TRANSFER_OUT, region=region)
+        yield finding(RefusalCode.RETIRED, region=region)
     if origin.active and not check.request_stop:
-        yield _finding(RefusalCode.COVERAGE_STILL_ACTIVE, Side.TRANSFER_OUT, region=region, retry_on=retry_on)
+        yield finding(RefusalCode.COVERAGE_STILL_ACTIVE, region=region, retry_on=retry_on)
     if origin.unsettled_claims:
-        cls = _class(policy.unsettled_claims)
-        yield _finding(
-            RefusalCode.UNSETTLED_CLAIMS,
-            Side.TRANSFER_OUT,
-            cls=cls,
-            region=region,
-            retry_on=retry_on if cls is RefusalClass.BLOCKS else None,
-        )
+        yield _passing(RefusalCode.UNSETTLED_CLAIMS, policy.unsettled_claims, region, retry_on)
     if origin.account_frozen:
-        yield _finding(RefusalCode.ACCOUNT_FROZEN, Side.TRANSFER_OUT, cls=RefusalClass.MANUAL, region=region)
+        yield finding(RefusalCode.ACCOUNT_FROZEN, cls=RefusalClass.MANUAL, region=region)
     if origin.special_personnel:
-        yield _finding(RefusalCode.SPECIAL_PERSONNEL, Side.PLATFORM, cls=RefusalClass.MANUAL)
+        yield finding(RefusalCode.SPECIAL_PERSONNEL, cls=RefusalClass.MANUAL)
     if origin.arrears_fen:
-        yield _finding(
+        yield finding(
             RefusalCode.ARREARS_OUTSTANDING,
-            Side.TRANSFER_OUT,
-            cls=_class(policy.arrears),
-            basis="94号",
+            cls=CLASS_OF[policy.arrears],
             region=region,
             arrears_fen=origin.arrears_fen,
             first_month=origin.arrears_from or "",
@@ -224,92 +236,82 @@ def _at_origin(check: PreCheck, retry_on: date) -> Iterator[Finding]:
 def _at_destination(check: PreCheck, retry_on: date, today: date) -> Iterator[Finding]:
     region, policy, destination = check.destination.code, check.destination.policy, check.at_destination
     if destination is None or not destination.active:
-        others = [each for each in check.enrolments if each.region == region and each.active]
-        if others:
-            yield _finding(RefusalCode.SCHEME_MISMATCH, Side.TRANSFER_IN, region=region, held=others[0].scheme)
+        held = next((each.scheme for each in check.enrolments if each.region == region and each.active), None)
+        if held is not None:
+            yield finding(RefusalCode.SCHEME_MISMATCH, side=Side.TRANSFER_IN, region=region, held=held)
         else:
-            yield _finding(RefusalCode.NOT_ENROLLED_AT_DESTINATION, Side.TRANSFER_IN, region=region, retry_on=retry_on)
+            yield finding(RefusalCode.NOT_ENROLLED_AT_DESTINATION, region=region, retry_on=retry_on)
     elif destination.current_month_unpaid and policy.current_month_unpaid is not Treatment.IGNORE:
-        cls = _class(policy.current_month_unpaid)
-        yield _finding(
-            RefusalCode.CURRENT_MONTH_UNPAID,
-            Side.TRANSFER_IN,
-            cls=cls,
-            region=region,
-            month=f"{today:%Y-%m}",
-            retry_on=retry_on if cls is RefusalClass.BLOCKS else None,
-        )
+        month = f"{today:%Y-%m}"
+        yield _passing(RefusalCode.CURRENT_MONTH_UNPAID, policy.current_month_unpaid, region, retry_on, month=month)
     if not check.destination.has_receiving_account:
-        yield _finding(RefusalCode.RECEIVING_ACCOUNT_MISSING, Side.TRANSFER_IN, cls=RefusalClass.MANUAL, region=region)
-    if InsuranceScheme.RESIDENT is check.from_scheme is check.to_scheme:
-        origin = check.at_origin
-        covered_this_year = origin is not None and (origin.active or (origin.stopped_on or today).year == today.year)
-        if covered_this_year and not (destination and destination.next_year_enrolled):
-            next_year = date(today.year + 1, 1, 1)
-            yield _finding(RefusalCode.RESIDENT_SAME_YEAR, Side.TRANSFER_IN, region=region, retry_on=next_year)
+        yield finding(RefusalCode.RECEIVING_ACCOUNT_MISSING, cls=RefusalClass.MANUAL, region=region)
 
 
-def _on_both_sides(check: PreCheck) -> Iterator[Finding]:
+def _resident_same_year(check: PreCheck, today: date) -> Iterator[Finding]:
+    if not InsuranceScheme.RESIDENT is check.from_scheme is check.to_scheme:
+        return
     origin, destination = check.at_origin, check.at_destination
-    policy = check.destination.policy
-    for side, enrolment in ((Side.TRANSFER_OUT, origin), (Side.TRANSFER_IN, destination)):
-        if enrolment is not None and enrolment.name_agrees is False:
-            yield _finding(
-                RefusalCode.IDENTITY_MISMATCH, side, cls=_class(policy.doubtful_identity), region=enrolment.region
-            )
-    said_already = any(each is not None and each.name_agrees is False for each in (origin, destination))
-    if not check.names_agree and not said_already:
-        yield _finding(
-            RefusalCode.IDENTITY_MISMATCH,
-            Side.TRANSFER_IN,
-            cls=_class(policy.doubtful_identity),
-            region=check.destination.code,
-        )
+    covered_this_year = origin is not None and (origin.active or (origin.stopped_on or today).year == today.year)
+    if covered_this_year and not (destination and destination.next_year_enrolled):
+        next_year = date(today.year + 1, 1, 1)
+        yield finding(RefusalCode.RESIDENT_SAME_YEAR, region=check.destination.code, retry_on=next_year)
+
+
+def _identity(check: PreCheck) -> Iterator[Finding]:
+    """Which register spells the name otherwise than it was given; if none, whether they differ from each other."""
+    cls = CLASS_OF[check.destination.policy.doubtful_identity]
+    named = ((Side.TRANSFER_OUT, check.at_origin), (Side.TRANSFER_IN, check.at_destination))
+    differing = [(side, each.region) for side, each in named if each is not None and each.name_agrees is False]
+    if not differing and not check.names_agree:
+        differing = [(Side.TRANSFER_IN, check.destination.code)]
+    for side, region in differing:
+        yield finding(RefusalCode.IDENTITY_MISMATCH, side=side, cls=cls, region=region)
+
+
+def _double_insurance(check: PreCheck) -> Iterator[Finding]:
+    """Cover beside the two enrolments named. A region that holds the other scheme only has said SCHEME_MISMATCH."""
+    origin, destination = check.at_origin, check.at_destination
+    wrongly_named = {
+        check.origin.code: origin is None,
+        check.destination.code: destination is None or not destination.active,
+    }
     for other in check.enrolments:
-        wrong_scheme_only = other.region == check.destination.code and (destination is None or not destination.active)
-        if other.active and other not in (origin, destination) and not wrong_scheme_only:
-            side = Side.TRANSFER_IN if other.region == check.destination.code else Side.TRANSFER_OUT
-            yield _finding(
-                RefusalCode.DOUBLE_INSURED,
-                side,
-                cls=_class(policy.double_insurance),
-                basis="SIL",
-                region=other.region,
-                held=other.scheme,
-            )
-    if origin is not None and destination is not None:
-        overlaps = overlapping_months(destination.periods, origin.periods)
-        if overlaps:
-            yield _finding(
-                RefusalCode.OVERLAPPING_MONTHS,
-                Side.TRANSFER_IN,
-                cls=RefusalClass.WARNS,
-                basis="SIL",
-                region=check.destination.code,
-                months=len(overlaps),
-                first_month=overlaps[0],
-                last_month=overlaps[-1],
-            )
+        if not other.active or other in (origin, destination) or wrongly_named.get(other.region):
+            continue
+        yield finding(
+            RefusalCode.DOUBLE_INSURED,
+            side=Side.TRANSFER_IN if other.region == check.destination.code else Side.TRANSFER_OUT,
+            cls=CLASS_OF[check.destination.policy.double_insurance],
+            region=other.region,
+            held=other.scheme,
+        )
 
 
-def _class(treatment: Treatment) -> RefusalClass:
-    return {
-        Treatment.BLOCK: RefusalClass.BLOCKS,
-        Treatment.WARN: RefusalClass.WARNS,
-        Treatment.CLERK: RefusalClass.MANUAL,
-    }[treatment]
+def _overlaps(check: PreCheck) -> Iterator[Finding]:
+    origin, destination = check.at_origin, check.at_destination
+    overlaps = overlapping_months(destination.periods, origin.periods) if origin and destination else ()
+    if overlaps:
+        yield finding(
+            RefusalCode.OVERLAPPING_MONTHS,
+            cls=RefusalClass.WARNS,
+            region=check.destination.code,
+            months=len(overlaps),
+            first_month=overlaps[0],
+            last_month=overlaps[-1],
+        )
 
 
-def _finding(
-    code: RefusalCode,
-    side: Side,
-    *,
-    cls: RefusalClass = RefusalClass.BLOCKS,
-    basis: str = "43号",
-    region: str | None = None,
-    retry_on: date | None = None,
-    **figures: str | int,
-) -> Finding:
-    if basis not in INSTRUMENTS:
-        raise KeyError(basis)
-    return Finding(code=code, cls=cls, side=side, region=region, basis=basis, figures=figures, retry_on=retry_on)
+CLASS_OF = {
+    Treatment.BLOCK: RefusalClass.BLOCKS,
+    Treatment.WARN: RefusalClass.WARNS,
+    Treatment.CLERK: RefusalClass.MANUAL,
+}
+
+
+def _passing(code: RefusalCode, treatment: Treatment, region: str, retry_on: date, **figures: str | int) -> Finding:
+    """A reason that passes with time: where it blocks, another day may help."""
+    cls = CLASS_OF[treatment]
+    return finding(
+        code, side=None, cls=cls, region=region, retry_on=retry_on if cls is RefusalClass.BLOCKS else None, **figures
+    )

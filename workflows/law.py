@@ -7,7 +7,7 @@ from typing import Final
 
 from pydantic import BaseModel
 
-from workflows.vocabulary import TransferRoute, TransferStepKind
+from workflows.vocabulary import RefusalCode, Side, TransferRoute, TransferStepKind
 
 # Instruments, by the short name that the rest of the code carries as data.
 INSTRUMENTS: Final = {
@@ -53,3 +53,43 @@ WHOLE_TRANSFER: Final = Period(working_days=15, basis="43号")
 
 # A step is said to be due soon this many working days before its last day (ours).
 DUE_SOON_WORKING_DAYS: Final = 2
+
+
+class Ground(BaseModel, frozen=True):
+    """Where a refusal can be mended: on one side, or on either of two; and the key of its instrument."""
+
+    sides: tuple[Side, ...]
+    basis: str = "43号"
+
+
+_O, _R, _P = (Side.TRANSFER_OUT,), (Side.TRANSFER_IN,), (Side.PLATFORM,)
+
+# The closed list of refusals.
+REFUSALS: Final[dict[RefusalCode, Ground]] = {
+    RefusalCode.COVERAGE_STILL_ACTIVE: Ground(sides=_O),
+    RefusalCode.NOT_ENROLLED_AT_DESTINATION: Ground(sides=_R),
+    RefusalCode.CURRENT_MONTH_UNPAID: Ground(sides=_R),
+    RefusalCode.RETIRED: Ground(sides=_O),
+    RefusalCode.SAME_POOLING_REGION: Ground(sides=_P),
+    RefusalCode.NO_RECORD_AT_ORIGIN: Ground(sides=_O),
+    RefusalCode.RESIDENT_SAME_YEAR: Ground(sides=_R),
+    RefusalCode.SCHEME_MISMATCH: Ground(sides=_O + _R),
+    RefusalCode.IDENTITY_MISMATCH: Ground(sides=_O + _R),
+    RefusalCode.RESIDENT_ID_INVALID: Ground(sides=_P, basis="GB 11643"),
+    # 94号 informs and reminds; the transfer goes on.
+    RefusalCode.ARREARS_OUTSTANDING: Ground(sides=_O, basis="94号"),
+    # 社会保险法: one person, one insurance; months count once.
+    RefusalCode.DOUBLE_INSURED: Ground(sides=_O + _R, basis="SIL"),
+    RefusalCode.OVERLAPPING_MONTHS: Ground(sides=_R, basis="SIL"),
+    RefusalCode.UNSETTLED_CLAIMS: Ground(sides=_O),
+    RefusalCode.TRANSFER_IN_PROGRESS: Ground(sides=_P),
+    RefusalCode.ALREADY_TRANSFERRED: Ground(sides=_P),
+    RefusalCode.DESTINATION_NOT_OPEN: Ground(sides=_P),
+    RefusalCode.CERTIFICATE_INVALID: Ground(sides=_R),
+    RefusalCode.ACCOUNT_FROZEN: Ground(sides=_O),
+    RefusalCode.DECEASED: Ground(sides=_O),
+    RefusalCode.AGENT_NOT_AUTHORISED: Ground(sides=_P, basis="PIPL"),
+    RefusalCode.SPECIAL_PERSONNEL: Ground(sides=_P),
+    RefusalCode.REGISTER_UNAVAILABLE: Ground(sides=_O + _R),
+    RefusalCode.RECEIVING_ACCOUNT_MISSING: Ground(sides=_R),
+}

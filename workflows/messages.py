@@ -6,8 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
-from workflows.decide import Violation
 from workflows.events import TransferEvent
+from workflows.rules import Violation
 from workflows.state import TransferState
 from workflows.vocabulary import TransferAction
 

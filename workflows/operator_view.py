@@ -6,8 +6,8 @@ from typing import Any, Final
 from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 
 from workflows import events as e
+from workflows.clocks import Alarm, next_alarm
 from workflows.deadlines import SHANGHAI
-from workflows.decide import Alarm, next_alarm
 from workflows.law import INSTRUMENTS
 from workflows.state import TransferState
 from workflows.vocabulary import DeadlineState, FundsStatus, TransferStatus, TransferStepKind

@@ -16,8 +16,9 @@ from tests.conftest import Database
 from workflows import commands as c
 from workflows.actors import Actor
 from workflows.deadlines import SHANGHAI
+from workflows.fold import fold
 from workflows.messages import BankWord, ClockOrder, StepOrder, StepResult
-from workflows.state import TransferState, fold
+from workflows.state import TransferState
 
 # A Monday: the form is due on 16 March, the continuation five working days after it.
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=SHANGHAI)

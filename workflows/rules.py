@@ -1,0 +1,147 @@
+"""Who may do what in a transfer, and when: a transition that is not here does not exist.
+
+`objection` refuses; `allowed_actions`, which the API shows, is `objection` asked for every action.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from pydantic import BaseModel
+
+from workflows.actors import Actor
+from workflows.state import TransferState
+from workflows.vocabulary import Role, Side, StepState, TransferAction, TransferStepKind
+
+
+class NotAllowed(BaseModel, frozen=True):
+    """The step is another side's, or not now. `why` is a key of the words that say so."""
+
+    why: str
+
+
+class Stale(BaseModel, frozen=True):
+    """The caller's revision no longer holds: something it rests on has changed since."""
+
+
+class Violation(BaseModel, frozen=True):
+    """`field`: the input's name in the public contract; `code`: a key of the words that say what to do."""
+
+    field: str
+    code: str
+    figures: dict[str, str | int] = {}
+
+
+class Invalid(BaseModel, frozen=True):
+    """What was said cannot be: every fault that was found."""
+
+    violations: tuple[Violation, ...]
+
+
+Objection = NotAllowed | Stale | Invalid
+
+
+def invalid(field: str, code: str, **figures: str | int) -> Invalid:
+    """One fault."""
+    return Invalid(violations=(Violation(field=field, code=code, figures=figures),))
+
+
+class Rule(NamedTuple):
+    """Who may take an action, and when. `steps` are those whose change makes the caller's revision stale."""
+
+    side: Side | None
+    roles: tuple[Role, ...]
+    steps: tuple[TransferStepKind, ...]
+    now: Callable[[TransferState], bool]
+
+
+K = TransferStepKind
+A = TransferAction
+CLERKS = (Role.CLERK, Role.AGENCY_SYSTEM)
+FORM_MAKERS = (Role.CLERK, Role.CHECKER, Role.AGENCY_SYSTEM)
+FINANCE = (Role.FINANCE, Role.AGENCY_SYSTEM)
+APPLICANTS = (Role.INSURED_PERSON, Role.EMPLOYER)
+
+
+def _open(*kinds: TransferStepKind) -> Callable[[TransferState], bool]:
+    return lambda state: any(state.is_open(kind) for kind in kinds)
+
+
+def _untouched(state: TransferState) -> bool:
+    """No agency has done a step; the certificate is the platform's own instant act."""
+    by_agencies = (step for step in state.steps if step.kind is not K.ISSUE_CERTIFICATE)
+    return not any(step.state is StepState.DONE for step in by_agencies)
+
+
+RULES: dict[TransferAction, Rule] = {
+    A.ACCEPT_TRANSFER: Rule(Side.TRANSFER_IN, CLERKS, (K.ACCEPT_APPLICATION,), _open(K.ACCEPT_APPLICATION)),
+    A.DECLINE_TRANSFER: Rule(Side.TRANSFER_IN, CLERKS, (K.ACCEPT_APPLICATION,), _open(K.ACCEPT_APPLICATION)),
+    A.STOP_COVERAGE: Rule(Side.TRANSFER_OUT, CLERKS, (K.STOP_COVERAGE,), _open(K.STOP_COVERAGE)),
+    # 94号 art. 4: a lost certificate is replaced, at the person's wish or O's.
+    A.REISSUE_CERTIFICATE: Rule(
+        Side.TRANSFER_OUT,
+        (*CLERKS, Role.INSURED_PERSON),
+        (K.ISSUE_CERTIFICATE,),
+        lambda state: state.certificate is not None,
+    ),
+    A.DELIVER_INFORMATION_FORM: Rule(
+        Side.TRANSFER_OUT, FORM_MAKERS, (K.DELIVER_INFORMATION_FORM,), _open(K.DELIVER_INFORMATION_FORM)
+    ),
+    A.RETURN_TRANSFER: Rule(
+        Side.TRANSFER_OUT,
+        FORM_MAKERS,
+        (K.STOP_COVERAGE, K.DELIVER_INFORMATION_FORM),
+        _open(K.STOP_COVERAGE, K.DELIVER_INFORMATION_FORM),
+    ),
+    A.REMIT_PERSONAL_ACCOUNT: Rule(
+        Side.TRANSFER_OUT, FINANCE, (K.REMIT_PERSONAL_ACCOUNT,), _open(K.REMIT_PERSONAL_ACCOUNT)
+    ),
+    A.CONFIRM_RECEIPT: Rule(Side.TRANSFER_IN, FINANCE, (K.CONFIRM_RECEIPT,), _open(K.CONFIRM_RECEIPT)),
+    A.CONFIRM_CONTINUATION: Rule(
+        Side.TRANSFER_IN, FORM_MAKERS, (K.CONFIRM_CONTINUATION,), _open(K.CONFIRM_CONTINUATION)
+    ),
+    A.WITHDRAW_TRANSFER: Rule(None, APPLICANTS, (), _untouched),
+}
+
+
+def objection(
+    state: TransferState, action: TransferAction, actor: Actor, expected_revision: int | None = None
+) -> NotAllowed | Stale | None:
+    """Why `actor` may not take `action` now, or None. A stale revision is said before anything else."""
+    if expected_revision is not None and _stale(state, RULES[action], expected_revision):
+        return Stale()
+    return _not_allowed(state, action, actor)
+
+
+def allowed_actions(state: TransferState, actor: Actor) -> tuple[TransferAction, ...]:
+    """What `actor` may do now, in the order of the contract's list."""
+    return tuple(action for action in TransferAction if _not_allowed(state, action, actor) is None)
+
+
+def _not_allowed(state: TransferState, action: TransferAction, actor: Actor) -> NotAllowed | None:
+    rule, roles = RULES[action], _roles_that_count(actor)
+    if not any(role in rule.roles for role in roles):
+        return NotAllowed(why="WRONG_ROLE")
+    # An applicant is on neither side; what they see is theirs.
+    if rule.side is not None and not any(role in APPLICANTS for role in roles) and actor.region != _region(state, rule):
+        return NotAllowed(why="WRONG_SIDE")
+    if state.closed:
+        return NotAllowed(why="CLOSED")
+    if not rule.now(state):
+        done = any(state.is_done(kind) for kind in rule.steps)
+        return NotAllowed(why="ALREADY_DONE" if done or action is A.WITHDRAW_TRANSFER else "NOT_YET")
+    return None
+
+
+def _roles_that_count(actor: Actor) -> tuple[Role, ...]:
+    """An official's token shows other people's cases: in it the roles of an applicant count for nothing."""
+    official = tuple(role for role in actor.roles if role not in APPLICANTS)
+    return official or actor.roles
+
+
+def _region(state: TransferState, rule: Rule) -> str:
+    return state.from_region if rule.side is Side.TRANSFER_OUT else state.to_region
+
+
+def _stale(state: TransferState, rule: Rule, revision: int) -> bool:
+    touched = [step.seq for step in state.steps if step.kind in rule.steps]
+    return max(state.case_seq, *touched, 0) > revision or revision > state.revision
