@@ -1,5 +1,6 @@
 """Hand a recorded command to the workflow that carries it out. The gateway does it at once, the sweeper after a crash."""
 
+import asyncio
 from datetime import timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -45,14 +46,16 @@ async def dispatch(client: Client, command: PendingCommand, *, timeout: timedelt
     `TimeoutError` when the answer takes longer than `timeout`; `temporalio.service.RPCError` when Temporal is away.
     """
     try:
-        if command.action is None:
-            return await _submit(client, command, timeout)
-        try:
-            return await _step(client, command, timeout)
-        except RPCError as error:
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            return await _regrow(client, command, timeout)
+        # The client tries again for ten seconds by itself when Temporal is away, whatever the time limit of its calls.
+        async with asyncio.timeout(timeout.total_seconds()):
+            if command.action is None:
+                return await _submit(client, command, timeout)
+            try:
+                return await _step(client, command, timeout)
+            except RPCError as error:
+                if error.status is not RPCStatusCode.NOT_FOUND:
+                    raise
+                return await _regrow(client, command, timeout)
     except WorkflowUpdateRPCTimeoutOrCancelledError as error:
         raise TimeoutError(f"command {command.command_id} was not carried out in time") from error
     except WorkflowUpdateFailedError as error:

@@ -36,6 +36,8 @@ select c.command_id, c.kind, c.transfer_id, c.transfer_no, t.state
  where c.outcome is null and c.received_at < now() - make_interval(secs => $1)
  order by c.received_at limit $2
 """
+COUNT_OPEN_SQL = "select count(*) from transfers where closed_at is null"
+OPEN_SQL = "select state from transfers where closed_at is null"
 
 
 class Sweeper:
@@ -57,15 +59,16 @@ class Sweeper:
 
     async def regrow_lost(self) -> int:
         """Start the workflow of every open transfer that Temporal does not run, and return how many are open."""
-        rows = await self._pool.fetch("select state from transfers where closed_at is null and revision > 0")
+        open_count: int = await self._pool.fetchval(COUNT_OPEN_SQL)
         running = await self._client.count_workflows(
             "WorkflowType = 'TransferWorkflow' and ExecutionStatus = 'Running'"
         )
-        if running.count < len(rows):
-            log.warning("Temporal runs %d of %d open transfers: growing the others again", running.count, len(rows))
-            for row in rows:
-                await regrow(self._client, TransferState.model_validate_json(row["state"]), timeout=PATIENCE)
-        return len(rows)
+        if running.count < open_count:
+            log.warning("Temporal runs %d of %d open transfers: growing the others again", running.count, open_count)
+            async with self._pool.acquire() as connection, connection.transaction():
+                async for row in connection.cursor(OPEN_SQL):
+                    await regrow(self._client, TransferState.model_validate_json(row["state"]), timeout=PATIENCE)
+        return open_count
 
     async def _resend(self, row: Any) -> bool:
         """Carry one command out. What cannot be done now is left for the next pass."""

@@ -1,0 +1,204 @@
+"""Commands reach their workflow, once, whatever part was away; and a lost Temporal is grown again from PostgreSQL."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from temporalio.client import Client
+from temporalio.service import RPCError
+
+from activities.dispatch import CaseClosedError, dispatch
+from activities.steps import Steps
+from activities.sweeper import Sweeper, schedule_sweeps
+from stack import temporal
+from stack.processes import free_port
+from stack.temporal import TemporalServer
+from tests.activities.register_extracts import WANG
+from tests.cases import BEIJING, O_CLERK, PERSON
+from tests.conftest import Database
+from tests.office import Office, open_office
+from workflows import commands as c
+from workflows.fold import fold
+from workflows.messages import CommandOutcome, SweepOrder
+from workflows.vocabulary import TransferStatus
+
+AT_ONCE = SweepOrder(older_than_seconds=0)
+
+
+@pytest.fixture
+async def server(tmp_path: Path) -> AsyncIterator[TemporalServer]:
+    """A Temporal of the test's own, which it may stop and start."""
+    server = await temporal.start(tmp_path / "temporal", free_port(), free_port())
+    yield server
+    await server.stop()
+
+
+@pytest.fixture
+async def office(database: Database, server: TemporalServer, tmp_path: Path) -> AsyncIterator[Office]:
+    async with open_office(database, server.address, tmp_path / "bank") as office:
+        yield office
+
+
+def _sweeper(office: Office) -> Sweeper:
+    return Sweeper(office.cases.worker_pool, office.client, Steps(office.cases.worker_pool, office.cases.keyring))
+
+
+async def _carried_to_its_end(office: Office, transfer_id: UUID) -> None:
+    events = await office.cases.events(transfer_id)
+    assert await office.cases.state(transfer_id) == fold(events)
+    types: list[str] = [event.fact.type for event in events]
+    assert types[-1] == "completed.1"
+    once = {"submitted.1", "certificate_issued.1", "form_delivered.1", "remittance_ordered.1", "funds_credited.1"}
+    assert {name: types.count(name) for name in once} == dict.fromkeys(once, 1)
+
+
+async def test_a_command_waits_while_temporal_is_away_and_the_sweeper_carries_it_out_once(
+    database: Database, tmp_path: Path
+) -> None:
+    folder, port, ui_port = tmp_path / "temporal", free_port(), free_port()
+    server = await temporal.start(folder, port, ui_port)
+    async with open_office(database, server.address, tmp_path / "bank", working=False) as office:
+        transfer = await office.apply()
+        await server.stop()
+        began = time.monotonic()
+        with pytest.raises((RPCError, TimeoutError)):
+            await dispatch(office.client, transfer, timeout=timedelta(seconds=1))
+        assert time.monotonic() - began < 5
+        assert await office.cases.owner.fetchval("select outcome from commands") is None
+
+        server = await temporal.start(folder, port, ui_port)
+        try:
+            async with office.worker(tmp_path / "bank"):
+                assert await _sweeper(office).resend_commands(AT_ONCE) == 1
+                assert await _sweeper(office).resend_commands(AT_ONCE) == 0
+                assert await office.carry_out(transfer) == CommandOutcome(kind="DONE", seq=1)
+                types = [event.fact.type for event in await office.cases.events(transfer.transfer_id)]
+                assert types == ["submitted.1", "accepted.1", "step_opened.1", "certificate_issued.1"]
+        finally:
+            await server.stop()
+
+
+async def test_what_was_asked_a_moment_ago_is_left_to_the_gateway(office: Office) -> None:
+    await office.apply()
+    assert await _sweeper(office).resend_commands(SweepOrder()) == 0
+
+
+async def test_a_terminated_workflow_is_grown_again_by_the_next_step(office: Office) -> None:
+    transfer = await office.submit()
+    await office.deliver_form(transfer)
+    await office.handle(transfer).terminate("lost")
+    assert (await office.remit(transfer)).kind == "DONE"
+    # Operators see the case as before.
+    described = await office.handle(transfer).describe()
+    shown = {str(pair.key.name): pair.value for pair in described.typed_search_attributes}
+    assert (shown["TransferStatus"], shown["TransferOutRegion"]) == ("TRANSFERRING_IN", BEIJING)
+    await office.confirm_continuation(transfer)
+    await office.confirm_receipt(transfer)
+    assert await office.ending(transfer) is TransferStatus.COMPLETED
+    await _carried_to_its_end(office, transfer.transfer_id)
+
+
+async def test_a_lost_temporal_is_regrown_with_every_open_transfer_and_they_complete(
+    database: Database, tmp_path: Path
+) -> None:
+    port, ui_port = free_port(), free_port()
+    server = await temporal.start(tmp_path / "before", port, ui_port)
+    async with open_office(database, server.address, tmp_path / "bank", working=False) as office:
+        async with office.worker(tmp_path / "bank"):
+            fresh, delivered, ordered, ended = [await office.submit() for _ in range(4)]
+            await office.take(ended, c.WithdrawTransfer(reason="不转了"), PERSON)
+            for transfer in (delivered, ordered):
+                await office.deliver_form(transfer)
+            await office.remit(ordered)
+        await server.stop()
+
+        server = await temporal.start(tmp_path / "after", port, ui_port)
+        try:
+            office.client = await Client.connect(server.address, data_converter=office.client.data_converter)
+            sweeper = _sweeper(office)
+            async with office.worker(tmp_path / "bank"):
+                assert await sweeper.regrow_lost() == 3
+                assert await sweeper.regrow_lost() == 3
+                with pytest.raises(RPCError, match="not found"):
+                    await office.handle(ended).describe()
+                details = await office.handle(fresh).query("__temporal_workflow_metadata")
+                assert "待办" in str(details)
+                await office.deliver_form(fresh)
+                for transfer in (fresh, delivered):
+                    await office.remit(transfer)
+                for transfer in (fresh, delivered, ordered):
+                    await office.confirm_continuation(transfer)
+                    await office.confirm_receipt(transfer)
+                    assert await office.ending(transfer) is TransferStatus.COMPLETED
+                    await _carried_to_its_end(office, transfer.transfer_id)
+        finally:
+            await server.stop()
+
+
+async def test_a_step_for_a_closed_case_is_refused_and_the_sweeper_frees_its_key(office: Office) -> None:
+    transfer = await office.submit()
+    await office.take(transfer, c.WithdrawTransfer(reason="不转了"), PERSON)
+    await office.ending(transfer)
+    late = await office.cases.ask(transfer, c.DeliverInformationForm(), O_CLERK)
+    with pytest.raises(CaseClosedError):
+        await office.carry_out(late)
+    before = await office.cases.state(transfer.transfer_id)
+    assert await _sweeper(office).resend_commands(AT_ONCE) == 1
+    row = (
+        await office.cases.owner.fetch("select outcome, released from commands where command_id = $1", late.command_id)
+    )[0]
+    assert (json.loads(row["outcome"]), row["released"]) == ({"kind": "NOT_ALLOWED", "why": "CLOSED"}, True)
+    assert await office.cases.state(transfer.transfer_id) == before
+
+
+async def test_a_case_that_closed_behind_the_callers_back_refuses_and_stays_closed(office: Office) -> None:
+    transfer = await office.submit()
+    late = await office.cases.ask(transfer, c.DeliverInformationForm(), O_CLERK)
+    await office.take(transfer, c.WithdrawTransfer(reason="不转了"), PERSON)
+    await office.ending(transfer)
+    assert late.state is not None
+    assert not late.state.closed
+    assert await office.carry_out(late) == CommandOutcome(kind="NOT_ALLOWED", why="CLOSED")
+    assert await office.ending(transfer) is TransferStatus.WITHDRAWN
+
+
+async def test_a_command_sent_twice_is_answered_the_same(office: Office) -> None:
+    transfer = await office.submit()
+    form = await office.cases.ask(transfer, c.DeliverInformationForm(), O_CLERK)
+    answers = [await office.carry_out(form) for _ in range(2)]
+    assert answers == [CommandOutcome(kind="DONE", seq=5)] * 2
+    assert await office.carry_out(transfer) == CommandOutcome(kind="DONE", seq=1)
+    await office.remit(transfer)
+    await office.confirm_continuation(transfer)
+    await office.confirm_receipt(transfer)
+    assert await office.ending(transfer) is TransferStatus.COMPLETED
+    # The application sent again after the end opens nothing.
+    events = await office.cases.events(transfer.transfer_id)
+    assert await office.carry_out(transfer) == CommandOutcome(kind="DONE", seq=1)
+    assert await office.cases.events(transfer.transfer_id) == events
+    assert await office.ending(transfer) is TransferStatus.COMPLETED
+
+
+async def test_the_schedule_sweeps_and_is_made_once(office: Office) -> None:
+    transfer = await office.apply()
+    keys = [key.hex() for key in office.cases.keyring.person_keys(WANG)]
+    await office.cases.standard_person()
+    await office.cases.gateway_pool.execute(
+        """insert into commands (command_id, key_hash, input_hash, kind, actor, input, received_at)
+           values ('certificate', 'certificate', '', 'REQUEST_CERTIFICATE', $1, $2, now())""",
+        PERSON.model_dump_json(), json.dumps({"person_keys": keys, "region": BEIJING, "scheme": "EMPLOYEE"}),
+    )  # fmt: skip
+    await office.cases.owner.execute("update commands set received_at = received_at - interval '1 minute'")
+    await schedule_sweeps(office.client)
+    await schedule_sweeps(office.client)
+    await office.client.get_schedule_handle("sweep").trigger()
+    async with asyncio.timeout(20):
+        while await office.cases.owner.fetchval("select count(*) from commands where outcome is null"):
+            await asyncio.sleep(0.05)
+    await office.until(transfer, lambda state: state.certificate is not None)
+    assert await office.cases.owner.fetchval("select count(*) from documents") == 2
