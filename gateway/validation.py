@@ -3,8 +3,6 @@
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
-from datetime import date
-from itertools import pairwise
 from typing import Final
 
 from gateway.errors import FieldViolation, ValidationFailed
@@ -13,7 +11,6 @@ from gateway.telling import Telling
 from gateway.types.enums import UserErrorCode
 from gateway.types.inputs import (
     ConfirmReceiptInput,
-    ContributionPeriodInput,
     DeclineTransferInput,
     DeliverInformationFormInput,
     ReasonInput,
@@ -33,7 +30,7 @@ Found = Iterator[tuple[list[str], str, dict[str, object]]]
 
 def violations_of_step(telling: Telling, given: TransferInput) -> list[FieldViolation]:
     """Every violation of a step's input."""
-    found = [*_key(given.idempotency_key), *_revision(given.expected_revision), *_own_fields(given, telling.today)]
+    found = [*_key(given.idempotency_key), *_revision(given.expected_revision), *_own_fields(given)]
     return [_said(telling, path, code, figures) for path, code, figures in found]
 
 
@@ -64,7 +61,7 @@ def _said(telling: Telling, path: list[str], code: str, figures: dict[str, objec
     return FieldViolation(path=["input", *path], code=code, message=telling.say(f"violation.{code}", **figures))
 
 
-def _own_fields(given: TransferInput, today: date) -> Found:
+def _own_fields(given: TransferInput) -> Found:
     match given:
         case ReasonInput(reason=reason):
             yield from _text("reason", reason, MAX_TEXT)
@@ -75,8 +72,8 @@ def _own_fields(given: TransferInput, today: date) -> Found:
         case ReturnTransferInput(note=note):
             yield from _text("note", note, MAX_TEXT)
         case DeliverInformationFormInput(contribution_periods=periods, note=note):
-            if isinstance(periods, list):
-                yield from _periods(periods, f"{today:%Y-%m}")
+            if periods == []:
+                yield ["contributionPeriods"], "EMPTY", {}
             yield from _text("note", note, MAX_TEXT)
         case ConfirmReceiptInput():
             yield from _text("remittanceReference", given.remittance_reference, MAX_REFERENCE)
@@ -107,18 +104,3 @@ def _text(field: str, value: str | None, limit: int) -> Found:
         yield [field], "CONTROL_CHARACTER", {}
     elif any(unicodedata.category(each) == "Cs" for each in value):
         yield [field], "NOT_A_CHARACTER", {}
-
-
-def _periods(periods: Sequence[ContributionPeriodInput], this_month: str) -> Found:
-    field = "contributionPeriods"
-    if not periods:
-        yield [field], "EMPTY", {}
-    for place, period in enumerate(periods):
-        if period.first_month > period.last_month:
-            yield [field, str(place), "firstMonth"], "MONTHS_RUN_BACKWARDS", {}
-        if period.last_month > this_month:
-            yield [field, str(place), "lastMonth"], "MONTHS_IN_THE_FUTURE", {}
-    for earlier, later in pairwise(sorted(periods, key=lambda each: each.first_month)):
-        if later.first_month <= earlier.last_month:
-            yield [field], "MONTHS_OVERLAP", {}
-            return

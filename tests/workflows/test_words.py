@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from workflows import decide, events, vocabulary
+from workflows import events, vocabulary
 from workflows.findings import Finding
 from workflows.identity import resident_id_fault
 from workflows.law import INSTRUMENTS
@@ -128,11 +128,12 @@ def test_the_events_were_found() -> None:
 
 
 def test_every_reason_and_violation_that_the_rules_can_give_has_its_words() -> None:
-    source = Path(decide.__file__).read_text("utf-8")
+    source = "".join(file.read_text("utf-8") for file in Path(events.__file__).parent.glob("*.py"))
     whys = set(re.findall(r'NotAllowed\(why="([A-Z_]+)"', source)) | set(
         re.findall(r'"(ALREADY_DONE|NOT_YET)"', source)
     )
-    codes = set(re.findall(r'_invalid\("\w+", "([A-Z_]+)"', source)) | set(re.findall(r'code="([A-Z_]+)"', source))
+    codes = set(re.findall(r'invalid\("?\w+"?, "([A-Z_]+)"', source))
+    codes |= set(re.findall(r'code="([A-Z_]+)"', source)) | set(re.findall(r'"(MONTHS_[A-Z_]+)"', source))
     assert whys == {"WRONG_ROLE", "WRONG_SIDE", "CLOSED", "ALREADY_DONE", "NOT_YET"}
     assert len(codes) >= 8
     assert [each for each in whys if not knows("en", f"not_allowed.{each}")] == []
