@@ -4,7 +4,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -36,6 +36,14 @@ class Reference:
     regions: dict[str, RegionEntry]
     calendar: WorkingCalendar
     read_at: datetime
+    # Today and the due dates of open steps: few pairs, asked for by every answer.
+    _spans: dict[tuple[date, date], int] = field(default_factory=dict)
+
+    def working_days_between(self, first: date, last: date) -> int:
+        known = self._spans.get((first, last))
+        if known is None:
+            known = self._spans[first, last] = self.calendar.working_days_between(first, last)
+        return known
 
 
 class ReferenceCache:

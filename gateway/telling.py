@@ -1,7 +1,7 @@
 """How one operation tells what the database holds: in its language, for its viewer, at its instant."""
 
 import weakref
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cached_property
 from uuid import UUID
@@ -49,7 +49,6 @@ class Telling:
     context: RequestContext
     reference: Reference
     now: datetime
-    _spans: dict[tuple[date, date], int] = field(default_factory=dict)
 
     @cached_property
     def language(self) -> Language:
@@ -77,11 +76,8 @@ class Telling:
         return _agencies(self.reference).get(code) or _unlisted(code)
 
     def working_days_between(self, first: date, last: date) -> int:
-        """By the calendar in force; the steps of one answer often share their dates."""
-        known = self._spans.get((first, last))
-        if known is None:
-            known = self._spans[first, last] = self.reference.calendar.working_days_between(first, last)
-        return known
+        """By the calendar in force."""
+        return self.reference.working_days_between(first, last)
 
     def legal_basis(self, basis: str) -> str:
         """An instrument is quoted as it is called; only our own promises are translated."""
