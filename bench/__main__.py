@@ -1,0 +1,96 @@
+"""`make bench`: measure everything on a system of its own, print the table, keep it in `bench/latest.json`."""
+
+import asyncio
+import os
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import commands, figures
+from bench.figures import Figure
+from bench.history import history
+from bench.latency import latency
+from bench.machine import description
+from bench.open_transfers import open_transfers
+from bench.queries import queries
+from bench.system import running_system
+from bench.throughput import carry_many, throughput
+from bench.twin import running_twins
+
+LATEST = Path(__file__).with_name("latest.json")
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much is measured. As they are, the whole takes about five minutes on two cores."""
+
+    persons: int = 100_000
+    warm_up: int = 20
+    repetitions: int = 3
+    transfers: int = 90
+    in_flight: int = 30
+    histories: int = 3
+    query_seconds: float = 4.0
+    query_connections: int = 16
+    query_cases: int = 20
+    latency_transfers: int = 25
+    half_load_transfers: int = 60
+    few_open: int = 100
+    many_open: int = 2_000
+    whys: int = 3
+
+
+async def run(data_dir: Path, sizes: Sizes) -> list[Figure]:
+    """All figures, the description of the run first, on a stack of their own in `data_dir`."""
+    began = time.monotonic()
+    async with running_system(data_dir):
+        _say("set up; starting again")
+    async with running_system(data_dir) as system:
+        made = commands.start(system)
+        _say(f"register load, {2 * sizes.persons:,} rows")
+        made.append(await commands.register_load(system, sizes.persons))
+        async with running_twins(system) as twins:
+            await carry_many(system, sizes.warm_up, sizes.warm_up)
+            _say("complete transfers, in turn with twins")
+            rates = await throughput(
+                system, twins, repetitions=sizes.repetitions, transfers=sizes.transfers, in_flight=sizes.in_flight
+            )
+            made += rates.figures
+            _say("histories")
+            made += await history(system, twins, repetitions=sizes.histories)
+            _say("latency of a step")
+            made += await latency(
+                system, twins, rates, transfers=sizes.latency_transfers, half_load_transfers=sizes.half_load_transfers
+            )
+        _say("progress queries, in turn with answers made by hand")
+        made += await queries(
+            system,
+            repetitions=sizes.repetitions,
+            seconds=sizes.query_seconds,
+            connections=sizes.query_connections,
+            cases=sizes.query_cases,
+        )
+        made.append(await commands.why(system, repetitions=sizes.whys))
+        _say(f"{sizes.many_open:,} open transfers")
+        made += await open_transfers(system, few=sizes.few_open, many=sizes.many_open, steps_of=sizes.latency_transfers)
+    return [figures.of("this run", "s", [time.monotonic() - began], **description()), *made]
+
+
+def _say(what: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')}  {what}", flush=True)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory(prefix="yibao-bench-") as folder:
+        made = asyncio.run(run(Path(folder) / "stack", Sizes()))
+    figures.show(made)
+    figures.write(made, LATEST)
+
+
+if __name__ == "__main__":
+    main()
+    sys.stdout.flush()
+    # A process that used a Temporal client can crash in the interpreter's own exit.
+    os._exit(0)
