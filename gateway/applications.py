@@ -23,8 +23,8 @@ from gateway.errors import (
     SubmitTransferPayload,
     ValidationFailed,
 )
-from gateway.execution import OUT_OF_REACH
 from gateway.precheck import Asked, asked_about, read_and_assess, unknown_region, violation, violations_of
+from gateway.reachability import OUT_OF_REACH
 from gateway.telling import Telling, telling_of
 from gateway.types.enums import UserErrorCode
 from gateway.types.inputs import RequestCertificateInput, SubmitTransferInput

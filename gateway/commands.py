@@ -28,7 +28,7 @@ from gateway.errors import (
     TransferNotFound,
     ValidationFailed,
 )
-from gateway.execution import OUT_OF_REACH
+from gateway.reachability import OUT_OF_REACH
 from gateway.telling import Telling, telling_of
 from gateway.types.enums import UserErrorCode
 from gateway.types.inputs import TransferInput

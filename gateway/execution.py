@@ -21,9 +21,7 @@ from strawberry.execution import optimized_is_awaitable
 from gateway.context import RequestContext, Services
 from gateway.faults import Fault, Language, Refused, Unavailable
 from gateway.operations import InvalidDocumentError, Operation, Operations
-from gateway.reachability import OUT_OF_REACH, is_out_of_reach
-
-__all__ = ["OUT_OF_REACH", "Answer", "Engine", "refusal"]
+from gateway.reachability import is_out_of_reach
 
 MAX_MESSAGE_LENGTH: Final = 500
 _LONG_NUMBER: Final = re.compile(r"\d{12,}[Xx]?")

@@ -14,6 +14,7 @@ from stack.errors import StackError
 from stack.options import data_dir_option, port_options
 from stack.region_cli import region
 from stack.register_cli import register
+from stack.schema_cli import schema
 
 ROLE_NAMES = (
     "INSURED_PERSON",
@@ -129,8 +130,8 @@ def why(no: str, data_dir: Path) -> None:
     why_and_print(no, data_dir)
 
 
-for group in (register, region, calendar):
-    yibao.add_command(group)
+for command in (register, region, calendar, schema):
+    yibao.add_command(command)
 
 
 def main() -> NoReturn:

@@ -1,6 +1,6 @@
 """A finding in words: what is the matter, how it is mended, and where."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol
 
 from workflows.findings import Finding
@@ -69,7 +69,7 @@ def _month(language: Language, value: str | int) -> str:
 
 
 # Figures that are written as people write them, and the name under which the words ask for them.
-_WRITERS = {
+_WRITERS: dict[str, Callable[[Language, str | int], str]] = {
     "arrears_fen": lambda _, value: yuan(int(value)),
     "first_month": _month,
     "last_month": _month,
