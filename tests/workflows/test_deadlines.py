@@ -1,0 +1,238 @@
+"""Deadlines to the instant, the clocks that watch them, and what a new working-day table changes."""
+
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+
+from activities.calendar_data import published_editions, statutory_days
+from tests.workflows.pure_cases import CALENDAR, O, Story, at, submission
+from workflows import events as e
+from workflows.actors import PLATFORM
+from workflows.clocks import Alarm, next_alarm, tick
+from workflows.deadlines import Deadline, deadline_state, recount, set_deadline, shanghai_date
+from workflows.fold import advance, fold
+from workflows.law import Period
+from workflows.vocabulary import DeadlineState
+from workflows.vocabulary import TransferStepKind as K
+from workflows.workdays import CalendarYear, DayOff, WorkingCalendar
+
+TEN_DAYS = Period(working_days=10, basis="43号")
+YEAR_2026 = next(each for each in published_editions() if each.edition == "2026.1")
+
+
+def calendar(*years: CalendarYear) -> WorkingCalendar:
+    """2025 and 2026 as published, and whatever editions come on top."""
+    recent = [each for each in published_editions() if each.year >= 2025]
+    return WorkingCalendar.of([*recent, *years], statutory_days())
+
+
+def changed_2026(*, off: tuple[date, ...] = (), on: tuple[date, ...] = ()) -> CalendarYear:
+    """A second edition of 2026, changed in flight."""
+    more = {each.date: each for each in (*YEAR_2026.days_off, *(DayOff(date=day, name="changed") for day in off))}
+    days_off = tuple(more[day] for day in sorted(more))
+    make_up_days = tuple(sorted({*YEAR_2026.make_up_days, *on}))
+    return YEAR_2026.model_copy(update={"edition": "2026.2", "days_off": days_off, "make_up_days": make_up_days})
+
+
+class TestInstants:
+    DEADLINE = set_deadline(TEN_DAYS, date(2026, 11, 20), CALENDAR)
+
+    def test_a_deadline_is_a_budget_a_start_and_an_edition(self) -> None:
+        assert (
+            Deadline(
+                starts_on=date(2026, 11, 20),
+                working_days=10,
+                due_on=date(2026, 12, 4),
+                due_soon_on=date(2026, 12, 2),
+                provisional=False,
+                calendar_edition="2026.1",
+                basis="43号",
+            )
+            == self.DEADLINE
+        )
+
+    def test_it_ends_at_24_00_in_shanghai(self) -> None:
+        assert self.DEADLINE.due_at.astimezone(UTC) == datetime(2026, 12, 4, 16, tzinfo=UTC)
+
+    def test_it_is_due_soon_from_0_00_two_working_days_before(self) -> None:
+        assert self.DEADLINE.due_soon_at.astimezone(UTC) == datetime(2026, 12, 1, 16, tzinfo=UTC)
+
+    @pytest.mark.parametrize(
+        ("accepted", "days", "due_soon_on", "due_on"),
+        [
+            ("2026-02-09", 10, "2026-02-26", "2026-02-28"),
+            ("2026-02-13", 10, "2026-03-03", "2026-03-05"),
+            ("2026-09-18", 10, "2026-09-30", "2026-10-09"),
+            ("2026-09-24", 15, "2026-10-20", "2026-10-22"),
+            ("2026-11-20", 10, "2026-12-02", "2026-12-04"),
+            ("2026-11-20", 1, "2026-11-20", "2026-11-23"),
+        ],
+    )
+    def test_the_law_s_examples(self, accepted: str, days: int, due_soon_on: str, due_on: str) -> None:
+        deadline = set_deadline(Period(working_days=days, basis="43号"), date.fromisoformat(accepted), CALENDAR)
+        assert (deadline.due_soon_on, deadline.due_on) == (date.fromisoformat(due_soon_on), date.fromisoformat(due_on))
+
+    def test_a_day_is_shanghai_s_day(self) -> None:
+        assert shanghai_date(datetime(2026, 11, 20, 15, 59, 59, tzinfo=UTC)) == date(2026, 11, 20)
+        assert shanghai_date(datetime(2026, 11, 20, 16, 0, tzinfo=UTC)) == date(2026, 11, 21)
+
+    @pytest.mark.parametrize(
+        ("now", "state"),
+        [
+            ("2026-11-20 09:00", DeadlineState.ON_TRACK),
+            ("2026-12-01 23:59", DeadlineState.ON_TRACK),
+            ("2026-12-02 00:00", DeadlineState.DUE_SOON),
+            ("2026-12-04 23:59", DeadlineState.DUE_SOON),
+            ("2026-12-05 00:00", DeadlineState.OVERDUE),
+        ],
+    )
+    def test_an_open_step_stands_by_the_hour(self, now: str, state: DeadlineState) -> None:
+        assert deadline_state(self.DEADLINE, done_at=None, now=at(now)) is state
+
+    @pytest.mark.parametrize(
+        ("done_at", "state"),
+        [("2026-12-04 23:59", DeadlineState.MET), ("2026-12-05 00:00", DeadlineState.MET_LATE)],
+    )
+    def test_a_step_that_is_done_was_met_or_late_for_ever(self, done_at: str, state: DeadlineState) -> None:
+        assert deadline_state(self.DEADLINE, done_at=at(done_at), now=at("2027-06-01 00:00")) is state
+
+
+class TestTheClocks:
+    """Accepted on 2026-09-18: due soon on 2026-09-30, due on 2026-10-09."""
+
+    def test_the_alarm_is_due_soon_then_due_then_silent(self) -> None:
+        story = Story()
+        assert next_alarm(story.state) == Alarm(at("2026-09-30 00:00"), K.DELIVER_INFORMATION_FORM, due=False)
+        story.happen(tick(story.state, at("2026-09-30 00:00"), CALENDAR), when=at("2026-09-30 00:00"))
+        assert next_alarm(story.state) == Alarm(at("2026-10-10 00:00"), K.DELIVER_INFORMATION_FORM, due=True)
+        story.happen(tick(story.state, at("2026-10-10 00:00"), CALENDAR), when=at("2026-10-10 00:00"))
+        assert next_alarm(story.state) is None
+        assert not story.state.closed
+
+    def test_due_soon_is_said_once_and_to_the_agency(self) -> None:
+        story, now = Story(), at("2026-09-30 00:00")
+        assert tick(story.state, now - timedelta(microseconds=1), CALENDAR) == ()
+        told = e.DeadlineDueSoon(
+            step=K.DELIVER_INFORMATION_FORM, round=1, due_on=date(2026, 10, 9), told=(f"agency:{O}",)
+        )
+        assert tick(story.state, now, CALENDAR) == (told,)
+        story.happen((told,), when=now)
+        assert tick(story.state, now + timedelta(days=3), CALENDAR) == ()
+
+    def test_missed_is_said_once_and_to_the_supervisor_too(self) -> None:
+        story = Story()
+        story.happen(tick(story.state, at("2026-09-30 00:00"), CALENDAR), when=at("2026-09-30 00:00"))
+        assert tick(story.state, at("2026-10-09 23:59"), CALENDAR) == ()
+        missed = e.DeadlineMissed(
+            step=K.DELIVER_INFORMATION_FORM,
+            round=1,
+            due_on=date(2026, 10, 9),
+            told=(f"agency:{O}", f"supervisor:{O}"),
+        )
+        assert tick(story.state, at("2026-10-10 00:00"), CALENDAR) == (missed,)
+        story.happen((missed,), when=at("2026-10-10 00:00"))
+        assert tick(story.state, at("2027-01-10 00:00"), CALENDAR) == ()
+
+    def test_after_an_outage_over_both_instants_both_are_said_in_order(self) -> None:
+        said = Story().happen(tick(Story().state, at("2026-10-12 08:00"), CALENDAR), when=at("2026-10-12 08:00"))
+        assert said == ("deadline_due_soon", "deadline_missed")
+
+    def test_a_step_that_is_done_in_time_is_never_spoken_of(self) -> None:
+        story = Story()
+        story.deliver(0, when=at("2026-09-29 17:00"))
+        said = tick(story.state, at("2027-01-10 00:00"), CALENDAR)
+        assert [fact.step for fact in said if isinstance(fact, e.DeadlineMissed)] == [K.CONFIRM_CONTINUATION]
+
+    def test_with_a_late_form_the_money_s_step_opens_overdue_and_was_never_due_soon(self) -> None:
+        story = Story()
+        late = at("2026-10-12 09:00")
+        story.happen(tick(story.state, late, CALENDAR), when=late)
+        story.deliver(when=late)
+        assert next_alarm(story.state) == Alarm(at("2026-09-30 00:00"), K.REMIT_PERSONAL_ACCOUNT, due=False)
+        missed = e.DeadlineMissed(
+            step=K.REMIT_PERSONAL_ACCOUNT,
+            round=1,
+            due_on=date(2026, 10, 9),
+            told=(f"agency:{O}", f"supervisor:{O}"),
+        )
+        assert tick(story.state, late, CALENDAR) == (missed,)
+        story.happen((missed,), when=late)
+        assert next_alarm(story.state) == Alarm(at("2026-10-15 00:00"), K.CONFIRM_CONTINUATION, due=False)
+
+    def test_the_stop_of_coverage_and_the_clerk_s_look_have_five_days_each(self) -> None:
+        for begins in (submission(stop_needed=True), submission(manual=True)):
+            alarm = next_alarm(Story(begins).state)
+            assert alarm is not None
+            assert alarm.at == at("2026-09-22 00:00")
+
+
+class TestANewTable:
+    def test_a_table_that_moves_nothing_in_the_span_leaves_the_deadline_as_it_is(self) -> None:
+        deadline = set_deadline(TEN_DAYS, date(2026, 11, 20), CALENDAR)
+        assert recount(deadline, calendar(changed_2026(off=(date(2026, 4, 7),)))) is deadline
+        story = Story()
+        assert tick(story.state, story.now, calendar(changed_2026(off=(date(2026, 4, 7),)))) == ()
+
+    def test_a_day_off_more_moves_the_last_day_and_says_so(self) -> None:
+        deadline = set_deadline(TEN_DAYS, date(2026, 11, 20), CALENDAR)
+        moved = recount(deadline, calendar(changed_2026(off=(date(2026, 12, 3),))))
+        assert (moved.due_on, moved.due_soon_on, moved.calendar_edition) == (
+            date(2026, 12, 7),
+            date(2026, 12, 2),
+            "2026.2",
+        )
+
+    def test_a_provisional_deadline_becomes_firm_though_its_day_is_the_same(self) -> None:
+        story = Story(when=at("2026-12-18 10:00"))
+        before = story.state.step(K.DELIVER_INFORMATION_FORM).deadline
+        assert before is not None
+        assert (before.provisional, before.due_on, before.calendar_edition) == (True, date(2027, 1, 4), "2026.1")
+        new_year = CalendarYear(
+            year=2027,
+            edition="2027.1",
+            notice=None,
+            published_on=date(2026, 12, 20),
+            source="synthetic, for this test",
+            days_off=(DayOff(date=date(2027, 1, 1), name="元旦"),),
+            make_up_days=(),
+        )
+        after = before.model_copy(update={"provisional": False, "calendar_edition": "2027.1"})
+        facts = tick(story.state, at("2026-12-21 09:00"), calendar(new_year))
+        assert facts == (e.DeadlineRevised(step=K.DELIVER_INFORMATION_FORM, round=1, before=before, after=after),)
+        story.happen(facts, when=at("2026-12-21 09:00"))
+        assert story.state.step(K.DELIVER_INFORMATION_FORM).deadline == after
+        assert tick(story.state, at("2026-12-21 09:00"), calendar(new_year)) == ()
+
+    def test_a_date_that_moved_later_is_due_soon_and_missed_anew(self) -> None:
+        story, now = Story(), at("2026-10-10 00:00")
+        story.happen(tick(story.state, now, CALENDAR), when=now)
+        step = story.state.step(K.DELIVER_INFORMATION_FORM)
+        assert (step.due_soon_noted, step.missed_noted) == (True, True)
+        days_off = (*(date(2026, 9, day) for day in (21, 22, 23, 24)), date(2026, 10, 8), date(2026, 10, 9))
+        longer = calendar(changed_2026(off=days_off))
+        assert story.happen(tick(story.state, now, longer), when=now) == ("deadline_revised",)
+        step = story.state.step(K.DELIVER_INFORMATION_FORM)
+        assert (step.due_soon_noted, step.missed_noted) == (False, False)
+        assert step.deadline is not None
+        assert step.deadline.due_on == date(2026, 10, 16)
+        assert next_alarm(story.state) == Alarm(at("2026-10-14 00:00"), K.DELIVER_INFORMATION_FORM, due=False)
+        assert fold(story.events) == story.state
+
+    def test_a_date_that_moved_into_the_past_is_missed_at_once(self) -> None:
+        story, now = Story(when=at("2026-11-20 09:00")), at("2026-12-03 09:00")
+        shorter = calendar(changed_2026(on=(date(2026, 11, 21), date(2026, 11, 28))))
+        assert story.happen(tick(story.state, now, shorter), when=now) == (
+            "deadline_revised",
+            "deadline_due_soon",
+            "deadline_missed",
+        )
+        assert next_alarm(story.state) is None
+
+    def test_whatever_the_table_a_clock_that_rings_says_something(self) -> None:
+        story = Story(when=at("2026-11-20 09:00"))
+        for off in (date(2026, 12, 2), date(2026, 12, 3), date(2026, 12, 4), date(2026, 11, 30)):
+            alarm = next_alarm(story.state)
+            assert alarm is not None
+            facts = tick(story.state, alarm.at, calendar(changed_2026(off=(off,))))
+            assert facts != ()
+            assert next_alarm(advance(story.state, facts, at=alarm.at, actor=PLATFORM)[1]) != alarm
