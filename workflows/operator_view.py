@@ -21,7 +21,7 @@ DEADLINE_STATE_KEY: Final = SearchAttributeKey.for_keyword("TransferDeadlineStat
 NEXT_DEADLINE_KEY: Final = SearchAttributeKey.for_datetime("TransferNextDeadline")
 NEEDS_ATTENTION_KEY: Final = SearchAttributeKey.for_bool("TransferNeedsAttention")
 
-# Temporal refuses summaries over 400 bytes, counted after encryption: 29 bytes of seal, the payload's frame, 3 bytes a character.
+# Temporal documents 400 bytes for a summary, counted after encryption: 29 bytes of seal, the payload's frame, 3 bytes a character.
 SUMMARY_BYTES: Final = 200
 
 
