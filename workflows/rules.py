@@ -51,7 +51,7 @@ class Rule(NamedTuple):
     side: Side | None
     roles: tuple[Role, ...]
     steps: tuple[TransferStepKind, ...]
-    now: Callable[[TransferState], bool]
+    when: Callable[[TransferState], bool]
 
 
 K = TransferStepKind
@@ -126,7 +126,7 @@ def _not_allowed(state: TransferState, action: TransferAction, actor: Actor) -> 
         return NotAllowed(why="WRONG_SIDE")
     if state.closed:
         return NotAllowed(why="CLOSED")
-    if not rule.now(state):
+    if not rule.when(state):
         done = any(state.is_done(kind) for kind in rule.steps)
         return NotAllowed(why="ALREADY_DONE" if done or action is A.WITHDRAW_TRANSFER else "NOT_YET")
     return None
