@@ -28,3 +28,14 @@ def registers(system: System, tmp_path_factory: pytest.TempPathFactory) -> Regis
 @pytest.fixture(scope="session")
 def desks(system: System) -> Desks:
     return Desks(system)
+
+
+@pytest.fixture(scope="session")
+async def breakable(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[System]:
+    """Another stack, whose parts are killed and hung."""
+    running = System(tmp_path_factory.mktemp("e2e-breakable") / "data")
+    try:
+        await running.up()
+        yield running
+    finally:
+        await running.stop()
