@@ -26,14 +26,14 @@ from workflows.vocabulary import TransferAction
 Given = TypeVar("Given", bound=BaseModel)
 Answer = TypeVar("Answer")
 
-# One short transaction.
+# One short transaction. The limit is how long a step waits for a worker that died with it in its hands.
 TRANSACTION = {
-    "start_to_close_timeout": timedelta(seconds=30),
+    "start_to_close_timeout": timedelta(seconds=10),
     "retry_policy": RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(seconds=30)),
 }
 # Each attempt asks the bank once; "not yet" is an attempt that will be made again.
 BANK = {
-    "start_to_close_timeout": timedelta(seconds=30),
+    "start_to_close_timeout": timedelta(seconds=15),
     "retry_policy": RetryPolicy(
         initial_interval=timedelta(milliseconds=500), backoff_coefficient=1.5, maximum_interval=timedelta(minutes=5)
     ),
