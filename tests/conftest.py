@@ -43,12 +43,17 @@ async def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> AsyncIter
     await server.stop()
 
 
+async def migrated_template_of(server: PostgresServer) -> str:
+    """Make a migrated database on `server`, to copy databases from, and return its name."""
+    await _execute(server.url, f"create database {TEMPLATE}")
+    await migrate(_database_url(server, TEMPLATE), role_passwords=ROLE_PASSWORDS)
+    return TEMPLATE
+
+
 @pytest.fixture(scope="session")
 async def migrated_template(postgres_server: PostgresServer) -> str:
     """The name of a migrated database, of which each test's database is a copy."""
-    await _execute(postgres_server.url, f"create database {TEMPLATE}")
-    await migrate(_database_url(postgres_server, TEMPLATE), role_passwords=ROLE_PASSWORDS)
-    return TEMPLATE
+    return await migrated_template_of(postgres_server)
 
 
 @contextlib.asynccontextmanager

@@ -95,6 +95,13 @@ class Office:
         receipt = c.ConfirmReceipt(amount_fen=amount_fen, bank_reference=uuid.uuid4().hex, received_on=self.today)
         return await self.take(transfer, receipt, R_FINANCE)
 
+    async def correct_receipt(self, transfer: PendingCommand) -> CommandOutcome:
+        """After an advice that did not match, the one that does, with a reason."""
+        receipt = c.ConfirmReceipt(
+            amount_fen=BALANCE_FEN, bank_reference=uuid.uuid4().hex, received_on=self.today, note="银行更正"
+        )
+        return await self.take(transfer, receipt, R_FINANCE)
+
     @property
     def today(self) -> date:
         return shanghai_date(datetime.now().astimezone())
@@ -136,7 +143,7 @@ async def open_office(
 ) -> AsyncIterator[Office]:
     """An office on `database` and the Temporal at `address`, its worker running unless `working` is false."""
     async with open_cases(database, keyring) as cases:
-        client = await Client.connect(address, data_converter=data_converter(cases.keyring))
+        client = await Client.connect(address, identity="office", data_converter=data_converter(cases.keyring))
         office = Office(cases, client)
         async with contextlib.AsyncExitStack() as stack:
             if working:

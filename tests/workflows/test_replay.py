@@ -1,0 +1,50 @@
+"""Every committed history replays on the workflow as it is: no change breaks the transfers that are under way."""
+
+import pytest
+from temporalio.client import WorkflowHistory
+from temporalio.worker import Replayer
+from temporalio.workflow import NondeterminismError
+
+from activities.temporal import data_converter
+from tests.workflows.endings import ENDINGS
+from tests.workflows.meddling_workflow import MeddlingWorkflow
+from tests.workflows.record_histories import COMMAND, HISTORIES, keyring
+from workflows.transfer import TransferWorkflow
+
+FILES = sorted(path for path in HISTORIES.glob("*.json") if path.name != "keyring.json")
+WHAT_TO_DO = f"""
+The workflow no longer gives the commands that {{name}} recorded: every transfer now under way would stop there.
+Guard the change with `workflow.patched`. Only if no such transfer can exist anywhere, record the histories anew:
+    {COMMAND}
+"""
+
+
+def _history(name: str) -> WorkflowHistory:
+    return WorkflowHistory.from_json("transfer-recorded", (HISTORIES / f"{name}.json").read_text("utf-8"))
+
+
+def _replayer(workflow: type) -> Replayer:
+    return Replayer(workflows=[workflow], data_converter=data_converter(keyring()))
+
+
+@pytest.mark.parametrize("name", [path.stem for path in FILES])
+async def test_a_committed_history_replays(name: str) -> None:
+    replayed = await _replayer(TransferWorkflow).replay_workflow(_history(name), raise_on_replay_failure=False)
+    if replayed.replay_failure is not None:
+        pytest.fail(f"{replayed.replay_failure}{WHAT_TO_DO.format(name=name)}")
+
+
+def test_there_is_one_history_for_each_ending() -> None:
+    assert [path.stem for path in FILES] == sorted(ending.__name__ for ending in ENDINGS), f"record them: {COMMAND}"
+
+
+@pytest.mark.parametrize("name", [path.stem for path in FILES])
+async def test_a_recorded_history_ends_as_its_name_says(name: str) -> None:
+    last = _history(name).events[-1].workflow_execution_completed_event_attributes
+    (status,) = await data_converter(keyring()).decode(last.result.payloads, [str])
+    assert name.upper().startswith(status)
+
+
+async def test_a_deliberate_extra_activity_is_caught() -> None:
+    with pytest.raises(NondeterminismError):
+        await _replayer(MeddlingWorkflow).replay_workflow(_history("completed_money_first"))
