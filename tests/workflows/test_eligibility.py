@@ -164,8 +164,8 @@ class TestEachReason:
         assert found(check({"name_agrees": False}, {"name_agrees": True}, names_agree=False)) == at_o
 
     def test_arrears_outstanding_warns_with_period_and_amount(self) -> None:
-        arrears = {"arrears_fen": 12_300, "arrears_from": "2026-01", "arrears_to": "2026-03"}
-        figures = {"arrears_fen": 12_300, "first_month": "2026-01", "last_month": "2026-03"}
+        arrears: dict[str, Any] = {"arrears_fen": 12_300, "arrears_from": "2026-01", "arrears_to": "2026-03"}
+        figures: dict[str, Any] = {"arrears_fen": 12_300, "first_month": "2026-01", "last_month": "2026-03"}
         asked = check(arrears)
         assert found(asked) == reason(
             C.ARREARS_OUTSTANDING, Side.TRANSFER_OUT, cls=RefusalClass.WARNS, region=O, basis="94号", **figures
@@ -242,7 +242,7 @@ class TestEachReason:
         assert found(check(authorised=False)) == reason(C.AGENT_NOT_AUTHORISED, Side.PLATFORM, basis="PIPL")
 
     def test_resident_same_year_with_the_earliest_date(self) -> None:
-        schemes = {"from_scheme": RESIDENT, "to_scheme": RESIDENT}
+        schemes: dict[str, Any] = {"from_scheme": RESIDENT, "to_scheme": RESIDENT}
         asked = check({"scheme": RESIDENT}, {"scheme": RESIDENT}, **schemes)
         same_year = reason(C.RESIDENT_SAME_YEAR, Side.TRANSFER_IN, region=R, retry_on=date(2027, 1, 1))
         assert found(asked) == same_year

@@ -132,7 +132,7 @@ def models(module: object) -> list[type[BaseModel]]:
     "model",
     sorted(
         {each for module in (commands, eligibility, events, messages, state) for each in models(module)},
-        key=lambda model: model.__qualname__,
+        key=repr,
     ),
     ids=lambda model: model.__qualname__,
 )
