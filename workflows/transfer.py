@@ -26,7 +26,8 @@ with workflow.unsafe.imports_passed_through():
         StepResult,
         TransferCase,
     )
-    from workflows.operator_view import details, event_line, search_attributes, timer_summary
+    from workflows.operator_view import details, event_line, timer_summary
+    from workflows.search_attributes import search_attributes
     from workflows.state import TransferState
     from workflows.steps import (
         ACTIONS,

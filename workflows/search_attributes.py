@@ -1,0 +1,44 @@
+"""What operators list and filter transfers by in Temporal: the single source of these names."""
+
+from typing import Any, Final
+
+from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
+
+from workflows.state import TransferState
+from workflows.vocabulary import DeadlineState, FundsStatus
+
+STATUS_KEY: Final = SearchAttributeKey.for_keyword("TransferStatus")
+OUT_REGION_KEY: Final = SearchAttributeKey.for_keyword("TransferOutRegion")
+IN_REGION_KEY: Final = SearchAttributeKey.for_keyword("TransferInRegion")
+HOLDER_KEY: Final = SearchAttributeKey.for_keyword("TransferHolder")
+DEADLINE_STATE_KEY: Final = SearchAttributeKey.for_keyword("TransferDeadlineState")
+NEXT_DEADLINE_KEY: Final = SearchAttributeKey.for_datetime("TransferNextDeadline")
+NEEDS_ATTENTION_KEY: Final = SearchAttributeKey.for_bool("TransferNeedsAttention")
+
+
+def search_attributes(state: TransferState) -> list[SearchAttributeUpdate[Any]]:
+    """What operators list and filter transfers by."""
+    holding = next((step for step in state.open_steps if step.deadline), None)
+    deadline = holding.deadline if holding else None
+    return [
+        STATUS_KEY.value_set(state.status.value),
+        OUT_REGION_KEY.value_set(state.from_region),
+        IN_REGION_KEY.value_set(state.to_region),
+        HOLDER_KEY.value_set(holding.region) if holding else HOLDER_KEY.value_unset(),
+        DEADLINE_STATE_KEY.value_set(_deadline_state(state)),
+        NEXT_DEADLINE_KEY.value_set(deadline.due_at) if deadline else NEXT_DEADLINE_KEY.value_unset(),
+        NEEDS_ATTENTION_KEY.value_set(needs_attention(state)),
+    ]
+
+
+def needs_attention(state: TransferState) -> bool:
+    """A step is overdue, or money arrived that does not match its order."""
+    return any(step.missed_noted for step in state.open_steps) or state.funds_status is FundsStatus.MISMATCHED
+
+
+def _deadline_state(state: TransferState) -> str:
+    if any(step.missed_noted for step in state.open_steps):
+        return DeadlineState.OVERDUE
+    if any(step.due_soon_noted for step in state.open_steps):
+        return DeadlineState.DUE_SOON
+    return DeadlineState.ON_TRACK if state.open_steps else "NONE"
