@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 
@@ -15,14 +16,13 @@ from tests.e2e.people import Registers, active
 from tests.e2e.system import PARTS, System
 
 STEPS = ("submit", "stop", "deliver", "remit", "continue_", "receive")
-MOMENTS = ("before it is sent", "while it is in flight", "right after the answer")
+MOMENTS = ("before it is sent", "once it is recorded", "once it is committed", "right after the answer")
 # Each part once, each moment, at different steps.
 SAMPLE = {
-    "stop": ("worker", "while it is in flight"),
-    "deliver": ("gateway", "while it is in flight"),
+    "stop": ("worker", "once it is committed"),
+    "deliver": ("gateway", "before it is sent"),
     "remit": ("temporal", "right after the answer"),
-    "continue_": ("postgres", "while it is in flight"),
-    "receive": ("worker", "before it is sent"),
+    "continue_": ("postgres", "once it is recorded"),
 }
 
 
@@ -50,7 +50,8 @@ async def test_a_transfer_survives_the_death_of_the_whole_and_goes_on_on_the_sam
     for step in ("submit", "stop", "deliver"):
         await persist(getattr(case, step))
     in_flight = asyncio.create_task(_answer_or_error(case.remit))
-    await _recorded(breakable, case, "remit")
+    async with breakable.database() as connection, asyncio.timeout(30):
+        await _recorded(connection, case, "remit")
     await breakable.kill_all()
     await in_flight
     await breakable.up()
@@ -68,11 +69,8 @@ async def _carry_through(system: System, extracts: Registers, kills: dict[str, t
             await case.reaches(fundsStatus="REMITTED")
         if moment == "before it is sent":
             killed = system.kill(part)
-        elif moment == "while it is in flight":
-            in_flight = asyncio.create_task(_answer_or_error(getattr(case, step)))
-            await _recorded(system, case, step)
-            killed = system.kill(part)
-            await in_flight
+        elif moment.startswith("once"):
+            killed = await _kill_in_flight(case, step, part, moment)
         answer = await persist(getattr(case, step))
         if moment == "right after the answer":
             killed = system.kill(part)
@@ -100,12 +98,33 @@ async def _answer_or_error(step: Callable[[], Awaitable[dict[str, Any]]]) -> Non
         await asyncio.wait_for(step(), 30)
 
 
-async def _recorded(system: System, case: Case, step: str) -> None:
-    """Wait until the gateway has recorded the step: then it is in flight, or just carried out."""
+async def _kill_in_flight(case: Case, step: str, part: str, moment: str) -> int:
+    """Send the step and kill -9 `part` at that moment of its way; the pid that was killed."""
+    system = case.system
+    killed = 0
+    async with system.database() as connection, asyncio.timeout(30):
+
+        def kill(*_: object) -> None:
+            nonlocal killed
+            killed = killed or system.kill(part)
+
+        if moment == "once it is committed":
+            # Told in the instant of the commit: the worker has yet to say so to Temporal.
+            await connection.add_listener("transfer_events", kill)
+        in_flight = asyncio.create_task(_answer_or_error(getattr(case, step)))
+        if moment == "once it is recorded":
+            await _recorded(connection, case, step)
+            kill()
+        await in_flight
+    assert killed
+    return killed
+
+
+async def _recorded(connection: asyncpg.Connection, case: Case, step: str) -> None:
+    """Wait until the gateway has recorded the step."""
     sql = "select exists (select from commands where kind = $1 and (transfer_no = $2 or ($2 = '' and outcome is null)))"
-    async with system.database() as connection, asyncio.timeout(10):
-        while not await connection.fetchval(sql, KINDS[step], case.no):
-            await asyncio.sleep(0.002)
+    while not await connection.fetchval(sql, KINDS[step], case.no):
+        await asyncio.sleep(0.002)
 
 
 KINDS = {

@@ -58,7 +58,15 @@ def _away(system: System, how: str) -> AbstractAsyncContextManager[None]:
     return _hung(system, part) if manner == "hangs" else system.without(part)
 
 
-@pytest.mark.parametrize("how", ["temporal hangs", "temporal is dead", "worker hangs", "worker is dead"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        "temporal hangs",
+        "worker is dead",
+        pytest.param("temporal is dead", marks=pytest.mark.long),
+        pytest.param("worker hangs", marks=pytest.mark.long),
+    ],
+)
 async def test_a_step_is_recorded_while_temporal_or_the_worker_is_away_and_carried_out_when_it_is_back(
     breakable: System, extracts: Registers, how: str
 ) -> None:
@@ -136,7 +144,7 @@ async def _no_postgres(system: System, how: str) -> AsyncIterator[None]:
             yield
 
 
-@pytest.mark.parametrize("how", ["hangs", "is dead"])
+@pytest.mark.parametrize("how", ["is dead", pytest.param("hangs", marks=pytest.mark.long)])
 async def test_while_postgresql_is_away_nothing_is_taken_and_afterwards_all_goes_on_by_itself(
     breakable: System, extracts: Registers, how: str
 ) -> None:
