@@ -7,7 +7,8 @@ Connection = asyncpg.Connection | asyncpg.pool.PoolConnectionProxy
 
 # A step holds a connection for one short transaction; more than this only queues inside PostgreSQL.
 POOL_SIZE = 10
-STATEMENT_SECONDS = 20
+# Less than an activity may take, so that no statement outlives the attempt that made it.
+STATEMENT_SECONDS = 8
 
 
 async def open_pool(url: str, *, size: int = POOL_SIZE) -> asyncpg.Pool:
