@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncpg
+import uvloop
 from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
@@ -19,6 +20,7 @@ from activities.keyring import Keyring
 from activities.steps import Steps
 from activities.sweeper import Sweeper, schedule_sweeps
 from activities.temporal import connect
+from activities.workflow_runner import ContextFreeRunner
 from workflows import steps
 from workflows.certificate import CertificateWorkflow
 from workflows.messages import TASK_QUEUE, BankOrder
@@ -79,6 +81,7 @@ def make_worker(
         client,
         task_queue=task_queue,
         workflows=WORKFLOWS,
+        workflow_runner=ContextFreeRunner(),
         activities=activities(pool, keyring, bank, sweeper),
         **(tuning | options),
     )
@@ -117,7 +120,8 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     code = 1
     try:
-        asyncio.run(run(dict(os.environ)))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run(dict(os.environ)))
         code = 0
     except KeyError as missing:
         log.error("%s is not set", missing.args[0])  # noqa: TRY400 - the line says all of it
