@@ -16,7 +16,7 @@ from bench.figures import Figure
 from bench.hand_written import QUERY
 from bench.http_load import Connection, RequestError, graphql_request
 from bench.machine import Measured, measured
-from bench.system import System
+from bench.system import ENVIRONMENT, System
 from stack.processes import free_port, last_line, spawn
 
 STARTS_WITHIN_SECONDS = 20.0
@@ -112,7 +112,7 @@ async def _by_hand(system: System) -> AsyncIterator[tuple[str, int]]:
     """The endpoint made by hand, in a process of its own while the block lasts: its URL and pid."""
     port, log = free_port(), system.data_dir / "logs" / "hand_written.log"
     command = [sys.executable, "-m", "bench.hand_written", str(system.data_dir), str(port)]
-    child = await spawn("hand-written endpoint", command, log)
+    child = await spawn("hand-written endpoint", command, log, environment=ENVIRONMENT)
     try:
         deadline = time.monotonic() + STARTS_WITHIN_SECONDS
         while not await _listens(port):

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import sys
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -17,6 +18,8 @@ from workflows.vocabulary import Role
 
 READY_WITHIN_SECONDS = 60.0
 YIBAO = (sys.executable, "-P", "-m", "stack.cli")
+# As everywhere else, modules are compiled once: without it the sandbox compiles its workflow for every case.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 @dataclass
@@ -57,7 +60,7 @@ class System:
     async def command(self, *words: str) -> float:
         """Run `yibao WORDS` to its end and return the seconds it took. Raises `StackError` when it fails."""
         log, began = self.data_dir / "logs" / "commands.log", time.monotonic()
-        child = await spawn("yibao", [*YIBAO, *words, "--data-dir", str(self.data_dir)], log)
+        child = await spawn("yibao", [*YIBAO, *words, "--data-dir", str(self.data_dir)], log, environment=ENVIRONMENT)
         if await child.wait() != 0:
             raise StackError(f"yibao {words[0]} failed: {last_line(log)}")
         return time.monotonic() - began
@@ -70,7 +73,7 @@ async def running_system(data_dir: Path, persons: Sequence[Person] = ()) -> Asyn
     ports.append(("--postgres-port", free_port()))
     flags = [str(word) for option in ports for word in option]
     directory, log, began = DataDirectory(data_dir), data_dir / "up.log", time.monotonic()
-    child = await spawn("up", [*YIBAO, "up", "--data-dir", str(data_dir), *flags], log)
+    child = await spawn("up", [*YIBAO, "up", "--data-dir", str(data_dir), *flags], log, environment=ENVIRONMENT)
     try:
         while not directory.stack_file.exists():
             if child.process.returncode is not None or time.monotonic() - began > READY_WITHIN_SECONDS:

@@ -11,12 +11,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import uvloop
 from temporalio import activity
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
-from bench.system import System
+from bench.system import ENVIRONMENT, System
 from bench.twin_workflow import TwinWorkflow
 from stack.processes import spawn
 
@@ -60,7 +61,9 @@ class Twins:
 async def running_twins(system: System) -> AsyncIterator[Twins]:
     """A worker of twins on the system's Temporal, in a process of its own while the block lasts."""
     log = system.data_dir / "logs" / "twins.log"
-    child = await spawn("twins", [sys.executable, "-m", "bench.twin", system.info.temporal], log)
+    child = await spawn(
+        "twins", [sys.executable, "-m", "bench.twin", system.info.temporal], log, environment=ENVIRONMENT
+    )
     try:
         client = await Client.connect(system.info.temporal)
         twins = Twins(client, child.pid)
@@ -96,6 +99,7 @@ async def _work(address: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_work(sys.argv[1]))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_work(sys.argv[1]))
     # A process that used a Temporal client can crash in the interpreter's own exit.
     os._exit(0)
