@@ -13,4 +13,10 @@ STATEMENT_SECONDS = 8
 
 async def open_pool(url: str, *, size: int = POOL_SIZE) -> asyncpg.Pool:
     """A pool on `url`. Raises `OSError` or `asyncpg.PostgresError` when the database is not there."""
-    return await asyncpg.create_pool(url, min_size=1, max_size=size, command_timeout=STATEMENT_SECONDS)
+    return await asyncpg.create_pool(
+        url, min_size=1, max_size=size, command_timeout=STATEMENT_SECONDS, reset=_leave_as_it_is
+    )
+
+
+async def _leave_as_it_is(_connection: object) -> None:
+    """Nothing of ours outlives a transaction (no SET, no LISTEN, no advisory lock): no round trip to reset it."""
