@@ -34,7 +34,8 @@ async def page_of_transfers(
 def conditions_of(wanted: TransferFilter, telling: Telling) -> reads.TransferConditions:
     """A filter as the reads know it. Raises `InvalidArguments` for a number that is nobody's."""
     keys = None
-    if wanted.resident_id:
+    # An empty number is a wrong one, not the wish for everybody's.
+    if isinstance(wanted.resident_id, str):
         fault = resident_id_fault(wanted.resident_id, today=telling.today)
         if fault is not None:
             said = telling.say(f"fault.{fault}")
@@ -45,7 +46,7 @@ def conditions_of(wanted: TransferFilter, telling: Telling) -> reads.TransferCon
         person_keys=keys,
         status=wanted.status if isinstance(wanted.status, list) else None,
         funds_status=wanted.funds_status if isinstance(wanted.funds_status, list) else None,
-        counterpart_region=wanted.counterpart_region or None,
+        counterpart_region=wanted.counterpart_region if isinstance(wanted.counterpart_region, str) else None,
         overdue=wanted.overdue if isinstance(wanted.overdue, bool) else None,
         submitted_since=start_of(since) if since else None,
     )

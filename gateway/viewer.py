@@ -133,7 +133,7 @@ def _conditions(wanted: WorklistFilter) -> reads.WorkConditions:
     return reads.WorkConditions(
         steps=_list(wanted.steps),
         due_on_or_before=wanted.due_on_or_before or None,
-        counterpart_region=wanted.counterpart_region or None,
+        counterpart_region=wanted.counterpart_region if isinstance(wanted.counterpart_region, str) else None,
         overdue_only=bool(wanted.overdue_only),
     )
 

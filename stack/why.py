@@ -139,7 +139,10 @@ def _region(case: Case, code: str) -> str:
 
 
 def _amount(state: TransferState) -> str:
-    return f"，冻结余额 {yuan(state.form.balance_fen)} 元" if state.form else ""
+    if state.form is None:
+        return ""
+    frozen = "冻结" if state.funds_status in {FundsStatus.PENDING, FundsStatus.ORDERED} else ""
+    return f"，{frozen}余额 {yuan(state.form.balance_fen)} 元"
 
 
 def _time(instant: datetime | None) -> str:

@@ -329,6 +329,8 @@ async def test_transfers_are_found_by_the_number_of_the_person_by_those_who_may(
     }
     assert found["another agency"] == found["another employer"] == []
     assert await case.applicant.fault(ask, id=case.person.resident_id) == "FORBIDDEN"
+    # A field that was left empty is not the wish for everybody's.
+    assert await desks.o_clerk.fault(ask, id="") == "VALIDATION_FAILED"
 
 
 async def test_the_worklist_counts_and_its_pages_stay_stable_while_work_is_done(
@@ -389,6 +391,9 @@ async def test_why_says_on_one_screen_and_within_a_second_where_a_case_is_while_
     for wanted in (case.no, "转出办理中", "010-12393001", "10 个工作日", "医保办发〔2021〕43号", "ARREARS_OUTSTANDING"):
         assert wanted in said.out
     assert case.person.resident_id not in said.out
+    ended = await system.cli("why", others[0].no)
+    assert "已办结" in ended.out
+    assert "资金：已计入个人账户，余额 8,642.05 元" in ended.out
     unknown = await system.cli("why", "ZY-319900-20200101-999999")
     assert (unknown.code, unknown.out) == (1, "")
     assert unknown.err == "yibao: there is no transfer ZY-319900-20200101-999999\n"
