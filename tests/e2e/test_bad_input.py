@@ -12,10 +12,11 @@ from typing import Any
 import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from websockets.exceptions import ConnectionClosedError
 
 from stack.issuer import AUDIENCE, ISSUER, DevelopmentIssuer
 from tests.e2e.books import changed, digest
-from tests.e2e.caller import INPUT_OF, STEP, SUBMIT, Caller, new_key
+from tests.e2e.caller import INPUT_OF, PROGRESS, STEP, SUBMIT, Caller, new_key
 from tests.e2e.case import APPLICATION, Case, Desks, done
 from tests.e2e.people import (
     BALANCE_FEN,
@@ -349,6 +350,28 @@ async def test_what_a_caller_may_not_see_is_told_like_what_does_not_exist(system
         unseen = await stranger.step("deliverInformationForm", scene.opened.id)
         for absent in ("", "x", "VHJhbnNmZXI6bm9uZQ", "QWdlbmN5OjExMDAwMA", "🙂" * 50, "a" * 5000):
             assert await stranger.step("deliverInformationForm", absent) == unseen
+
+
+async def test_nobody_follows_a_case_that_they_may_not_see(system: System, scene: Scene) -> None:
+    who = {
+        "NOT_FOUND": system.caller(Role.CLERK, SHENZHEN),
+        "UNAUTHENTICATED": system.bearer(None),
+    }
+    for code, caller in who.items():
+        headers = caller.headers | {"accept": "text/event-stream"}
+        request = {"query": PROGRESS, "variables": {"id": scene.opened.id}}
+        answer = await system.http.post(f"{caller.gateway}/graphql", json=request, headers=headers)
+        (data,) = [line.removeprefix("data:") for line in answer.text.splitlines() if line.startswith("data: ")]
+        assert [error["extensions"]["code"] for error in json.loads(data)["errors"]] == [code]
+        async with caller.socket() as socket:
+            payload = {"query": PROGRESS, "variables": {"id": scene.opened.id}}
+            await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
+            message = json.loads(await asyncio.wait_for(socket.recv(), 10))
+        assert message["type"] == "error"
+        assert [error["extensions"]["code"] for error in message["payload"]] == [code]
+    with pytest.raises(ConnectionClosedError, match="4403"):
+        async with system.bearer("garbage").socket():
+            pass
 
 
 # ------------------------------------------------------------------ steps: their fields

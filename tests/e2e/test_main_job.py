@@ -126,6 +126,38 @@ async def test_a_receipt_before_the_banks_own_word_proves_that_the_money_left(
         await require_whole(connection, case, steps=5)
 
 
+async def test_the_two_tracks_are_walked_at_the_same_instant_and_do_not_race(
+    system: System, registers: Registers, desks: Desks
+) -> None:
+    cases = [Case(system, person, desks) for person in await registers.persons(6)]
+    for case in cases:
+        await done(case.submit())
+        await done(case.deliver())
+    answers = await asyncio.gather(*(done(step()) for case in cases for step in (case.remit, case.continue_)))
+    assert [answer["event"]["step"] for answer in answers] == ["REMIT_PERSONAL_ACCOUNT", "CONFIRM_CONTINUATION"] * 6
+    await asyncio.gather(*(_take(case, "receive") for case in cases))
+    async with system.database() as connection:
+        for case in cases:
+            assert await register(system, case.person) == transferred()
+            await require_whole(connection, case, steps=5)
+            await require_paid_once(connection, case)
+
+
+async def test_an_agencys_own_system_takes_every_step_of_its_side(system: System, registers: Registers) -> None:
+    person = await registers.person(origin=active())
+    origin, destination = (system.caller(Role.AGENCY_SYSTEM, region) for region in (BEIJING, SHANGHAI))
+    submitted = await done(destination.submit(**APPLICATION, residentId=person.resident_id, requestStop=True))
+    transfer = submitted["transfer"]["id"]
+    advice = {"amount": BALANCE_FEN, "bankReference": f"BK-{transfer}", "receivedOn": today().isoformat()}
+    await done(origin.step("stopCoverage", transfer, stoppedOn=today().isoformat()))
+    await done(origin.step("deliverInformationForm", transfer))
+    await done(origin.step("remitPersonalAccount", transfer))
+    await done(destination.step("confirmContinuation", transfer))
+    ended = await done(destination.step("confirmReceipt", transfer, **advice))
+    assert ended["transfer"]["status"] == "COMPLETED"
+    assert await register(system, person) == transferred(**stopped_today())
+
+
 async def test_a_zero_balance_needs_no_money_to_move(system: System, registers: Registers, desks: Desks) -> None:
     case = await _opened(system, registers, desks, personal_account_fen="0")
     delivered = await done(case.deliver())
