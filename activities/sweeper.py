@@ -1,32 +1,34 @@
-"""What a crash left behind: commands recorded but not carried out, and transfers whose workflow Temporal has lost."""
+"""What was left behind: commands recorded but not carried out, workflows that Temporal has lost, dates of an older calendar.
+
+It runs beside the worker for as long as that does, and may run in several workers at once: all that it does is idempotent.
+A schedule of Temporal would do the same, and bury the operators' list of transfers under its runs.
+"""
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import asyncpg
-from temporalio.client import (
-    Client,
-    Schedule,
-    ScheduleActionStartWorkflow,
-    ScheduleAlreadyRunningError,
-    ScheduleIntervalSpec,
-    ScheduleOverlapPolicy,
-    SchedulePolicy,
-    ScheduleSpec,
-)
+from temporalio.client import Client
 
+from activities.database import Connection
 from activities.dispatch import CaseClosedError, PendingCommand, dispatch, regrow
+from activities.reference import CalendarCache
 from activities.steps import Steps
-from workflows.messages import TASK_QUEUE, CertificateOrder, StepOrder, SweepOrder
+from workflows.clocks import is_out_of_date
+from workflows.messages import CertificateOrder, StepOrder, workflow_id
 from workflows.state import TransferState
-from workflows.sweep import SweepWorkflow
+from workflows.transfer import TransferWorkflow
 from workflows.vocabulary import TransferAction
 
 log = logging.getLogger(__name__)
 
-EVERY = timedelta(seconds=30)
+EVERY_SECONDS = 15.0
+# A younger command is still in the hands of the gateway that recorded it.
+OLDER_THAN_SECONDS = 10.0
+AT_MOST = 200
 AT_ONCE = 5
 PATIENCE = timedelta(seconds=10)
 
@@ -45,10 +47,23 @@ class Sweeper:
         self._pool = pool
         self._client = client
         self._steps = steps
+        self._calendar = CalendarCache()
+        self._recounted_by: str | None = None
 
-    async def resend_commands(self, order: SweepOrder) -> int:
-        """Carry out what has waited, and return how many commands that were."""
-        rows = await self._pool.fetch(PENDING_SQL, order.older_than_seconds, order.limit)
+    async def run(self) -> None:
+        """Sweep until cancelled. A pass that fails, for PostgreSQL or Temporal is away, is followed by the next."""
+        while True:
+            try:
+                await self.regrow_lost()
+                await self.resend_commands()
+                await self.recount_deadlines()
+            except Exception:
+                log.exception("this pass of the sweeper failed; the next comes in %.0f s", EVERY_SECONDS)
+            await asyncio.sleep(EVERY_SECONDS)
+
+    async def resend_commands(self, *, older_than_seconds: float = OLDER_THAN_SECONDS) -> int:
+        """Carry out at most `AT_MOST` commands that have waited, and return how many were."""
+        rows = await self._pool.fetch(PENDING_SQL, older_than_seconds, AT_MOST)
         gate = asyncio.Semaphore(AT_ONCE)
 
         async def resend(row: asyncpg.Record) -> bool:
@@ -65,10 +80,26 @@ class Sweeper:
         )
         if running.count < open_count:
             log.warning("Temporal runs %d of %d open transfers: growing the others again", running.count, open_count)
-            async with self._pool.acquire() as connection, connection.transaction():
-                async for row in connection.cursor(OPEN_SQL):
-                    await regrow(self._client, TransferState.model_validate_json(row["state"]), timeout=PATIENCE)
+            async with self._pool.acquire() as connection:
+                async for state in _open_states(connection):
+                    await regrow(self._client, state, timeout=PATIENCE)
         return open_count
+
+    async def recount_deadlines(self) -> int:
+        """Wake every open case whose deadlines an edition published since the last pass has moved; return how many.
+
+        The case notes the revision and re-arms its clocks. Without a new edition this is one short query.
+        """
+        async with self._pool.acquire() as connection:
+            calendar = await self._calendar.in_force(connection)
+            if self._calendar.key == self._recounted_by:
+                return 0
+            moved = [state async for state in _open_states(connection) if is_out_of_date(state, calendar)]
+        for state in moved:
+            handle = self._client.get_workflow_handle_for(TransferWorkflow.run, workflow_id(state.no))
+            await handle.signal(TransferWorkflow.recount, rpc_timeout=PATIENCE)
+        self._recounted_by = self._calendar.key
+        return len(moved)
 
     async def _resend(self, row: Any) -> bool:
         """Carry one command out. What cannot be done now is left for the next pass."""
@@ -90,22 +121,8 @@ class Sweeper:
         return True
 
 
-async def schedule_sweeps(client: Client) -> None:
-    """Have the sweeper run for as long as Temporal does; a second call changes nothing."""
-    try:
-        await client.create_schedule(
-            "sweep",
-            Schedule(
-                action=ScheduleActionStartWorkflow(
-                    SweepWorkflow.run,
-                    SweepOrder(),
-                    id="sweep",
-                    task_queue=TASK_QUEUE,
-                    static_summary="补送未完成的指令",
-                ),
-                spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=EVERY)]),
-                policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP),
-            ),
-        )
-    except ScheduleAlreadyRunningError:
-        return
+async def _open_states(connection: Connection) -> AsyncIterator[TransferState]:
+    """Every open transfer, a few at a time."""
+    async with connection.transaction():
+        async for row in connection.cursor(OPEN_SQL):
+            yield TransferState.model_validate_json(row["state"])

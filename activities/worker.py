@@ -18,22 +18,21 @@ from activities.database import open_pool
 from activities.funds import send_to_bank
 from activities.keyring import Keyring
 from activities.steps import Steps
-from activities.sweeper import Sweeper, schedule_sweeps
+from activities.sweeper import Sweeper
 from activities.temporal import connect
 from activities.workflow_runner import ContextFreeRunner
 from workflows import steps
 from workflows.certificate import CertificateWorkflow
 from workflows.messages import TASK_QUEUE, BankOrder
-from workflows.sweep import SweepWorkflow
 from workflows.transfer import TransferWorkflow
 
 log = logging.getLogger(__name__)
 
-WORKFLOWS = [TransferWorkflow, CertificateWorkflow, SweepWorkflow]
+WORKFLOWS = [TransferWorkflow, CertificateWorkflow]
 AWAY_SECONDS = 1.0
 
 
-def activities(pool: asyncpg.Pool, keyring: Keyring, bank: Bank, sweeper: Sweeper) -> list[Callable[..., Any]]:
+def activities(pool: asyncpg.Pool, keyring: Keyring, bank: Bank) -> list[Callable[..., Any]]:
     """Every activity of `workflows.steps`, bound to its database, keyring and bank."""
     taken = Steps(pool, keyring)
 
@@ -47,7 +46,6 @@ def activities(pool: asyncpg.Pool, keyring: Keyring, bank: Bank, sweeper: Sweepe
         steps.NOTE_BANK_TOOK_ORDER: taken.note_bank_took_order,
         steps.ISSUE_CERTIFICATE_ALONE: taken.issue_certificate_alone,
         steps.SEND_TO_BANK: through_the_bank,
-        steps.RESEND_COMMANDS: sweeper.resend_commands,
     }
     bound |= dict.fromkeys(steps.ACTIONS.values(), taken.carry_out)
     return [_named(step, carry_out) for step, carry_out in bound.items()]
@@ -71,7 +69,6 @@ def make_worker(
     client: Client, pool: asyncpg.Pool, keyring: Keyring, bank: Bank, *, task_queue: str = TASK_QUEUE, **options: Any
 ) -> Worker:
     """A worker of this system on `client`; `options` are those of `temporalio.worker.Worker`."""
-    sweeper = Sweeper(pool, client, Steps(pool, keyring))
     autoscaling = PollerBehaviorAutoscaling()
     tuning: dict[str, Any] = {
         "workflow_task_poller_behavior": autoscaling,
@@ -82,7 +79,7 @@ def make_worker(
         task_queue=task_queue,
         workflows=WORKFLOWS,
         workflow_runner=ContextFreeRunner(),
-        activities=activities(pool, keyring, bank, sweeper),
+        activities=activities(pool, keyring, bank),
         **(tuning | options),
     )
 
@@ -93,14 +90,14 @@ async def run(environment: dict[str, str]) -> None:
     pool = await _patiently(lambda: open_pool(environment["YIBAO_DATABASE_URL"]), "PostgreSQL")
     client = await _patiently(lambda: connect(keyring), "Temporal")
     bank = HttpBank.from_environment(environment)
-    await schedule_sweeps(client)
-    await Sweeper(pool, client, Steps(pool, keyring)).regrow_lost()
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with make_worker(client, pool, keyring, bank):
         log.info("working on task queue %s", TASK_QUEUE)
+        sweeping = asyncio.create_task(Sweeper(pool, client, Steps(pool, keyring)).run())
         await stopping.wait()
+        sweeping.cancel()
     await bank.close()
     await pool.close()
 

@@ -49,6 +49,11 @@ def _tick_step(state: TransferState, kind: TransferStepKind, now: datetime, cale
     return tuple(facts)
 
 
+def is_out_of_date(state: TransferState, calendar: WorkingCalendar) -> bool:
+    """Whether `calendar` dates an open step otherwise than the case has it."""
+    return any(step.deadline and recount(step.deadline, calendar) != step.deadline for step in state.open_steps)
+
+
 class Alarm(NamedTuple):
     """The instant at which a clock will have something to say: due soon, or due."""
 

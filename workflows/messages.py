@@ -93,10 +93,3 @@ class CertificateOrder(BaseModel, frozen=True):
     """A certificate by itself, without a transfer, as its recorded command asks."""
 
     command_id: str
-
-
-class SweepOrder(BaseModel, frozen=True):
-    """Carry out at most `limit` commands that have waited for `older_than_seconds`."""
-
-    older_than_seconds: int = 10
-    limit: int = 200

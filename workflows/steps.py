@@ -19,7 +19,6 @@ from workflows.messages import (
     CommandOutcome,
     StepOrder,
     StepResult,
-    SweepOrder,
 )
 from workflows.vocabulary import TransferAction
 
@@ -38,8 +37,6 @@ BANK = {
         initial_interval=timedelta(milliseconds=500), backoff_coefficient=1.5, maximum_interval=timedelta(minutes=5)
     ),
 }
-# One pass over what was left behind; the next pass takes what this one could not.
-SWEEP = {"start_to_close_timeout": timedelta(minutes=5), "retry_policy": RetryPolicy(maximum_attempts=1)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +58,6 @@ NOTE_BANK_TOOK_ORDER: Final = ActivityStep("note_bank_took_order", BankWord, Ste
 ISSUE_CERTIFICATE_ALONE: Final = ActivityStep(
     "issue_certificate_alone", CertificateOrder, CommandOutcome, "转出地：即时开具参保凭证"
 )
-RESEND_COMMANDS: Final = ActivityStep("resend_commands", SweepOrder, int, "补送未完成的指令", SWEEP)
 
 ACTIONS: Final[dict[TransferAction, ActivityStep[StepOrder, StepResult]]] = {
     action: ActivityStep(action.value.lower(), StepOrder, StepResult, summary)

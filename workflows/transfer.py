@@ -90,6 +90,14 @@ class TransferWorkflow:
         if self._state is not None and self._state.closed:
             raise ApplicationError(f"the case is closed: {request.action} comes too late", type="CaseClosed")
 
+    @workflow.signal
+    async def recount(self) -> None:
+        """A new edition of the working-day table may have moved a date: note it and re-arm before a clock fires wrongly."""
+        await workflow.wait_condition(lambda: self._state is not None)
+        async with self._one_at_a_time:
+            if not self._present().closed:
+                await self._do(NOTE_DEADLINES, self._clock())
+
     @workflow.query
     def state(self) -> TransferState | None:
         """For support: the state as this workflow has it. The truth is in PostgreSQL."""

@@ -13,8 +13,9 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from activities.dispatch import CaseClosedError, dispatch
+from activities.reference import add_edition, calendar_in_force
 from activities.steps import Steps
-from activities.sweeper import Sweeper, schedule_sweeps
+from activities.sweeper import Sweeper
 from stack import temporal
 from stack.processes import free_port
 from stack.temporal import TemporalServer
@@ -23,11 +24,12 @@ from tests.cases import BEIJING, O_CLERK, PERSON
 from tests.conftest import Database
 from tests.office import Office, open_office
 from workflows import commands as c
+from workflows.deadlines import Deadline
+from workflows.events import DeadlineRevised
 from workflows.fold import fold
-from workflows.messages import CommandOutcome, SweepOrder
-from workflows.vocabulary import TransferStatus
-
-AT_ONCE = SweepOrder(older_than_seconds=0)
+from workflows.messages import CommandOutcome
+from workflows.vocabulary import TransferStatus, TransferStepKind
+from workflows.workdays import CalendarYear, DayOff, WorkingCalendar
 
 
 @pytest.fixture
@@ -74,8 +76,8 @@ async def test_a_command_waits_while_temporal_is_away_and_the_sweeper_carries_it
         server = await temporal.start(folder, port, ui_port)
         try:
             async with office.worker(tmp_path / "bank"):
-                assert await _sweeper(office).resend_commands(AT_ONCE) == 1
-                assert await _sweeper(office).resend_commands(AT_ONCE) == 0
+                assert await _sweeper(office).resend_commands(older_than_seconds=0) == 1
+                assert await _sweeper(office).resend_commands(older_than_seconds=0) == 0
                 assert await office.carry_out(transfer) == CommandOutcome(kind="DONE", seq=1)
                 types = [event.fact.type for event in await office.cases.events(transfer.transfer_id)]
                 assert types == ["submitted.1", "accepted.1", "step_opened.1", "certificate_issued.1"]
@@ -85,7 +87,7 @@ async def test_a_command_waits_while_temporal_is_away_and_the_sweeper_carries_it
 
 async def test_what_was_asked_a_moment_ago_is_left_to_the_gateway(office: Office) -> None:
     await office.apply()
-    assert await _sweeper(office).resend_commands(SweepOrder()) == 0
+    assert await _sweeper(office).resend_commands() == 0
 
 
 async def test_a_terminated_workflow_is_grown_again_by_the_next_step(office: Office) -> None:
@@ -148,7 +150,7 @@ async def test_a_step_for_a_closed_case_is_refused_and_the_sweeper_frees_its_key
     with pytest.raises(CaseClosedError):
         await office.carry_out(late)
     before = await office.cases.state(transfer.transfer_id)
-    assert await _sweeper(office).resend_commands(AT_ONCE) == 1
+    assert await _sweeper(office).resend_commands(older_than_seconds=0) == 1
     row = (
         await office.cases.owner.fetch("select outcome, released from commands where command_id = $1", late.command_id)
     )[0]
@@ -184,7 +186,7 @@ async def test_a_command_sent_twice_is_answered_the_same(office: Office) -> None
     assert await office.ending(transfer) is TransferStatus.COMPLETED
 
 
-async def test_the_schedule_sweeps_and_is_made_once(office: Office) -> None:
+async def test_the_sweeper_passes_by_itself_and_issues_certificates_too(office: Office) -> None:
     transfer = await office.apply()
     keys = [key.hex() for key in office.cases.keyring.person_keys(WANG)]
     await office.cases.standard_person()
@@ -194,11 +196,49 @@ async def test_the_schedule_sweeps_and_is_made_once(office: Office) -> None:
         PERSON.model_dump_json(), json.dumps({"person_keys": keys, "region": BEIJING, "scheme": "EMPLOYEE"}),
     )  # fmt: skip
     await office.cases.owner.execute("update commands set received_at = received_at - interval '1 minute'")
-    await schedule_sweeps(office.client)
-    await schedule_sweeps(office.client)
-    await office.client.get_schedule_handle("sweep").trigger()
+    sweeping = asyncio.create_task(_sweeper(office).run())
     async with asyncio.timeout(20):
         while await office.cases.owner.fetchval("select count(*) from commands where outcome is null"):
             await asyncio.sleep(0.05)
+    sweeping.cancel()
     await office.until(transfer, lambda state: state.certificate is not None)
     assert await office.cases.owner.fetchval("select count(*) from documents") == 2
+
+
+async def test_an_edition_that_moves_a_date_earlier_wakes_the_open_case_and_no_other_pass_does(office: Office) -> None:
+    transfer = await office.submit()
+    sweeper = _sweeper(office)
+    assert await sweeper.recount_deadlines() == 0
+    owner, kind = office.cases.owner, TransferStepKind.DELIVER_INFORMATION_FORM
+    before = (await office.cases.state(transfer.transfer_id)).step(kind).deadline
+    assert before is not None
+    edition = _working_on_a_weekend(await calendar_in_force(owner), before)
+    assert await add_edition(owner, edition)
+
+    assert await sweeper.recount_deadlines() == 1
+    state = await office.until(transfer, lambda state: state.step(kind).deadline != before)
+    after = state.step(kind).deadline
+    assert after is not None
+    assert (after.calendar_edition, after.due_on < before.due_on) == (edition.edition, True)
+    due_on = "select due_on from work_items where transfer_id = $1"
+    assert await owner.fetchval(due_on, transfer.transfer_id) == after.due_on
+    last = (await office.cases.events(transfer.transfer_id))[-1].fact
+    assert isinstance(last, DeadlineRevised)
+    assert (last.before, last.after) == (before, after)
+    assert await sweeper.recount_deadlines() == 0
+
+
+def _working_on_a_weekend(calendar: WorkingCalendar, deadline: Deadline) -> CalendarYear:
+    """The next edition of the year in which the deadline is due: people work on the weekend before it."""
+    year = next((each for each in calendar.years if each.year == deadline.due_on.year), None)
+    weekend = deadline.due_on - timedelta(days=deadline.due_on.weekday() + 1)
+    assert deadline.starts_on < weekend, "ten working days hold a weekend"
+    if year is None:
+        holiday = DayOff(date=deadline.due_on.replace(month=1, day=1), name="元旦")
+        first = {"edition": f"{weekend.year}.1", "notice": None, "published_on": deadline.starts_on}
+        return CalendarYear(
+            year=weekend.year, source="synthetic, for this test", days_off=(holiday,), make_up_days=(weekend,), **first
+        )
+    days_off = tuple(off for off in year.days_off if off.date != weekend)
+    changed = {"edition": f"{year.year}.{year.edition_number + 1}", "days_off": days_off}
+    return year.model_copy(update=changed | {"make_up_days": tuple(sorted((*year.make_up_days, weekend)))})
