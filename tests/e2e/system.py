@@ -71,10 +71,14 @@ class System:
             return bool(self.stack()["pids"]["supervisor"] == self._process.pid)
         return False
 
-    async def stop(self) -> None:
+    async def down(self) -> None:
+        """Stop it as Ctrl-C does."""
         if self._process is not None and self._process.returncode is None:
             self._process.terminate()
             await asyncio.wait_for(self._process.wait(), READY_WITHIN_SECONDS)
+
+    async def stop(self) -> None:
+        await self.down()
         await self.http.aclose()
 
     def stack(self) -> dict[str, Any]:

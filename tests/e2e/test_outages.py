@@ -120,6 +120,23 @@ async def test_what_was_recorded_while_temporal_was_away_is_carried_out_without_
     await until(delivered, within_seconds=100)
 
 
+@pytest.mark.long
+async def test_a_temporal_that_has_lost_everything_is_regrown_from_postgresql(
+    breakable: System, extracts: Registers
+) -> None:
+    cases = [Case(breakable, person, Desks(breakable)) for person in await extracts.persons(4)]
+    for case, steps in zip(cases, ((), ("deliver",), ("deliver", "remit"), ("deliver", "continue_")), strict=True):
+        await done(case.submit())
+        for step in steps:
+            await done(getattr(case, step)())
+    await breakable.down()
+    for file in breakable.data_dir.glob("temporal.db*"):
+        file.unlink()
+    await breakable.up()
+    for case in cases:
+        await _finish(case)
+
+
 @contextlib.contextmanager
 def _postgres_hung(system: System) -> Iterator[None]:
     """The server and every process of it stand still."""
