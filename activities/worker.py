@@ -30,6 +30,9 @@ log = logging.getLogger(__name__)
 
 WORKFLOWS = [TransferWorkflow, CertificateWorkflow]
 AWAY_SECONDS = 1.0
+# A case rests for days between two steps: only those in a burst of steps are worth their 150 kB each. The others are read
+# again from their history, which is short.
+CASES_KEPT_IN_MEMORY = 300
 
 
 def activities(pool: asyncpg.Pool, keyring: Keyring, bank: Bank) -> list[Callable[..., Any]]:
@@ -71,6 +74,7 @@ def make_worker(
     """A worker of this system on `client`; `options` are those of `temporalio.worker.Worker`."""
     autoscaling = PollerBehaviorAutoscaling()
     tuning: dict[str, Any] = {
+        "max_cached_workflows": CASES_KEPT_IN_MEMORY,
         "workflow_task_poller_behavior": autoscaling,
         "activity_task_poller_behavior": autoscaling,
     }
