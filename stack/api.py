@@ -1,5 +1,6 @@
 """A caller of the public API: GraphQL over HTTP with a bearer token, and progress over server-sent events."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
@@ -18,11 +19,15 @@ class Api:
 
     def __init__(self, gateway: str, token: str, *, language: str = "zh-CN") -> None:
         headers = {"authorization": f"Bearer {token}", "accept-language": language}
-        self._client = httpx.AsyncClient(base_url=gateway, headers=headers, timeout=20.0)
+        # The gateway of a local stack is on this machine: no proxy stands between.
+        self._client = httpx.AsyncClient(base_url=gateway, headers=headers, timeout=20.0, trust_env=False)
 
     async def ask(self, document: str, **variables: Any) -> dict[str, Any]:
-        """The data of one operation. Raises `ApiError` and `httpx.HTTPError`."""
-        answer = await self._client.post("/graphql", json={"query": document, "variables": variables})
+        """The data of one operation. Raises `ApiError`."""
+        try:
+            answer = await self._client.post("/graphql", json={"query": document, "variables": variables})
+        except httpx.HTTPError as error:
+            raise ApiError(f"the gateway does not answer: {error}") from error
         body = answer.json()
         if body.get("errors"):
             raise ApiError("; ".join(error["message"] for error in body["errors"]))
@@ -30,12 +35,19 @@ class Api:
         return data
 
     async def do(self, mutation: str, **variables: Any) -> dict[str, Any]:
-        """The payload of one mutation. Raises `ApiError` with the message when it is an error member of the union."""
-        (payload,) = (await self.ask(mutation, **variables)).values()
-        if not payload["__typename"].endswith("Payload"):
-            raise ApiError(f"{payload['__typename']}: {payload['message']}")
-        result: dict[str, Any] = payload
-        return result
+        """The payload of one mutation; while it is recorded but pending, the same is asked again.
+
+        Raises `ApiError` with the message when the answer is another error member of the union.
+        """
+        while True:
+            (payload,) = (await self.ask(mutation, **variables)).values()
+            if payload["__typename"] == "StepPending":
+                await asyncio.sleep(payload["retryAfterSeconds"])
+                continue
+            if not payload["__typename"].endswith("Payload"):
+                raise ApiError(f"{payload['__typename']}: {payload['message']}")
+            result: dict[str, Any] = payload
+            return result
 
     async def listen(self, subscription: str, **variables: Any) -> AsyncIterator[dict[str, Any]]:
         """The data of each event of a subscription, until it completes. Raises `ApiError`."""

@@ -31,7 +31,7 @@ from workflows.vocabulary import Role
 BEIJING, SHANGHAI = "110000", "319900"
 SUBMIT = """
 mutation Submit($input: SubmitTransferInput!) { submitTransfer(input: $input) {
-  __typename ... on UserError { message }
+  __typename ... on UserError { message } ... on StepPending { retryAfterSeconds }
   ... on NotEligible { findings { code message fix } }
   ... on SubmitTransferPayload { transfer { id no } } } }
 """
@@ -83,16 +83,24 @@ async def run_demo(data_dir: Path, ports: Ports, *, leave: bool) -> None:
 @contextlib.asynccontextmanager
 async def _running(data_dir: Path, ports: Ports) -> AsyncIterator[StackInfo]:
     """The stack that runs on `data_dir`, or one of our own."""
+    info = await _answering(data_dir)
+    if info is not None:
+        yield info
+        return
+    click.echo("启动整套系统：PostgreSQL、Temporal、工作进程、网关 ……")
+    async with local_stack(data_dir, ports, click.echo) as own:
+        yield own
+
+
+async def _answering(data_dir: Path) -> StackInfo | None:
+    """The stack of `data_dir` if one runs there and is ready."""
     try:
         info = DataDirectory(data_dir).read_stack()
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(trust_env=False) as client:
             (await client.get(f"{info.gateway}/readyz")).raise_for_status()
     except (StackError, httpx.HTTPError):
-        click.echo("启动整套系统：PostgreSQL、Temporal、工作进程、网关 ……")
-        async with local_stack(data_dir, ports, click.echo) as info:
-            yield info
-    else:
-        yield info
+        return None
+    return info
 
 
 class Show:
@@ -119,14 +127,15 @@ class Show:
             self._desk(Role.CLERK, SHANGHAI),
             self._desk(Role.FINANCE, SHANGHAI),
         ]
-        agencies = asyncio.create_task(self._work(desks))
         try:
-            async for event in caller.listen(PROGRESS, id=transfer["id"]):
-                _line(event["transferProgress"])
-        finally:
-            agencies.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await agencies
+            async with asyncio.TaskGroup() as together:
+                # Should an agency fail at its work, the group ends the waiting too.
+                agencies = together.create_task(self._work(desks))
+                async for event in caller.listen(PROGRESS, id=transfer["id"]):
+                    _line(event["transferProgress"])
+                agencies.cancel()
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
         read = (await caller.ask(READ, no=self._no))["transfer"]
         if read["status"] != "COMPLETED":
             raise StackError(f"the transfer ended {read['status']}")

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import json
-import os
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -11,17 +10,17 @@ from pathlib import Path
 import asyncpg
 import click
 
-from activities.keyring import ENVIRONMENT_VARIABLE, Keyring, KeyringError
+from activities.keyring import Keyring, KeyringError
 from activities.register_load import SHOWN, LoadReport, RegisterLoadError, load_register
 from activities.register_rows import resident_id_reason
 from activities.register_show import ShownPerson, show_person
-from stack.data_directory import DataDirectory
+from stack.connection import database_and_keyring
 from stack.errors import StackError
 
 
 def load_and_print(file: Path, data_dir: Path, *, as_of: date | None, dry_run: bool) -> None:
     """Load the extract `file` with a progress bar and print the report. Raises `StackError` when nothing was loaded."""
-    database_url, keyring = _database(data_dir)
+    database_url, keyring = database_and_keyring(data_dir)
     # What is imported by now stays: the collector need not look at it again for every batch of rows.
     gc.freeze()
     try:
@@ -38,7 +37,7 @@ def show_and_print(resident_id: str, data_dir: Path, *, as_json: bool) -> None:
     reason = resident_id_reason(resident_id)
     if reason is not None:
         raise StackError(f"--resident-id: {reason}")
-    database_url, keyring = _database(data_dir)
+    database_url, keyring = database_and_keyring(data_dir)
     try:
         person = asyncio.run(_show(database_url, keyring, resident_id))
     except (OSError, KeyringError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -50,17 +49,6 @@ def show_and_print(resident_id: str, data_dir: Path, *, as_json: bool) -> None:
         raise StackError("no register holds anything about this person")
     else:
         _print_person(person)
-
-
-def _database(data_dir: Path) -> tuple[str, Keyring]:
-    try:
-        if url := os.environ.get("YIBAO_DATABASE_URL"):
-            return url, Keyring.from_environment(os.environ)
-        directory = DataDirectory(data_dir)
-        url = directory.read_stack().postgres
-        return url, Keyring.from_environment({ENVIRONMENT_VARIABLE: str(directory.keyring)})
-    except KeyringError as error:
-        raise StackError(str(error)) from None
 
 
 async def _load_with_progress(

@@ -14,7 +14,7 @@ query Worklist { viewer { worklist(first: 50) { edges { node {
 """
 STEP = """
 mutation Step($input: %(input)s!) { %(field)s(input: $input) {
-  __typename ... on UserError { message } ... on StepPayload { event { seq } } } }
+  __typename ... on UserError { message } ... on StepPending { retryAfterSeconds } ... on StepPayload { event { seq } } } }
 """
 
 

@@ -124,3 +124,11 @@ async def test_a_directory_without_a_stack_says_how_to_start_one(tmp_path: Path)
     _, error = await run(tmp_path, "show", "--resident-id", WANG)
     assert isinstance(error, StackError)
     assert str(error).startswith(f"No stack runs on {tmp_path}: start it with")
+
+
+async def test_the_readmes_example_is_an_extract_that_loads(data_dir: Path) -> None:
+    example = Path(__file__).parents[2] / "docs" / "example-extract.csv"
+    assert await run(data_dir, "load", str(example)) == (
+        "2 rows: 2 were added, 0 changed, 0 unchanged, 0 kept as conflicts\n",
+        None,
+    )
