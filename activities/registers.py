@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from activities.database import Connection
 from activities.keyring import Keyring
@@ -182,12 +182,34 @@ def periods_of(document: str) -> tuple[ContributionPeriod, ...]:
 ENROLMENT_SQL = "select * from enrolments where person_id = $1 and region = $2 and scheme = $3 for update"
 
 
+BOTH_SQL = """
+select * from enrolments where person_id = $1 and (region, scheme) in (($2, $3), ($4, $5))
+ order by region, scheme for update
+"""
+
+
+class BothSides(NamedTuple):
+    """The person's enrolments at O and at R, locked; None where the register no longer has one."""
+
+    origin: Any | None
+    destination: Any | None
+
+
+async def lock_both(connection: Connection, state: TransferState) -> BothSides:
+    """Both enrolments, locked in the order in which a register load locks them, so that neither waits for the other.
+
+    Whatever touches both sides begins with this.
+    """
+    sides = (state.from_region, state.from_scheme), (state.to_region, state.to_scheme)
+    rows = await connection.fetch(BOTH_SQL, state.person_id, *sides[0], *sides[1])
+    held = {(row["region"], row["scheme"]): row for row in rows}
+    return BothSides(*(held.get(side) for side in sides))
+
+
 async def origin_row(connection: Connection, state: TransferState) -> Any:
     """O's enrolment, locked. Raises LookupError when the register no longer has it."""
     row = await connection.fetchrow(ENROLMENT_SQL, state.person_id, state.from_region, state.from_scheme)
-    if row is None:
-        raise LookupError(f"the register of {state.from_region} has no such enrolment any more")
-    return row
+    return _held(row, state.from_region)
 
 
 async def name_sealed(connection: Connection, state: TransferState) -> bytes:
@@ -217,18 +239,23 @@ async def covered_from(connection: Connection, state: TransferState) -> date | N
 
 async def form_facts(connection: Connection, state: TransferState, at: datetime) -> FormFacts:
     """What the information form takes from O's register, and from R's for the outlook."""
-    row = await origin_row(connection, state)
+    origin, destination = await lock_both(connection, state)
+    row = _held(origin, state.from_region)
     return FormFacts(
         periods=periods_of(row["contribution_periods"]),
         balance_fen=row["personal_account_fen"],
-        destination=await destination_facts(connection, state, at),
+        destination=await _destination_facts(connection, state, destination, at),
     )
 
 
 async def destination_facts(connection: Connection, state: TransferState, at: datetime) -> DestinationFacts:
-    """R's own periods, the first day of its cover and its rule for waiting periods."""
+    """R's own periods, the first day of its cover and its rule for waiting periods. O's row is locked with it."""
+    _, destination = await lock_both(connection, state)
+    return await _destination_facts(connection, state, destination, at)
+
+
+async def _destination_facts(connection: Connection, state: TransferState, row: Any, at: datetime) -> DestinationFacts:
     today = shanghai_date(at)
-    row = await connection.fetchrow(ENROLMENT_SQL, state.person_id, state.to_region, state.to_scheme)
     regions = await regions_on(connection, today, [state.to_region])
     return DestinationFacts(
         periods=periods_of(row["contribution_periods"]) if row else (),
@@ -289,6 +316,16 @@ async def merge_months(
     _one_row(done, state)
 
 
+def _held(row: Any | None, region: str) -> Any:
+    if row is None:
+        raise _gone(region)
+    return row
+
+
 def _one_row(done: str, state: TransferState) -> None:
     if done != "UPDATE 1":
-        raise LookupError(f"the register of {state.to_region} has no such enrolment any more")
+        raise _gone(state.to_region)
+
+
+def _gone(region: str) -> LookupError:
+    return LookupError(f"the register of {region} has no such enrolment any more")

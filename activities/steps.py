@@ -228,6 +228,8 @@ async def _read_facts(connection: Connection, state: TransferState, command: c.C
         case c.ConfirmContinuation():
             return await registers.destination_facts(connection, state, at)
         case c.ConfirmReceipt(bank_reference=bank_reference):
+            # The advice may prove that O's balance has left before the bank says so: then both sides change.
+            await registers.lock_both(connection, state)
             paid = await connection.fetchval(
                 "select reference from remittances where bank_reference = $1 and status = 'CREDITED'", bank_reference
             )

@@ -2,11 +2,16 @@
 
 import asyncio
 
+import pytest
+
 from tests.activities.desk import MONDAY, RECEIPT, THURSDAY, TUESDAY, WEDNESDAY, open_desk, snapshot
 from tests.cases import BALANCE_FEN, BEIJING, O_CLERK, O_FINANCE, R_CLERK, R_FINANCE
 from tests.conftest import Database
 from workflows import commands as c
+from workflows.actors import Actor
 from workflows.vocabulary import TransferStatus
+
+WAITS_SQL = "select exists (select from pg_locks where not granted)"
 
 
 async def test_one_command_carried_out_by_many_at_once_takes_effect_once(database: Database) -> None:
@@ -85,4 +90,29 @@ async def test_a_bank_advice_entered_twice_at_once_is_credited_once(database: Da
         before = await snapshot(desk.db)
         assert [await desk.steps.carry_out(order) for order in orders] == results
         assert await snapshot(desk.db) == before
+        await desk.verify()
+
+
+@pytest.mark.parametrize(
+    ("ask", "actor"), [(c.DeliverInformationForm(), O_CLERK), (c.ConfirmContinuation(), R_CLERK), (RECEIPT, R_FINANCE)]
+)
+async def test_a_step_locks_the_registers_in_the_order_of_a_load_so_that_neither_fails(
+    database: Database, ask: c.Ask, actor: Actor
+) -> None:
+    async with open_desk(database) as desk:
+        await desk.accepted()
+        if not isinstance(ask, c.DeliverInformationForm):
+            await desk.take(c.DeliverInformationForm(), O_CLERK, TUESDAY)
+            await desk.take(c.RemitPersonalAccount(), O_FINANCE, WEDNESDAY)
+        order = await desk.order(await desk.cases.ask(desk.transfer, ask, actor, at=THURSDAY))
+        async with desk.db.transaction():
+            rows = await desk.db.fetch("select region from enrolments order by person_id, region, scheme")
+            lock = "select from enrolments where region = $1 for update"
+            await desk.db.execute(lock, rows[0]["region"])
+            step = asyncio.create_task(desk.steps.carry_out(order))
+            while not await desk.cases.gateway_pool.fetchval(WAITS_SQL):
+                assert not step.done()
+                await asyncio.sleep(0.02)
+            await desk.db.execute(lock, rows[1]["region"])
+        assert (await step).outcome.kind == "DONE"
         await desk.verify()
