@@ -1,7 +1,7 @@
 """A remittance on its way through the bank: looked up before it is sent, and asked after until the bank has taken it."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 from temporalio import activity
@@ -41,13 +41,15 @@ async def send_to_bank(pool: asyncpg.Pool, bank: Bank, order: BankOrder) -> str:
 async def _payment_order(pool: asyncpg.Pool, order: BankOrder) -> PaymentOrder:
     async with pool.acquire() as connection:
         row = await connection.fetchrow(
-            """select r.amount_fen, r.ordered_at, t.from_region, t.to_region
+            """select r.amount_fen, t.from_region, t.to_region
                  from remittances r join transfers t using (transfer_id) where r.reference = $1""",
             order.reference,
         )
         if row is None:
             raise LookupError(f"there is no remittance {order.reference}")
-        regions = await regions_on(connection, shanghai_date(row["ordered_at"]), [row["from_region"], row["to_region"]])
+        # As of now: an account that was added or changed after the order is the one that the money goes to.
+        today = shanghai_date(datetime.now(UTC))
+        regions = await regions_on(connection, today, [row["from_region"], row["to_region"]])
     payer, payee = regions[row["from_region"]], regions[row["to_region"]]
     if payee.receiving_account is None:
         raise LookupError(f"region {payee.code} has no receiving account in the directory: `yibao region set` adds one")

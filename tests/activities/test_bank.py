@@ -173,3 +173,17 @@ async def test_a_region_without_a_receiving_account_is_said_so(database: Databas
         with pytest.raises(LookupError, match="region 319900 has no receiving account"):
             await _send(desk, bank)
         assert wire.handed_in() == []
+
+
+async def test_an_account_added_after_the_order_is_the_one_that_is_paid(database: Database, tmp_path: Path) -> None:
+    async with open_desk(database) as desk:
+        await desk.remittance_ordered()
+        await desk.db.execute("update pooling_regions set receiving_account = null where code = '319900'")
+        await desk.db.execute(
+            """insert into pooling_regions
+               select (jsonb_populate_record(r, '{"effective_from": "2026-03-05", "receiving_account": "9999000011112222"}')).*
+                 from pooling_regions r where code = '319900'"""
+        )
+        bank, wire = _bank(tmp_path)
+        assert await _send(desk, bank) == BankStatus.TAKEN
+        assert [order["payee_account"] for order in wire.handed_in()] == ["9999000011112222"]
