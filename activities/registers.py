@@ -10,13 +10,13 @@ from activities.keyring import Keyring
 from activities.people import PersonRef, name_key, open_name
 from activities.reference import RegionEntry, regions_on
 from workflows.actors import Actor
-from workflows.commands import Application, DestinationFacts, FormFacts
+from workflows.commands import Application, DestinationFacts, FormFacts, StopFacts
 from workflows.contribution import ContributionPeriod, merge
 from workflows.deadlines import shanghai_date
 from workflows.eligibility import CompletedTransfer, Enrolment, PreCheck, Region
 from workflows.identity import comparable_name
 from workflows.state import TransferState
-from workflows.vocabulary import InsuranceScheme, Role
+from workflows.vocabulary import InsuranceScheme, Role, TransferStepKind
 
 
 @dataclass(frozen=True)
@@ -227,14 +227,14 @@ async def name_sealed(connection: Connection, state: TransferState) -> bytes:
     return name
 
 
-async def covered_from(connection: Connection, state: TransferState) -> date | None:
-    """The first day of cover at O, as far as its register says."""
+async def stop_facts(connection: Connection, state: TransferState, periods: dict[TransferStepKind, int]) -> StopFacts:
+    """The first and the last day of cover at O, as far as its register says; `periods` are the regions' of the day."""
     row = await origin_row(connection, state)
-    enrolled_on: date | None = row["enrolled_on"]
-    if enrolled_on is not None:
-        return enrolled_on
-    periods = periods_of(row["contribution_periods"])
-    return date.fromisoformat(f"{min(each.first_month for each in periods)}-01") if periods else None
+    first_day: date | None = row["enrolled_on"]
+    months = periods_of(row["contribution_periods"])
+    if first_day is None and months:
+        first_day = date.fromisoformat(f"{min(each.first_month for each in months)}-01")
+    return StopFacts(covered_from=first_day, already_stopped_on=row["stopped_on"], periods=periods)
 
 
 async def form_facts(connection: Connection, state: TransferState, at: datetime) -> FormFacts:

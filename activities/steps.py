@@ -221,8 +221,7 @@ async def _read_facts(connection: Connection, state: TransferState, command: c.C
         case c.AcceptTransfer():
             return c.AcceptanceFacts(periods=await _shortened(connection, state, at))
         case c.StopCoverage():
-            began = await registers.covered_from(connection, state)
-            return c.StopFacts(covered_from=began, periods=await _shortened(connection, state, at))
+            return await registers.stop_facts(connection, state, await _shortened(connection, state, at))
         case c.DeliverInformationForm():
             return await registers.form_facts(connection, state, at)
         case c.ConfirmContinuation():

@@ -133,9 +133,13 @@ class AcceptanceFacts(BaseModel, frozen=True):
 
 
 class StopFacts(AcceptanceFacts, frozen=True):
-    """`covered_from`: the first day of cover at O, None when the register does not say."""
+    """`covered_from`: the first day of cover at O, None when the register does not say.
+
+    `already_stopped_on`: the last day of cover, where O's register has a stop already.
+    """
 
     covered_from: date | None
+    already_stopped_on: date | None
 
 
 class DestinationFacts(BaseModel, frozen=True):

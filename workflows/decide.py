@@ -154,9 +154,13 @@ def _reason(state: TransferState, code: RefusalCode, decided_by: Side) -> Findin
 def _stop_coverage(
     state: TransferState, ask: c.StopCoverage, facts: c.StopFacts, at: datetime, calendar: WorkingCalendar
 ) -> Facts | Invalid:
-    if ask.stopped_on > shanghai_date(at):
+    if facts.already_stopped_on is not None:
+        # One stop has one date: the register's, wherever it came from.
+        if ask.stopped_on != facts.already_stopped_on:
+            return invalid("stoppedOn", "STOPPED_ALREADY", stopped_on=facts.already_stopped_on.isoformat())
+    elif ask.stopped_on > shanghai_date(at):
         return invalid("stoppedOn", "IN_THE_FUTURE")
-    if facts.covered_from is not None and ask.stopped_on < facts.covered_from:
+    elif facts.covered_from is not None and ask.stopped_on < facts.covered_from:
         return invalid("stoppedOn", "BEFORE_COVERAGE", covered_from=facts.covered_from.isoformat())
     stopped = e.CoverageStopped(stopped_on=ask.stopped_on)
     after = advance(state, (stopped,), at=at, actor=PLATFORM)[1]

@@ -189,10 +189,18 @@ def _own_record(check: PreCheck) -> Iterator[Finding]:
     origin = check.at_origin
     for earlier in check.completed:
         same_record = (earlier.from_region, earlier.from_scheme) == (check.origin.code, check.from_scheme)
-        nothing_since = origin is not None and not origin.active and origin.stopped_on == earlier.stopped_on
-        if same_record and nothing_since:
+        if same_record and origin is not None and _nothing_since(earlier, origin):
             yield finding(RefusalCode.ALREADY_TRANSFERRED, transfer_no=earlier.no)
             return
+
+
+def _nothing_since(earlier: CompletedTransfer, origin: Enrolment) -> bool:
+    """Whether O has covered nothing after the earlier transfer's stop. An extract may correct a stop to an earlier day."""
+    if origin.active:
+        return False
+    if origin.stopped_on is None or earlier.stopped_on is None:
+        return origin.stopped_on is earlier.stopped_on
+    return origin.stopped_on <= earlier.stopped_on
 
 
 def _record_at_origin(check: PreCheck) -> Iterator[Finding]:

@@ -137,6 +137,21 @@ async def test_a_form_unlike_the_register_is_recorded_as_invalid(
         assert [violation.code for violation in outcome.violations] == codes
 
 
+async def test_a_stop_that_the_register_had_meanwhile_keeps_its_date(database: Database) -> None:
+    async with open_desk(database, {"status": "ACTIVE", "stopped_on": ""}, request_stop=True) as desk:
+        await desk.open()
+        await desk.db.execute(
+            "update enrolments set status = 'STOPPED', stopped_on = '2026-02-27' where region = $1", BEIJING
+        )
+        outcome = await _refused(desk, c.StopCoverage(stopped_on=date(2026, 2, 28)), O_CLERK)
+        (violation,) = outcome.violations
+        said = ("stoppedOn", "STOPPED_ALREADY", {"stopped_on": "2026-02-27"})
+        assert (violation.field, violation.code, violation.figures) == said
+        await desk.take(c.StopCoverage(stopped_on=date(2026, 2, 27)), O_CLERK, TUESDAY)
+        assert (await desk.state()).stopped_on == (await desk.enrolment(BEIJING))["stopped_on"] == date(2026, 2, 27)
+        await desk.verify()
+
+
 async def test_a_register_that_changed_since_the_application_ends_the_case_as_it_begins(database: Database) -> None:
     async with open_desk(database) as desk:
         await desk.cases.standard_person(retired="true")

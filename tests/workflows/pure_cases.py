@@ -56,7 +56,7 @@ def form_facts(balance_fen: int = BALANCE_FEN, periods: tuple[ContributionPeriod
 
 NO_SHORTER: dict[TransferStepKind, int] = {}
 ACCEPTANCE = c.AcceptanceFacts(periods=NO_SHORTER)
-STOP = c.StopFacts(covered_from=date(2015, 1, 1), periods=NO_SHORTER)
+STOP = c.StopFacts(covered_from=date(2015, 1, 1), already_stopped_on=None, periods=NO_SHORTER)
 NOT_PAID = c.ReceiptFacts(paid_by_bank_reference=None)
 
 

@@ -228,6 +228,14 @@ class TestStoppingCoverage:
         first_day = c.StopCoverage(stopped_on=date(2015, 1, 1))
         assert kinds(self.story().decide(first_day, O_CLERK, STOP))[0] == "coverage_stopped"
 
+    def test_a_stop_that_the_register_has_keeps_its_date(self) -> None:
+        known = STOP.model_copy(update={"already_stopped_on": date(2026, 9, 10)})
+        refused = invalid("stoppedOn", "STOPPED_ALREADY", stopped_on="2026-09-10")
+        for other in (date(2026, 9, 9), ON_THE_DAY, ON_THE_DAY + timedelta(days=1)):
+            assert self.story().decide(c.StopCoverage(stopped_on=other), O_CLERK, known) == refused
+        same = c.StopCoverage(stopped_on=date(2026, 9, 10))
+        assert kinds(self.story().decide(same, O_CLERK, known))[0] == "coverage_stopped"
+
 
 class TestReasons:
     def test_a_return_ends_declined_with_the_law_s_reason_mended_at_o(self) -> None:

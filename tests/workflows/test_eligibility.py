@@ -229,6 +229,13 @@ class TestEachReason:
         assert found(check(completed=(earlier,))) == reason(C.ALREADY_TRANSFERRED, Side.PLATFORM, transfer_no="ZY-1")
         insured_again = {"stopped_on": date(2026, 9, 30)}
         assert found(check(insured_again, completed=(earlier,))) == ()
+        corrected = {"stopped_on": date(2026, 8, 30)}
+        transferred = reason(C.ALREADY_TRANSFERRED, Side.PLATFORM, transfer_no="ZY-1")
+        assert found(check(corrected, completed=(earlier,))) == transferred
+        undated = earlier.model_copy(update={"stopped_on": None})
+        assert found(check(completed=(undated,))) == ()
+        assert found(check({"stopped_on": None}, completed=(undated,))) == transferred
+        assert found(check({"stopped_on": None}, completed=(earlier,))) == ()
         other_scheme = earlier.model_copy(update={"from_scheme": RESIDENT})
         other_region = earlier.model_copy(update={"from_region": R})
         assert found(check(completed=(other_scheme, other_region))) == ()

@@ -109,6 +109,7 @@ WORDS: dict[str, str] = {
     "violation.MONTHS_IN_THE_FUTURE": "Months after the present one cannot be given.",
     "violation.IN_THE_FUTURE": "The date must not be later than today.",
     "violation.BEFORE_COVERAGE": "Must not be before the coverage began on {covered_from}.",
+    "violation.STOPPED_ALREADY": "The register has the coverage as stopped on {stopped_on}: give that date.",
     "violation.DIFFERS_FROM_REGISTER": "Differs from the register ({register}): mend it, or say why in `note`.",
     "violation.MORE_THAN_THE_ACCOUNT_HOLDS": "Must not be more than the account holds ({register} fen).",
     "violation.UNKNOWN_REFERENCE": "Not this transfer's remittance: its reference is {reference}.",

@@ -109,6 +109,7 @@ WORDS: dict[str, str] = {
     "violation.MONTHS_IN_THE_FUTURE": "月份不能晚于本月。",
     "violation.IN_THE_FUTURE": "日期不能晚于今天。",
     "violation.BEFORE_COVERAGE": "不能早于参保开始之日{covered_from}。",
+    "violation.STOPPED_ALREADY": "转出地登记的中止参保日期为{stopped_on}，请按该日期填写。",
     "violation.DIFFERS_FROM_REGISTER": "与登记的不一致（登记为{register}）：请更正，或在 note 中说明原因。",
     "violation.MORE_THAN_THE_ACCOUNT_HOLDS": "不能超过个人账户现有余额（{register}分）。",
     "violation.UNKNOWN_REFERENCE": "划转编号不符，本业务的划转编号为{reference}。",
