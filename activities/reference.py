@@ -3,12 +3,13 @@
 import json
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from pydantic import BaseModel
 
 from activities.calendar_data import published_editions, statutory_days
 from activities.database import Connection
-from activities.directory import shipped_directory
+from activities.directory import DirectoryRegion, shipped_directory
 from workflows.policy import RegionPolicy
 from workflows.workdays import CalendarYear, WorkingCalendar
 
@@ -77,21 +78,42 @@ async def calendar_in_force(connection: Connection) -> WorkingCalendar:
     return await _CACHE.in_force(connection)
 
 
+_REGION_COLUMNS = tuple(DirectoryRegion.model_fields)
+INSERT_REGION_SQL = (
+    f"insert into pooling_regions ({', '.join(_REGION_COLUMNS)})"  # noqa: S608 - our own model's field names
+    f" values ({', '.join(f'${n}' for n in range(1, len(_REGION_COLUMNS) + 1))})"
+)
+
+
+def _row(region: DirectoryRegion) -> tuple[Any, ...]:
+    return tuple(getattr(region, column) for column in _REGION_COLUMNS)
+
+
+async def directory_region(connection: Connection, code: str, day: date) -> DirectoryRegion:
+    """The directory's row of `code` on `day`. Raises LookupError when there is none."""
+    row = await connection.fetchrow(
+        """select * from pooling_regions where code = $1 and effective_from <= $2
+              and (effective_to is null or effective_to > $2) order by effective_from desc limit 1""",
+        code, day,
+    )  # fmt: skip
+    if row is None:
+        raise LookupError(f"{code} is no pooling region of the directory on {day}")
+    return DirectoryRegion.model_validate(dict(row))
+
+
+async def put_region(connection: Connection, region: DirectoryRegion) -> None:
+    """Store a row of the directory, in the place of one of the same code and first day."""
+    changes = ", ".join(f"{column} = excluded.{column}" for column in _REGION_COLUMNS)
+    await connection.execute(
+        f"{INSERT_REGION_SQL} on conflict (code, effective_from) do update set {changes}", *_row(region)
+    )
+
+
 async def seed_reference(connection: Connection) -> None:
     """Load the directory and the working-day tables that come with the package, where the database lacks them."""
     await connection.executemany(
-        """insert into pooling_regions (code, name, province, effective_from, effective_to, source, agency_code, agency_name,
-               service_phone, address, receiving_account_name, receiving_bank, receiving_bank_code, receiving_account)
-           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) on conflict do nothing""",
-        [
-            (
-                region.code, region.name, region.province, region.effective_from, region.effective_to, region.source,
-                region.agency_code, region.agency_name, region.service_phone, region.address,
-                region.receiving_account_name, region.receiving_bank, region.receiving_bank_code, region.receiving_account,
-            )
-            for region in shipped_directory()
-        ],
-    )  # fmt: skip
+        f"{INSERT_REGION_SQL} on conflict do nothing", [_row(each) for each in shipped_directory()]
+    )
     await connection.executemany(
         """insert into calendar_editions (year, edition, document, loaded_at) values ($1, $2, $3, now())
            on conflict do nothing""",

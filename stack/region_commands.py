@@ -8,13 +8,16 @@ import asyncpg
 import click
 from pydantic import ValidationError
 
-from activities.reference import RegionEntry, regions_on, set_policy
+from activities.directory import DirectoryRegion
+from activities.reference import RegionEntry, directory_region, put_region, regions_on, set_policy
 from activities.register_load import today_in_shanghai
 from stack.connection import on_database
 from stack.errors import StackError
 from workflows.policy import RegionPolicy
 
 RECEIVING_ACCOUNT = "receiving_account"
+# Whole or absent.
+ACCOUNT_KEYS = (RECEIVING_ACCOUNT, "receiving_account_name", "receiving_bank", "receiving_bank_code")
 
 
 def set_and_print(code: str, changes: tuple[str, ...], data_dir: Path, effective_from: date | None) -> None:
@@ -25,10 +28,9 @@ def set_and_print(code: str, changes: tuple[str, ...], data_dir: Path, effective
     async def act(connection: asyncpg.Connection) -> list[str]:
         before = await _entry(connection, code, day)
         lines: list[str] = []
-        if RECEIVING_ACCOUNT in wanted:
-            account = wanted.pop(RECEIVING_ACCOUNT)
-            await _set_account(connection, code, day, None if account in ("none", "") else account)
-            lines.append(f"{RECEIVING_ACCOUNT}: {before.receiving_account or 'none'} -> {account or 'none'}")
+        account = {key: wanted.pop(key) for key in ACCOUNT_KEYS if key in wanted}
+        if account:
+            lines += await _set_account(connection, code, day, account)
         if wanted:
             policy = changed(before.policy, wanted)
             await set_policy(connection, code, policy, day)
@@ -50,7 +52,8 @@ def show_and_print(code: str, data_dir: Path, day: date | None) -> None:
     entry = on_database(data_dir, act)
     click.echo(f"{entry.code} {entry.name} ({entry.province})")
     click.echo(f"  {entry.agency_code} {entry.agency_name}, {entry.service_phone or 'no phone'}")
-    click.echo(f"  {RECEIVING_ACCOUNT}: {entry.receiving_account or 'none'}")
+    for key in ACCOUNT_KEYS:
+        click.echo(f"  {key}: {getattr(entry, key) or 'none'}")
     for key, value in flat(entry.policy).items():
         click.echo(f"  {key}: {value}")
 
@@ -75,8 +78,8 @@ def changed(policy: RegionPolicy, wanted: dict[str, str]) -> RegionPolicy:
     except ValidationError as invalid:
         first = invalid.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        known = ", ".join(RegionPolicy.model_fields)
-        hint = f"; the keys are {known}, {RECEIVING_ACCOUNT}" if first["type"] == "extra_forbidden" else ""
+        known = ", ".join((*RegionPolicy.model_fields, *ACCOUNT_KEYS))
+        hint = f"; the keys are {known}" if first["type"] == "extra_forbidden" else ""
         raise StackError(f"{where + ': ' if where else ''}{first['msg'].removeprefix('Value error, ')}{hint}") from None
 
 
@@ -114,16 +117,23 @@ async def _entry(connection: asyncpg.Connection, code: str, day: date) -> Region
     return entry
 
 
-async def _set_account(connection: asyncpg.Connection, code: str, day: date, account: str | None) -> None:
-    """A new edition of the region's directory row from `day` on, with another receiving account or none."""
-    await connection.execute(
-        """insert into pooling_regions
-           select code, $2, null, name, province, agency_code, agency_name, service_phone, address,
-                  case when $3::text is null then null else coalesce(receiving_account_name, agency_name) end,
-                  case when $3::text is null then null else receiving_bank end,
-                  case when $3::text is null then null else receiving_bank_code end, $3, 'yibao region set'
-             from pooling_regions where code = $1 and effective_from <= $2 order by effective_from desc limit 1
-           on conflict (code, effective_from) do update set receiving_account = excluded.receiving_account,
-                  receiving_account_name = excluded.receiving_account_name, source = excluded.source""",
-        code, day, account,
-    )  # fmt: skip
+async def _set_account(connection: asyncpg.Connection, code: str, day: date, wanted: dict[str, str]) -> list[str]:
+    """Another receiving account from `day` on, or with `receiving_account=none` no account; a line for each change.
+
+    Raises `StackError` and changes nothing when the account would not be whole.
+    """
+    before = await directory_region(connection, code, day)
+    account: dict[str, str | None] = {key: None if value in ("none", "") else value for key, value in wanted.items()}
+    if RECEIVING_ACCOUNT in account and account[RECEIVING_ACCOUNT] is None:
+        account = dict.fromkeys(ACCOUNT_KEYS) | account
+    edition = {"effective_from": day, "source": "yibao region set"}
+    try:
+        after = DirectoryRegion.model_validate(before.model_dump() | account | edition)
+    except ValidationError as invalid:
+        first = invalid.errors(include_url=False)[0]
+        where = f"{first['loc'][0]}: " if first["loc"] else ""
+        message = first["msg"].removeprefix("Value error, ")
+        raise StackError(f"{where}{message} ({', '.join(ACCOUNT_KEYS)})") from None
+    await put_region(connection, after)
+    old, new = before.model_dump(), after.model_dump()
+    return [f"{key}: {old[key] or 'none'} -> {new[key] or 'none'}" for key in ACCOUNT_KEYS if old[key] != new[key]]

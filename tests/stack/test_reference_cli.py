@@ -13,6 +13,7 @@ from activities.calendar_data import CALENDAR_FILES
 from activities.keyring import Keyring
 from stack.cli import yibao
 from stack.errors import StackError
+from stack.region_commands import ACCOUNT_KEYS
 from tests.conftest import Database
 
 Yibao = Callable[..., Result]
@@ -87,12 +88,55 @@ def test_an_unknown_policy_is_refused_with_the_names_of_those_there_are(run: Yib
     assert rows(database, "select * from region_policies") == []
 
 
-def test_a_receiving_account_is_taken_out_of_the_directory_and_put_back(run: Yibao) -> None:
+ACCOUNT = ("receiving_account_name=上海示例专户", "receiving_bank=示例银行", "receiving_bank_code=102290000001")
+
+
+def test_a_receiving_account_is_taken_out_of_the_directory_and_put_back_whole(run: Yibao) -> None:
     run("region", "set", "319900", "receiving_account=none", "--from", "2026-11-01")
-    assert "  receiving_account: none\n" in run("region", "show", "319900", "--on", "2026-11-01").output
-    assert "  receiving_account: none\n" not in run("region", "show", "319900", "--on", "2026-10-31").output
-    run("region", "set", "319900", "receiving_account=9999000011112222", "--from", "2026-11-01")
-    assert "  receiving_account: 9999000011112222\n" in run("region", "show", "319900", "--on", "2026-11-01").output
+    none = "".join(f"  {key}: none\n" for key in ACCOUNT_KEYS)
+    assert none in run("region", "show", "319900", "--on", "2026-11-01").output
+    assert ": none\n" not in run("region", "show", "319900", "--on", "2026-10-31").output
+    put = run("region", "set", "319900", "receiving_account=9999000011112222", *ACCOUNT, "--from", "2026-11-01")
+    assert put.output == (
+        "319900, in force from 2026-11-01:\n"
+        "  receiving_account: none -> 9999000011112222\n"
+        "  receiving_account_name: none -> 上海示例专户\n"
+        "  receiving_bank: none -> 示例银行\n"
+        "  receiving_bank_code: none -> 102290000001\n"
+    )
+    changed = run("region", "set", "319900", "receiving_account=9999000011113333", "--from", "2026-11-02")
+    assert changed.output == (
+        "319900, in force from 2026-11-02:\n  receiving_account: 9999000011112222 -> 9999000011113333\n"
+    )
+    shown = run("region", "show", "319900", "--on", "2026-11-02").output
+    assert "  receiving_account: 9999000011113333\n  receiving_account_name: 上海示例专户\n" in shown
+
+
+@pytest.mark.parametrize(
+    ("changes", "line"),
+    [
+        (("receiving_account=9999000011112222",), "the receiving account must be whole or absent"),
+        (("receiving_account=9999000011112222", *ACCOUNT[:2]), "the receiving account must be whole or absent"),
+        (
+            ("receiving_account=9999-0000", *ACCOUNT),
+            "receiving_account: String should match pattern '^[0-9]{8,32}$'",
+        ),
+        (
+            ("receiving_account=9999000011112222", *ACCOUNT[:2], "receiving_bank_code=5"),
+            "receiving_bank_code: String should match pattern '^[0-9]{12}$'",
+        ),
+    ],
+)
+def test_half_a_receiving_account_is_refused_and_nothing_is_stored(
+    run: Yibao, database: Database, changes: tuple[str, ...], line: str
+) -> None:
+    run("region", "set", "319900", "receiving_account=none", "--from", "2026-11-01")
+    before = rows(database, "select * from pooling_regions where code = '319900' order by effective_from")
+    assert said(run("region", "set", "319900", *changes, "arrears=block", "--from", "2026-11-02")) == (
+        f"{line} ({', '.join(ACCOUNT_KEYS)})"
+    )
+    assert rows(database, "select * from pooling_regions where code = '319900' order by effective_from") == before
+    assert rows(database, "select * from region_policies") == []
 
 
 def calendar_file(folder: Path, **changes: object) -> Path:
