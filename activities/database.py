@@ -1,5 +1,8 @@
 """The connection to the truth: one pool per process, dates and JSON as Python knows them."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 import asyncpg
 
 # A pooled connection and a plain one answer alike.
@@ -16,6 +19,21 @@ async def open_pool(url: str, *, size: int = POOL_SIZE) -> asyncpg.Pool:
     return await asyncpg.create_pool(
         url, min_size=1, max_size=size, command_timeout=STATEMENT_SECONDS, reset=_leave_as_it_is
     )
+
+
+@asynccontextmanager
+async def transaction(pool: asyncpg.Pool) -> AsyncIterator[Connection]:
+    """One transaction on a connection of the pool.
+
+    What PostgreSQL refuses comes without its DETAIL: that quotes the refused row, people's words included, which is
+    nothing for logs and Temporal's histories.
+    """
+    try:
+        async with pool.acquire() as connection, connection.transaction():
+            yield connection
+    except asyncpg.PostgresError as refused:
+        refused.detail = None
+        raise
 
 
 async def _leave_as_it_is(_connection: object) -> None:

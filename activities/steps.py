@@ -12,7 +12,7 @@ import asyncpg
 from pydantic import TypeAdapter
 
 from activities import records, registers
-from activities.database import Connection
+from activities.database import Connection, transaction
 from activities.effects import Scene, certificate, complete
 from activities.keyring import Keyring
 from activities.people import PersonRef
@@ -36,6 +36,7 @@ from workflows.workdays import WorkingCalendar
 
 _ASK: TypeAdapter[c.AnyAsk] = TypeAdapter(c.AnyAsk)
 DONE = CommandOutcome(kind="DONE")
+NOT_RECORDED = CommandOutcome(kind="NOT_ALLOWED", why="NOT_RECORDED")
 
 
 class Steps:
@@ -47,7 +48,7 @@ class Steps:
 
     async def open_transfer(self, order: StepOrder) -> StepResult:
         """Carry out an application: the case begins, and ends at once if the registers have changed meanwhile."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with transaction(self._pool) as connection:
             row = await _locked_command(connection, order.command_id)
             if row["outcome"] is not None:
                 return await _recorded(connection, row, order)
@@ -58,7 +59,15 @@ class Steps:
             facts = decide_submission(_submission(application, reading, assessment), at, calendar)
             opening, state = advance(None, facts[:1], at=at, actor=actor)
             await records.insert_transfer(connection, state, closed_at=at if assessment.blocking else None)
-            scene = Scene(connection, self._keyring, state, actor, at)
+            scene = Scene(
+                connection,
+                self._keyring,
+                state,
+                actor,
+                at,
+                known_person=reading.person,
+                known_regions=reading.regions,
+            )
             following, after = advance(state, await complete(scene, facts[1:]), at=at, actor=actor)
             events = (*opening, *following)
             outcome = CommandOutcome(kind="DONE", seq=1)
@@ -68,9 +77,12 @@ class Steps:
             return _result(outcome, events)
 
     async def carry_out(self, order: StepOrder) -> StepResult:
-        """Carry out one recorded step of a case, or record why it may not be."""
-        async with self._pool.acquire() as connection, connection.transaction():
-            row = await _locked_command(connection, order.command_id)
+        """Carry out one recorded step of a case, or record why it may not be. What is not recorded is not carried out."""
+        async with transaction(self._pool) as connection:
+            row = await _lock_command(connection, order.command_id)
+            if row is None:
+                # A failure would be tried again for ever, with every other step of the case behind it.
+                return _result(NOT_RECORDED, await records.events_after(connection, order.transfer_id, order.after_seq))
             if row["outcome"] is not None:
                 return await _recorded(connection, row, order)
             locked = await records.lock(connection, order.transfer_id)
@@ -112,7 +124,7 @@ class Steps:
 
         Raises LookupError when O's register has no such enrolment any more.
         """
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with transaction(self._pool) as connection:
             row = await _locked_command(connection, order.command_id)
             if row["outcome"] is not None:
                 return CommandOutcome.model_validate_json(row["outcome"])
@@ -139,7 +151,7 @@ class Steps:
         happens: Callable[[TransferState, WorkingCalendar], Facts],
     ) -> StepResult:
         """Record what happens without anybody's command. Once it has happened, it does not happen again."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with transaction(self._pool) as connection:
             locked = await records.lock(connection, order.transfer_id)
             facts = happens(locked.state, await calendar_in_force(connection))
             if not facts:
@@ -242,8 +254,12 @@ async def _shortened(connection: Connection, state: TransferState, at: datetime)
     return shortened_periods(regions[state.from_region].policy, regions[state.to_region].policy)
 
 
+async def _lock_command(connection: Connection, command_id: str) -> asyncpg.Record | None:
+    return await connection.fetchrow("select * from commands where command_id = $1 for update", command_id)
+
+
 async def _locked_command(connection: Connection, command_id: str) -> asyncpg.Record:
-    row = await connection.fetchrow("select * from commands where command_id = $1 for update", command_id)
+    row = await _lock_command(connection, command_id)
     if row is None:
         raise LookupError(f"there is no command {command_id}")
     return row

@@ -1,5 +1,6 @@
 """Steps that may not be: recorded as refused, their key free again, and nothing else changed."""
 
+import traceback
 from datetime import date
 
 import asyncpg
@@ -14,6 +15,7 @@ from workflows import events as e
 from workflows.actors import Actor
 from workflows.messages import CommandOutcome
 from workflows.vocabulary import RefusalCode, TransferStatus
+from workflows.words import WORDS
 
 
 async def _refused(desk: Desk, ask: c.Ask, actor: Actor) -> CommandOutcome:
@@ -219,11 +221,26 @@ async def test_completed_cannot_be_stored_with_money_on_its_way(database: Databa
         assert (await desk.db.fetchval("select status from transfers")) == "TRANSFERRING_OUT"
 
 
-async def test_a_command_that_does_not_exist_changes_nothing(database: Database) -> None:
+async def test_a_command_that_does_not_exist_is_answered_and_changes_nothing(database: Database) -> None:
     async with open_desk(database) as desk:
         await desk.accepted()
         before = await snapshot(desk.db)
-        order = (await desk.order(desk.transfer)).model_copy(update={"command_id": "unknown"})
-        with pytest.raises(LookupError, match="there is no command unknown"):
-            await desk.steps.carry_out(order)
+        order = (await desk.order(desk.transfer)).model_copy(update={"command_id": "unknown", "after_seq": 3})
+        result = await desk.steps.carry_out(order)
+        assert result.outcome == CommandOutcome(kind="NOT_ALLOWED", why="NOT_RECORDED")
+        assert [event.seq for event in result.events] == [4]
+        assert all(f"not_allowed.{result.outcome.why}" in words for words in WORDS.values())
         assert await snapshot(desk.db) == before
+
+
+async def test_what_the_database_refuses_is_raised_without_the_words_of_people(database: Database) -> None:
+    async with open_desk(database) as desk:
+        await desk.accepted()
+        await desk.db.execute("alter table transfer_events add constraint no_end check (type <> 'withdrawn.1')")
+        before = await snapshot(desk.db)
+        with pytest.raises(asyncpg.CheckViolationError) as raised:
+            await desk.take(c.WithdrawTransfer(reason="王思琪不转了"), PERSON)
+        assert raised.value.constraint_name == "no_end"
+        shown = "".join(traceback.format_exception(raised.value))
+        assert ("王思琪" in shown, "DETAIL" in shown) == (False, False)
+        assert changed(before, await snapshot(desk.db)) == {"commands"}

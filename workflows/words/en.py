@@ -91,6 +91,7 @@ WORDS: dict[str, str] = {
     "not_allowed.CLOSED": "The transfer is closed.",
     "not_allowed.ALREADY_DONE": "This is done already and cannot be done twice or taken back.",
     "not_allowed.NOT_YET": "Not now: the steps before it come first.",
+    "not_allowed.NOT_RECORDED": "This request was never recorded: submit it again.",
     # ---------------------------------------------------------------- fields: what to do
     "violation.IDEMPOTENCY_KEY_FORM": "Use 16 to 64 letters, digits, underscores or hyphens.",
     "violation.UNKNOWN_REGION": "There is no pooling region {value}: choose a six-digit code of the directory.",

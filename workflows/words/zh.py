@@ -91,6 +91,7 @@ WORDS: dict[str, str] = {
     "not_allowed.CLOSED": "这笔业务已经结束，不能再办理。",
     "not_allowed.ALREADY_DONE": "此项已经办理，不能重复或撤回。",
     "not_allowed.NOT_YET": "现在还不能办理此项，请先完成前面的步骤。",
+    "not_allowed.NOT_RECORDED": "没有收到过这项办理请求，请重新提交。",
     # ---------------------------------------------------------------- fields: what to do
     "violation.IDEMPOTENCY_KEY_FORM": "幂等键应为16至64位字母、数字、下划线或连字符。",
     "violation.UNKNOWN_REGION": "没有编码为{value}的统筹区，请从统筹区目录中选择六位编码。",
