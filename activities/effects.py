@@ -5,22 +5,24 @@ document that came with it.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, TypeVar
 
 from activities import ledger, registers
 from activities.database import Connection
 from activities.documents import compose, store
+from activities.documents.content import DocumentContent, PersonBlock
 from activities.documents.store import Issued
 from activities.documents.verification import certificate_number
 from activities.keyring import Keyring
 from activities.ledger import Account
 from activities.people import PersonRef, person_by_id
-from activities.reference import RegionEntry, regions_on
+from activities.reference import RegionEntry, calendar_in_force, regions_on
 from workflows import events as e
 from workflows.actors import Actor
 from workflows.deadlines import shanghai_date
+from workflows.fold import advance
 from workflows.state import TransferState
 from workflows.vocabulary import RemittanceStatus
 
@@ -29,39 +31,74 @@ DocumentedFact = TypeVar("DocumentedFact", bound=e.Documented)
 
 @dataclass
 class Scene:
-    """Where an effect takes place: the transaction, the case before the step, who acts and when."""
+    """Where an effect takes place: the transaction, the case before the fact in hand, who acts and when.
+
+    What is known of the person and the regions is read once in a step, or was read before it.
+    """
 
     connection: Connection
     keyring: Keyring
     state: TransferState
     actor: Actor
     at: datetime
-    # The number that the event of the fact in hand will have.
-    seq: int = 0
+    known_person: PersonRef | None = None
+    known_regions: dict[str, RegionEntry] = field(default_factory=dict)
+    known_block: PersonBlock | None = None
+
+    @property
+    def seq(self) -> int:
+        """The number that the event of the fact in hand will have."""
+        return self.state.revision + 1
 
     @property
     def today(self) -> date:
         return shanghai_date(self.at)
 
     async def person(self) -> PersonRef:
-        person = await person_by_id(self.connection, self.keyring, self.state.person_id)
-        if person is None:
+        if self.known_person is None:
+            self.known_person = await person_by_id(self.connection, self.keyring, self.state.person_id)
+        if self.known_person is None:
             raise LookupError(f"person {self.state.person_id} is not in the registers any more")
-        return person
+        return self.known_person
+
+    async def person_block(self) -> PersonBlock:
+        """The person in full, named as O's register spells it."""
+        if self.known_block is None:
+            name_sealed = await registers.name_sealed(self.connection, self.state)
+            self.known_block = compose.person_block(await self.person(), name_sealed)
+        return self.known_block
 
     async def regions(self, *more: str) -> dict[str, RegionEntry]:
-        codes = {self.state.from_region, self.state.to_region, *more}
-        return await regions_on(self.connection, self.today, sorted(codes))
+        """The two regions and `more`, by code; a region that the directory lacks is not among them."""
+        unread = {self.state.from_region, self.state.to_region, *more} - self.known_regions.keys()
+        if unread:
+            self.known_regions = self.known_regions | await regions_on(self.connection, self.today, sorted(unread))
+        return self.known_regions
 
 
 async def complete(scene: Scene, facts: tuple[e.AnyFact, ...]) -> tuple[e.AnyFact, ...]:
-    """Carry out the effect of every fact, in order."""
+    """Carry out the effect of every fact, in order; the scene's case goes along with them."""
     completed: list[e.AnyFact] = []
-    for seq, fact in enumerate(facts, scene.state.revision + 1):
-        scene.seq = seq
+    for fact in facts:
         effect = EFFECTS.get(type(fact))
-        completed.append(await effect(scene, fact) if effect else fact)
+        done = await effect(scene, fact) if effect else fact
+        completed.append(done)
+        _, scene.state = advance(scene.state, (done,), at=scene.at, actor=scene.actor)
     return tuple(completed)
+
+
+async def _accept(scene: Scene, fact: e.Accepted) -> e.AnyFact:
+    # The clocks that the acceptance starts are those of the case as it makes it.
+    _, state = advance(scene.state, (fact,), at=scene.at, actor=scene.actor)
+    content = compose.acceptance_content(
+        state,
+        person=await scene.person_block(),
+        regions=await scene.regions(),
+        accepted_at=scene.at,
+        calendar=await calendar_in_force(scene.connection),
+    )
+    await _issue(scene, content)
+    return fact
 
 
 async def _stop_coverage(scene: Scene, fact: e.CoverageStopped) -> e.AnyFact:
@@ -80,26 +117,16 @@ async def _reissue_certificate(scene: Scene, fact: e.CertificateReissued) -> e.A
 
 async def _deliver_form(scene: Scene, fact: e.FormDelivered) -> e.AnyFact:
     state, enrolment = scene.state, await registers.origin_row(scene.connection, scene.state)
-    person = await scene.person()
     content = compose.form_content(
         state,
         fact,
-        person=compose.person_block(person, enrolment["name_sealed"]),
+        person=compose.person_block(await scene.person(), enrolment["name_sealed"]),
         regions=await scene.regions(*(period.region for period in fact.periods)),
         enrolled_on=enrolment["enrolled_on"],
         made_by=scene.actor.subject,
         issued_on=scene.today,
     )
-    issued = await store.issue(
-        scene.connection,
-        person,
-        content,
-        number=state.no,
-        version=fact.version,
-        issued_at=scene.at,
-        transfer_id=state.transfer_id,
-        issued_by=state.from_region,
-    )
+    issued = await _issue(scene, content, version=fact.version)
     if fact.balance_fen:
         await registers.freeze(scene.connection, state, fact.balance_fen, scene.today)
         await _post(scene, fact.balance_fen, _origin(state, "PERSONAL_ACCOUNTS"), _origin(state, "FROZEN"))
@@ -112,6 +139,15 @@ async def _order_funds(scene: Scene, fact: e.FundsOrdered) -> e.AnyFact:
            values ($1, $2, 'TRANSFER', $3, 'ORDERED', $4, $5)""",
         fact.reference, scene.state.transfer_id, fact.amount_fen, scene.at, scene.actor.subject,
     )  # fmt: skip
+    content = compose.remittance_content(
+        scene.state,
+        fact,
+        person=await scene.person_block(),
+        regions=await scene.regions(),
+        ordered_by=scene.actor.subject,
+        issued_on=scene.today,
+    )
+    await _issue(scene, content, number=fact.reference)
     return fact
 
 
@@ -148,47 +184,33 @@ async def _confirm_continuation(scene: Scene, fact: e.ContinuationConfirmed) -> 
     if state.form is None:
         raise ValueError("no form, nothing to continue")
     await registers.merge_months(scene.connection, state, state.form.periods, scene.today)
-    person, enrolment = await scene.person(), await registers.origin_row(scene.connection, state)
     content = compose.continuation_content(
-        state,
-        fact,
-        person=compose.person_block(person, enrolment["name_sealed"]),
-        regions=await scene.regions(),
-        issued_on=scene.today,
+        state, fact, person=await scene.person_block(), regions=await scene.regions(), issued_on=scene.today
     )
-    issued = await store.issue(
-        scene.connection,
-        person,
-        content,
-        number=state.no,
-        issued_at=scene.at,
-        transfer_id=state.transfer_id,
-        issued_by=state.to_region,
-    )
-    return _with(fact, issued)
+    return _with(fact, await _issue(scene, content))
 
 
 async def _decline(scene: Scene, fact: e.Declined) -> e.AnyFact:
-    state = scene.state
-    await store.void_certificates(scene.connection, state.transfer_id, scene.at)
-    person = await scene.person()
+    await store.void_certificates(scene.connection, scene.state.transfer_id, scene.at)
     content = compose.refusal_content(
-        state,
-        fact,
-        person=compose.person_block(person, await registers.name_sealed(scene.connection, state)),
+        scene.state, fact, person=await scene.person_block(), regions=await scene.regions(), issued_on=scene.today
+    )
+    return _with(fact, await _issue(scene, content))
+
+
+async def _complete(scene: Scene, fact: e.Completed) -> e.AnyFact:
+    code = store.new_verification_code()
+    content = compose.completion_content(
+        scene.state,
+        person=await scene.person_block(),
         regions=await scene.regions(),
-        issued_on=scene.today,
+        documents=await store.valid_documents(scene.connection, scene.state.transfer_id),
+        verification_code=code,
+        completed_on=scene.today,
+        calendar=await calendar_in_force(scene.connection),
     )
-    issued = await store.issue(
-        scene.connection,
-        person,
-        content,
-        number=state.no,
-        issued_at=scene.at,
-        transfer_id=state.transfer_id,
-        issued_by=content.agency.region,
-    )
-    return _with(fact, issued)
+    await _issue(scene, content, verification_code=code)
+    return fact
 
 
 async def _withdraw(scene: Scene, fact: e.Withdrawn) -> e.AnyFact:
@@ -198,6 +220,7 @@ async def _withdraw(scene: Scene, fact: e.Withdrawn) -> e.AnyFact:
 
 # Each effect takes the scene and its own kind of fact.
 EFFECTS: dict[type[e.Fact], Callable[[Scene, Any], Awaitable[e.AnyFact]]] = {
+    e.Accepted: _accept,
     e.CoverageStopped: _stop_coverage,
     e.CertificateIssued: _issue_certificate,
     e.CertificateReissued: _reissue_certificate,
@@ -210,7 +233,30 @@ EFFECTS: dict[type[e.Fact], Callable[[Scene, Any], Awaitable[e.AnyFact]]] = {
     e.ContinuationConfirmed: _confirm_continuation,
     e.Declined: _decline,
     e.Withdrawn: _withdraw,
+    e.Completed: _complete,
 }
+
+
+async def _issue(
+    scene: Scene,
+    content: DocumentContent,
+    *,
+    number: str | None = None,
+    version: int = 1,
+    verification_code: str | None = None,
+) -> Issued:
+    """Keep a document of the case, by the agency that it names; its number is the transfer's unless it has its own."""
+    return await store.issue(
+        scene.connection,
+        await scene.person(),
+        content,
+        number=number or scene.state.no,
+        version=version,
+        issued_at=scene.at,
+        transfer_id=scene.state.transfer_id,
+        issued_by=content.agency.region,
+        verification_code=verification_code,
+    )
 
 
 async def _certificate(scene: Scene) -> Issued:

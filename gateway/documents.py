@@ -11,11 +11,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from activities.documents.store import RenderedDocument, rendered
+from activities.documents.words import TITLE
 from activities.keyring import Keyring, KeyringError
 from gateway.context import Services, preferred_language
 from gateway.faults import Language
 from gateway.reachability import OUT_OF_REACH
-from workflows.vocabulary import DocumentKind
 
 PURPOSE: Final = "document-link"
 GOOD_FOR_SECONDS: Final = 300
@@ -23,17 +23,6 @@ GOOD_FOR_SECONDS: Final = 300
 QUANTUM_SECONDS: Final = 60
 # Typesetting takes a processor for a moment; more at once would only slow the reads.
 RENDERED_AT_ONCE: Final = 2
-
-TITLES: Final = {
-    DocumentKind.ACCEPTANCE_NOTICE: "受理告知书",
-    DocumentKind.REFUSAL_NOTICE: "不予受理告知书",
-    DocumentKind.ENROLMENT_CERTIFICATE: "参保凭证",
-    DocumentKind.CONTACT_LETTER: "联系函",
-    DocumentKind.INFORMATION_FORM: "转移接续信息表",
-    DocumentKind.REMITTANCE_ORDER: "个人账户划转单",
-    DocumentKind.CONTINUATION_STATEMENT: "关系接续说明",
-    DocumentKind.COMPLETION_NOTICE: "办结通知",
-}
 
 GONE: Final = (
     "链接已失效",
@@ -102,7 +91,7 @@ class DocumentDownloads:
 
 def _pdf(document: RenderedDocument, seconds_left: int) -> Response:
     ascii_name = f"{document.kind.value.lower()}-{document.number}.pdf".encode("ascii", "ignore").decode()
-    name = quote(f"{TITLES[document.kind]}-{document.number}.pdf")
+    name = quote(f"{TITLE[document.kind]}-{document.number}.pdf")
     headers = {
         "content-disposition": f"inline; filename=\"{ascii_name}\"; filename*=UTF-8''{name}",
         "cache-control": f"private, max-age={max(0, seconds_left)}",

@@ -396,7 +396,7 @@ class Loaders:
     async def _load_documents(self, transfer_ids: list[UUID]) -> list[list[DocumentRow]]:
         rows = await self._pool.fetch(
             f"""select {DOCUMENT_COLUMNS} from documents d where d.transfer_id = any($1::uuid[])
-                 order by d.issued_at, d.kind, d.number, d.version""",
+                 order by d.issued_at, d.kind = 'COMPLETION_NOTICE', d.kind, d.number, d.version""",
             transfer_ids,
         )
         by_transfer: dict[UUID | None, list[DocumentRow]] = defaultdict(list)

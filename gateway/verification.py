@@ -6,8 +6,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
 from activities.documents.verification import normalised_code
+from activities.documents.words import TITLE
 from gateway.context import Services, preferred_language
-from gateway.documents import AWAY, TITLES, page
+from gateway.documents import AWAY, page
 from gateway.reachability import OUT_OF_REACH
 from workflows.deadlines import shanghai_date
 from workflows.vocabulary import DocumentKind
@@ -42,7 +43,7 @@ class Verification:
             return page(503, AWAY, language)
         if row is None:
             return page(404, UNKNOWN, language)
-        title, agency = TITLES[DocumentKind(row["kind"])], row["agency_name"] or "—"
+        title, agency = TITLE[DocumentKind(row["kind"])], row["agency_name"] or "—"
         issued_on = shanghai_date(row["issued_at"])
         if row["voided_at"] is not None:
             voided_on = shanghai_date(row["voided_at"])

@@ -1,31 +1,46 @@
 """From the state of a transfer and the registers to the content of its documents."""
 
-from datetime import date
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from activities.documents.content import (
+    AcceptanceNoticeContent,
     AgencyBlock,
+    CompletionNoticeContent,
     ContinuationStatementContent,
     ContributionSegment,
+    DeadlineLine,
     EnrolmentCertificateContent,
     InformationFormContent,
+    IssuedDocument,
     OverlapLine,
+    PartyDays,
     PersonBlock,
     RefusalNoticeContent,
     RefusalReason,
     RegionBlock,
+    RemittanceOrderContent,
+    StepLine,
 )
+from activities.documents.words import SIDE
 from activities.people import PersonRef, open_identity, open_name
 from activities.reference import RegionEntry
+from workflows.clocks import opening
 from workflows.continuation import Continuation
 from workflows.contribution import ContributionPeriod, actual_months, deemed_months, normalise, total_months
-from workflows.events import ContinuationConfirmed, Declined, FormDelivered
+from workflows.deadlines import shanghai_date, start_of
+from workflows.events import ContinuationConfirmed, Declined, FormDelivered, FundsOrdered, StepOpened
+from workflows.identity import mask_name, mask_resident_id
 from workflows.law import INSTRUMENTS
-from workflows.state import TransferState
+from workflows.state import STEPS_OF_TRANSFER_IN, Step, TransferState
+from workflows.vocabulary import FundsStatus, Side, StepState, TransferStepKind
 from workflows.words import Language, say
 from workflows.words.findings import finding_words
+from workflows.workdays import WorkingCalendar
 
 HOW_TO_FOLLOW = "凭转移接续编号在国家医保服务平台、参保地医保小程序或任一方经办窗口查询办理进度。"
+# On paper; the bank is sent nothing until the directory has the account.
+NOT_IN_DIRECTORY = "未登记"
 ZH: Language = "zh-CN"
 
 
@@ -42,6 +57,31 @@ def agency_block(region: RegionEntry) -> AgencyBlock:
         region_name=region.name,
         address=region.address,
         phone=region.service_phone,
+    )
+
+
+def acceptance_content(
+    state: TransferState,
+    *,
+    person: PersonBlock,
+    regions: dict[str, RegionEntry],
+    accepted_at: datetime,
+    calendar: WorkingCalendar,
+) -> AcceptanceNoticeContent:
+    """The acceptance notice 受理告知书. R's days begin with O's form: its line says the latest that they can end."""
+    form = opening(state, TransferStepKind.DELIVER_INFORMATION_FORM, accepted_at, calendar)
+    money = opening(state, TransferStepKind.REMIT_PERSONAL_ACCOUNT, accepted_at, calendar)
+    latest_form = start_of(form.deadline.due_on) if form.deadline else accepted_at
+    continuing = opening(state, TransferStepKind.CONFIRM_CONTINUATION, latest_form, calendar)
+    return AcceptanceNoticeContent(
+        agency=agency_block(regions[state.to_region]),
+        issued_on=shanghai_date(accepted_at),
+        transfer_no=state.no,
+        person=person,
+        origin=_origin(state, regions),
+        destination=_destination(state, regions),
+        deadlines=tuple(line for each in (form, money, continuing) for line in _deadline_lines(each, regions)),
+        how_to_follow=HOW_TO_FOLLOW,
     )
 
 
@@ -84,14 +124,13 @@ def form_content(
     issued_on: date,
 ) -> InformationFormContent:
     """The information form 信息表, one row per continuous segment."""
-    origin, destination = regions[state.from_region], regions[state.to_region]
     return InformationFormContent(
-        agency=agency_block(origin),
+        agency=agency_block(regions[state.from_region]),
         issued_on=issued_on,
         transfer_no=state.no,
         version=fact.version,
         person=person,
-        destination=RegionBlock(code=destination.code, name=destination.name, scheme=state.to_scheme),
+        destination=_destination(state, regions),
         segments=tuple(_segment(each, regions) for each in fact.periods),
         first_enrolled_on=enrolled_on,
         stopped_on=state.stopped_on,
@@ -113,16 +152,15 @@ def continuation_content(
     regions: dict[str, RegionEntry],
     issued_on: date,
 ) -> ContinuationStatementContent:
-    """The continuation statement 接续说明: the years that count, and the wait for benefits."""
-    origin, destination = regions[state.from_region], regions[state.to_region]
+    """The continuation statement 接续说明: the years that count, the wait for benefits, and the money as it stands now."""
     outcome, wait = fact.continuation, fact.continuation.waiting_period
     return ContinuationStatementContent(
-        agency=agency_block(destination),
+        agency=agency_block(regions[state.to_region]),
         issued_on=issued_on,
         transfer_no=state.no,
         person=person,
-        origin=RegionBlock(code=origin.code, name=origin.name, scheme=state.from_scheme),
-        destination=RegionBlock(code=destination.code, name=destination.name, scheme=state.to_scheme),
+        origin=_origin(state, regions),
+        destination=_destination(state, regions),
         actual_months=outcome.actual_months,
         deemed_months=outcome.deemed_months,
         total_months=outcome.total_months,
@@ -133,25 +171,144 @@ def continuation_content(
         waiting_months=wait.months,
         waiting_from=wait.starts_on,
         waiting_to=wait.ends_on,
+        credited_fen=_credited_fen(state),
+        credited_on=_done_on(state, TransferStepKind.CONFIRM_RECEIPT),
+    )
+
+
+def remittance_content(
+    state: TransferState,
+    fact: FundsOrdered,
+    *,
+    person: PersonBlock,
+    regions: dict[str, RegionEntry],
+    ordered_by: str,
+    issued_on: date,
+) -> RemittanceOrderContent:
+    """The remittance order 划转单, which the bank sees: the person masked."""
+    origin, payee = regions[state.from_region], regions[state.to_region]
+    return RemittanceOrderContent(
+        agency=agency_block(origin),
+        issued_on=issued_on,
+        transfer_no=state.no,
+        reference=fact.reference,
+        payee_name=payee.receiving_account_name or payee.agency_name,
+        payee_bank=payee.receiving_bank or NOT_IN_DIRECTORY,
+        payee_account=payee.receiving_account or NOT_IN_DIRECTORY,
+        amount_fen=fact.amount_fen,
+        person=PersonBlock(name=mask_name(person.name), resident_id=mask_resident_id(person.resident_id)),
+        ordered_by=ordered_by,
+    )
+
+
+def completion_content(
+    state: TransferState,
+    *,
+    person: PersonBlock,
+    regions: dict[str, RegionEntry],
+    documents: tuple[IssuedDocument, ...],
+    verification_code: str,
+    completed_on: date,
+    calendar: WorkingCalendar,
+) -> CompletionNoticeContent:
+    """The completion notice 办结通知: what each side took, step by step, and the money that moved."""
+    done = [(step, step.done_at) for step in state.steps if step.state is StepState.DONE and step.done_at]
+    done.sort(key=lambda each: each[1])
+    return CompletionNoticeContent(
+        agency=agency_block(regions[state.to_region]),
+        issued_on=completed_on,
+        verification_code=verification_code,
+        transfer_no=state.no,
+        person=person,
+        origin=_origin(state, regions),
+        destination=_destination(state, regions),
+        completed_on=completed_on,
+        days_used=tuple(
+            PartyDays(party=SIDE[side], working_days=_days_used(state, side, calendar))
+            for side in (Side.TRANSFER_OUT, Side.TRANSFER_IN)
+        ),
+        steps=tuple(
+            StepLine(
+                step=say(ZH, f"step.{step.kind}"),
+                agency_name=regions[step.region].agency_name,
+                done_on=shanghai_date(done_at),
+            )
+            for step, done_at in done
+        ),
+        amount_fen=_credited_fen(state) or 0,
+        documents=documents,
     )
 
 
 def refusal_content(
     state: TransferState, fact: Declined, *, person: PersonBlock, regions: dict[str, RegionEntry], issued_on: date
 ) -> RefusalNoticeContent:
-    """The refusal notice 不予受理告知书: every reason, its fix, and where the fix is made."""
-    origin, destination = regions[state.from_region], regions[state.to_region]
+    """The refusal notice 不予受理告知书: every reason, its fix, where the fix is made, and the agency's own words."""
     by_origin = fact.returned is not None
     return RefusalNoticeContent(
-        agency=agency_block(origin if by_origin else destination),
+        agency=agency_block(regions[state.from_region if by_origin else state.to_region]),
         issued_on=issued_on,
         transfer_no=state.no,
         person=person,
-        origin=RegionBlock(code=origin.code, name=origin.name, scheme=state.from_scheme),
-        destination=RegionBlock(code=destination.code, name=destination.name, scheme=state.to_scheme),
+        origin=_origin(state, regions),
+        destination=_destination(state, regions),
         reasons=_reasons(fact, regions),
+        note=fact.note or None,
         how_to_follow=HOW_TO_FOLLOW,
     )
+
+
+def _origin(state: TransferState, regions: dict[str, RegionEntry]) -> RegionBlock:
+    return RegionBlock(code=state.from_region, name=regions[state.from_region].name, scheme=state.from_scheme)
+
+
+def _destination(state: TransferState, regions: dict[str, RegionEntry]) -> RegionBlock:
+    return RegionBlock(code=state.to_region, name=regions[state.to_region].name, scheme=state.to_scheme)
+
+
+def _deadline_lines(opened: StepOpened, regions: dict[str, RegionEntry]) -> tuple[DeadlineLine, ...]:
+    if opened.deadline is None:
+        return ()
+    line = DeadlineLine(
+        step=say(ZH, f"step.{opened.step}"),
+        agency_name=regions[opened.region].agency_name,
+        working_days=opened.deadline.working_days,
+        due_on=opened.deadline.due_on,
+        provisional=opened.deadline.provisional,
+        legal_basis=INSTRUMENTS[opened.deadline.basis],
+    )
+    return (line,)
+
+
+def _credited_fen(state: TransferState) -> int | None:
+    """What R has credited; 0 when no balance had to move, None while the money is still on its way."""
+    if state.funds_status is FundsStatus.NOT_REQUIRED:
+        return 0
+    if state.funds_status is FundsStatus.CREDITED and state.remittance:
+        return state.remittance.amount_fen
+    return None
+
+
+def _done_on(state: TransferState, kind: TransferStepKind) -> date | None:
+    done_at = state.step(kind).done_at
+    return shanghai_date(done_at) if done_at else None
+
+
+def _days_used(state: TransferState, side: Side, calendar: WorkingCalendar) -> int:
+    """Working days on which a clock of that side ran; days of two steps at once count once."""
+    days: set[date] = set()
+    for step in state.steps:
+        if (step.kind in STEPS_OF_TRANSFER_IN) is (side is Side.TRANSFER_IN):
+            days |= _days_of(step)
+    return sum(calendar.is_working_day(day) for day in days)
+
+
+def _days_of(step: Step) -> set[date]:
+    """From the day after the clock started to the day on which the step was done."""
+    if step.deadline is None or step.done_at is None:
+        return set()
+    starts_on, done_on = step.deadline.starts_on, shanghai_date(step.done_at)
+    return {starts_on + timedelta(days=offset) for offset in range(1, (done_on - starts_on).days + 1)}
 
 
 def _reasons(fact: Declined, regions: dict[str, RegionEntry]) -> tuple[RefusalReason, ...]:

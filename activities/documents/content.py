@@ -133,7 +133,10 @@ class AcceptanceNoticeContent(_Document):
 
 
 class RefusalNoticeContent(_Document):
-    """不予受理告知书: every reason with its fix and where it is made. `transfer_no` when a case had been opened."""
+    """不予受理告知书: every reason with its fix and where it is made. `transfer_no` when a case had been opened.
+
+    `note` is what the agency that refused wrote beside its reasons.
+    """
 
     kind: Literal[DocumentKind.REFUSAL_NOTICE] = DocumentKind.REFUSAL_NOTICE
     transfer_no: Text | None = None
@@ -141,6 +144,7 @@ class RefusalNoticeContent(_Document):
     origin: RegionBlock
     destination: RegionBlock
     reasons: tuple[RefusalReason, ...] = Field(min_length=1)
+    note: Text | None = None
     how_to_follow: Text
 
 
@@ -203,7 +207,10 @@ class RemittanceOrderContent(_Document):
 
 
 class ContinuationStatementContent(_Document):
-    """接续说明: by the destination's agency, for the person. `credited_*` are None while no balance has been credited."""
+    """接续说明: by the destination's agency, for the person.
+
+    `credited_fen` and `credited_on` are None while no balance has been credited; 0 without a day when none had to move.
+    """
 
     kind: Literal[DocumentKind.CONTINUATION_STATEMENT] = DocumentKind.CONTINUATION_STATEMENT
     transfer_no: Text
@@ -227,7 +234,7 @@ class ContinuationStatementContent(_Document):
 
 
 class CompletionNoticeContent(_Document):
-    """办结通知: by the platform, for the person and the origin. `amount_fen` is 0 when no balance had to move."""
+    """办结通知: by the destination's agency, for the person and the origin. `amount_fen` is 0 when no balance had to move."""
 
     kind: Literal[DocumentKind.COMPLETION_NOTICE] = DocumentKind.COMPLETION_NOTICE
     verification_code: Text

@@ -134,6 +134,11 @@ def _balance(amount_fen: int, *more: tuple[str, str, bool], heading: str = "个�
     )
 
 
+def _moved(amount_fen: int) -> str:
+    """What went into the account; a balance of zero had nowhere to go."""
+    return words.money(amount_fen) if amount_fen else words.DISPOSITION["NOT_REQUIRED"]
+
+
 def _transfer_caption(transfer_no: str | None) -> tuple[str, ...]:
     return (f"业务流水号：{transfer_no}",) if transfer_no else ()
 
@@ -229,7 +234,7 @@ def _continuation_statement(content: ContinuationStatementContent) -> Sheet:
     account = Fields(
         heading="个人账户",
         pairs=(
-            wide("计入金额", "尚未到账" if content.credited_fen is None else words.money(content.credited_fen)),
+            wide("计入金额", "尚未到账" if content.credited_fen is None else _moved(content.credited_fen)),
             wide("计入日期", words.day(content.credited_on)),
         ),
     )
@@ -275,6 +280,7 @@ def _refusal_notice(content: RefusalNoticeContent) -> Sheet:
         _person(content.person),
         _route(content.origin, content.destination),
         *reasons,
+        *((Notes(heading="经办机构说明", lines=(content.note,)),) if content.note else ()),
         Notes(heading="进度查询与咨询", lines=(content.how_to_follow,)),
         _agency(content.agency, "告知机构"),
         captions=_transfer_caption(content.transfer_no),
@@ -352,7 +358,7 @@ def _completion_notice(content: CompletionNoticeContent) -> Sheet:
             pairs=(
                 narrow("办结日期", words.day(content.completed_on)),
                 *(narrow(f"{used.party}用时", f"{used.working_days}个工作日") for used in content.days_used),
-                wide("个人账户", words.money(content.amount_fen) if content.amount_fen else "余额为零，无需划转"),
+                wide("个人账户", _moved(content.amount_fen)),
             ),
         ),
         Table(

@@ -8,9 +8,10 @@ from urllib.parse import urlencode
 from uuid import UUID, uuid4
 
 from activities.database import Connection
-from activities.documents.content import DocumentContent, canonical_bytes, digest, from_canonical_bytes
+from activities.documents.content import DocumentContent, IssuedDocument, canonical_bytes, digest, from_canonical_bytes
 from activities.documents.render import render_pdf
 from activities.documents.verification import verification_code as code_of
+from activities.documents.words import TITLE
 from activities.keyring import Keyring
 from activities.people import PersonRef
 from workflows.vocabulary import DocumentKind
@@ -71,6 +72,16 @@ async def void_certificates(connection: Connection, transfer_id: UUID, at: datet
         "update documents set voided_at = $2 where transfer_id = $1 and kind = $3 and voided_at is null",
         transfer_id, at, DocumentKind.ENROLMENT_CERTIFICATE,
     )  # fmt: skip
+
+
+async def valid_documents(connection: Connection, transfer_id: UUID) -> tuple[IssuedDocument, ...]:
+    """Titles and numbers of the transfer's documents that are in force, oldest first."""
+    rows = await connection.fetch(
+        """select kind, number from documents where transfer_id = $1 and voided_at is null
+            order by issued_at, kind, number, version""",
+        transfer_id,
+    )
+    return tuple(IssuedDocument(title=TITLE[DocumentKind(row["kind"])], number=row["number"]) for row in rows)
 
 
 async def rendered(

@@ -5,8 +5,18 @@ from typing import Final
 
 from activities.documents.amounts import yuan_figures, yuan_words
 from activities.documents.sheet import ABSENT
-from workflows.vocabulary import InsuranceScheme, Side
+from workflows.vocabulary import DocumentKind, InsuranceScheme, Side
 
+TITLE: Final = {
+    DocumentKind.ACCEPTANCE_NOTICE: "受理告知书",
+    DocumentKind.REFUSAL_NOTICE: "不予受理告知书",
+    DocumentKind.ENROLMENT_CERTIFICATE: "参保凭证",
+    DocumentKind.CONTACT_LETTER: "联系函",
+    DocumentKind.INFORMATION_FORM: "转移接续信息表",
+    DocumentKind.REMITTANCE_ORDER: "个人账户划转单",
+    DocumentKind.CONTINUATION_STATEMENT: "关系接续说明",
+    DocumentKind.COMPLETION_NOTICE: "办结通知",
+}
 SCHEME: Final = {
     InsuranceScheme.EMPLOYEE: "职工基本医疗保险",
     InsuranceScheme.RESIDENT: "城乡居民基本医疗保险",

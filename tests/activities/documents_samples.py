@@ -144,6 +144,7 @@ REFUSAL_NOTICE: Final = RefusalNoticeContent(
             legal_basis="人社厅发〔2016〕94号",
         ),
     ),
+    note="请先与原用人单位核对停保日期。",
     how_to_follow="请凭告知书编号在国家医保服务平台示例页面查询，或致电 12393。",
 )
 ACCEPTANCE_NOTICE: Final = AcceptanceNoticeContent(

@@ -157,6 +157,8 @@ def test_the_refusal_notice_shows_every_reason_with_its_fix_and_where() -> None:
         "如何解决缴清欠费。",
         "办理地点示例北京市医疗保险经办机构，电话010-00000000",
         "依据人社厅发〔2016〕94号",
+        "经办机构说明",
+        "请先与原用人单位核对停保日期。",
         "进度查询与咨询",
         "请凭告知书编号在国家医保服务平台示例页面查询，或致电12393。",
         "告知机构",
@@ -166,12 +168,12 @@ def test_the_refusal_notice_shows_every_reason_with_its_fix_and_where() -> None:
         "地址—",
         "扫描二维码可核验本文书。",
         "内容摘要（SHA-256）：",
-        "f97e473d6a56abfda386dfba071c6338",
-        "774344bb553ade67d8e2f14caf84f919",
+        "70f0fe725ac7a7f6c9916fed7e346ecf",
+        "446561d7e956838d7d33debaa2a0fddf",
         "示例上海市医疗保险经办机构",
         "电子印章（示例）",
         "2026年11月22日",
-        "编号：京2026000042内容摘要（SHA-256）：f97e473d6a56abfd第1页/共1页",
+        "编号：京2026000042内容摘要（SHA-256）：70f0fe725ac7a7f6第1页/共1页",
     ]
 
 

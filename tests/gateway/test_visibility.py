@@ -104,7 +104,7 @@ async def test_documents_are_for_the_person_and_the_two_agencies(window: Window)
     query = "query ($no: TransferNo!) { transfer(no: $no) { documents { id kind } } }"
     for viewer in (PERSON, O_CLERK, R_FINANCE):
         documents = (await window.data(viewer, query, no=window.no))["transfer"]["documents"]
-        assert [each["kind"] for each in documents] == ["ENROLMENT_CERTIFICATE"], viewer
+        assert [each["kind"] for each in documents] == ["ACCEPTANCE_NOTICE", "ENROLMENT_CERTIFICATE"], viewer
     for viewer in (EMPLOYER, SUPERVISOR, OPERATOR):
         assert (await window.data(viewer, query, no=window.no))["transfer"]["documents"] == [], viewer
     for viewer in (STRANGER, OTHER_CLERK, OPERATOR):
