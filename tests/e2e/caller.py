@@ -50,6 +50,10 @@ subscription Progress($id: ID!, $after: Int! = 0) { transferProgress(transferId:
 """
 
 
+class UnavailableError(Exception):
+    """The gateway said that nothing was taken: the same call may be made again."""
+
+
 def new_key() -> str:
     return f"e2e-{secrets.token_hex(12)}"
 
@@ -71,8 +75,10 @@ class Caller:
         return await self.http.post(f"{self.gateway}/graphql", json=request, headers=self.headers)
 
     async def ask(self, query: str, **variables: Any) -> dict[str, Any]:
-        """The data of an answer without errors."""
+        """The data of an answer without errors. Raises `UnavailableError`."""
         body = (await self.post(query, **variables)).json()
+        if [error["extensions"]["code"] for error in body.get("errors", [])] == ["UNAVAILABLE"]:
+            raise UnavailableError
         assert "errors" not in body, body
         data: dict[str, Any] = body["data"]
         return data

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 
-from tests.e2e.caller import Caller, new_key
+from tests.e2e.caller import Caller, UnavailableError, new_key
 from tests.e2e.people import BALANCE_FEN, BEIJING, SHANGHAI, Person, today
 from tests.e2e.system import System, until
 from workflows.vocabulary import Role
@@ -30,10 +30,6 @@ query Read($no: TransferNo!) { transfer(no: $no) {
 """
 APPLICATION = {"fromRegion": BEIJING, "toRegion": SHANGHAI, "fromScheme": "EMPLOYEE", "toScheme": "EMPLOYEE"}
 WITHIN_SECONDS = 90.0
-
-
-class NotYetError(Exception):
-    """The answer says to ask again with the same key."""
 
 
 @dataclass
@@ -136,7 +132,7 @@ async def persist(step: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, An
             if answer["__typename"] != "StepPending":
                 assert answer["__typename"].endswith("Payload"), answer
                 return answer
-        except (httpx.HTTPError, TimeoutError, NotYetError):
+        except (httpx.HTTPError, TimeoutError, UnavailableError):
             pass
         assert time.monotonic() < deadline, f"no answer within {WITHIN_SECONDS} s"
         await asyncio.sleep(0.1)

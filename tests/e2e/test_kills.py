@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from tests.e2e.books import register, require_paid_once, require_whole, stopped_today, transferred
+from tests.e2e.caller import UnavailableError
 from tests.e2e.case import Case, Desks, persist
 from tests.e2e.people import Registers, active
 from tests.e2e.system import PARTS, System
@@ -97,7 +98,7 @@ async def _new_case(system: System, extracts: Registers) -> Case:
 async def _keep_asking(step: Callable[[], Awaitable[dict[str, Any]]], happened: asyncio.Event) -> None:
     """Send the step, with its one key, until that has happened; a part that died before may still be coming back."""
     while not happened.is_set():
-        with contextlib.suppress(httpx.HTTPError, AssertionError, ValueError):
+        with contextlib.suppress(httpx.HTTPError, TimeoutError, UnavailableError):
             await asyncio.wait_for(step(), 30)
         await asyncio.sleep(0.05)
 
