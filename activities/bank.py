@@ -3,7 +3,6 @@
 The port is two calls, both safe to repeat: look a reference up, and hand an order in. What is asked twice is done once.
 """
 
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import Protocol
 
@@ -48,11 +47,6 @@ class HttpBank:
 
     def __init__(self, url: str) -> None:
         self._client = httpx.AsyncClient(base_url=url, timeout=SECONDS)
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> "HttpBank":
-        """The bank at YIBAO_BANK_URL. Raises `KeyError` when it is not set."""
-        return cls(environment["YIBAO_BANK_URL"])
 
     async def status(self, reference: str) -> BankStatus:
         answer = await self._client.get(f"/orders/{reference}")

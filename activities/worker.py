@@ -1,10 +1,13 @@
 """The worker: every workflow and every activity of the system, on one task queue."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -16,7 +19,8 @@ from temporalio.worker import PollerBehaviorAutoscaling, Worker
 from activities.bank import Bank, HttpBank
 from activities.database import open_pool
 from activities.funds import send_to_bank
-from activities.keyring import Keyring
+from activities.keyring import InvalidKeyringError, Keyring
+from activities.settings import SettingsError, WorkerSettings, read_settings
 from activities.steps import Steps
 from activities.sweeper import Sweeper
 from activities.temporal import connect
@@ -30,6 +34,8 @@ log = logging.getLogger(__name__)
 
 WORKFLOWS = [TransferWorkflow, CertificateWorkflow]
 AWAY_SECONDS = 1.0
+# A step in hand has time to end, and its answer to arrive; who stops a worker waits longer than this.
+GRACE = timedelta(seconds=8)
 # A case rests for days between two steps: only those in a burst of steps are worth their 150 kB each. The others are read
 # again from their history, which is short.
 CASES_KEPT_IN_MEMORY = 300
@@ -83,22 +89,31 @@ def make_worker(
     )
 
 
-async def run(environment: dict[str, str]) -> None:
+async def run(settings: WorkerSettings, keyring: Keyring) -> None:
     """Work until SIGTERM or SIGINT, then finish what is in hand. Waits for PostgreSQL and Temporal to be there."""
-    keyring = Keyring.from_environment(environment)
-    pool = await _patiently(lambda: open_pool(environment["YIBAO_DATABASE_URL"]), "PostgreSQL")
+    pool = await _patiently(lambda: open_pool(settings.database_url), "PostgreSQL")
     client = await _patiently(lambda: connect(keyring), "Temporal")
-    bank = HttpBank.from_environment(environment)
+    bank = HttpBank(settings.bank_url)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    async with make_worker(client, pool, keyring, bank):
+    async with make_worker(client, pool, keyring, bank, graceful_shutdown_timeout=GRACE):
         log.info("working on task queue %s", TASK_QUEUE)
-        sweeping = asyncio.create_task(Sweeper(pool, client, Steps(pool, keyring)).run())
-        await stopping.wait()
-        sweeping.cancel()
+        async with _in_the_background(Sweeper(pool, client, Steps(pool, keyring)).run()):
+            await stopping.wait()
     await bank.close()
     await pool.close()
+
+
+@contextlib.asynccontextmanager
+async def _in_the_background(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Runs while the block does, and has let go of everything when it is left."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 async def _patiently(attempt: Callable[[], Awaitable[Any]], what: str) -> Any:
@@ -116,13 +131,24 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     code = 1
     try:
+        settings, keyring = configuration(os.environ)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(run(dict(os.environ)))
+            runner.run(run(settings, keyring))
         code = 0
-    except KeyError as missing:
-        log.error("%s is not set", missing.args[0])  # noqa: TRY400 - the line says all of it
+    except SettingsError as error:
+        sys.stderr.writelines(f"{line}\n" for line in error.lines)
     except Exception:
         log.exception("the worker failed")
     finally:
         logging.shutdown()
+        sys.stderr.flush()
         os._exit(code)
+
+
+def configuration(environment: Mapping[str, str]) -> tuple[WorkerSettings, Keyring]:
+    """The worker's settings and its keyring. Raises `SettingsError` before anything is connected."""
+    settings = read_settings(WorkerSettings, environment)
+    try:
+        return settings, Keyring.from_environment(environment)
+    except InvalidKeyringError as error:
+        raise SettingsError([f"YIBAO_KEYRING is wrong: {error}"]) from None

@@ -5,28 +5,13 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from activities.settings import DatabaseUrl, SettingsError, read_settings
+
+__all__ = ["Settings", "SettingsError", "load_settings"]
 
 LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
-# Other parts of the system read these from the same environment.
-READ_BY_OTHERS: Final = frozenset(
-    {
-        "YIBAO_BANK_URL",
-        "YIBAO_DATA_DIR",
-        "YIBAO_GATEWAY_PASSWORD",
-        "YIBAO_POSTGRES_BIN",
-        "YIBAO_TEMPORAL_BINARY",
-        "YIBAO_WORKER_PASSWORD",
-    }
-)
-
-
-class SettingsError(Exception):
-    """The environment cannot be used; `lines` says why, one variable a line."""
-
-    def __init__(self, lines: list[str]) -> None:
-        super().__init__("\n".join(lines))
-        self.lines = lines
 
 
 class Settings(BaseModel):
@@ -34,7 +19,9 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    database_url: Annotated[str, Field(alias="YIBAO_DATABASE_URL", description="PostgreSQL, as the gateway's role")]
+    database_url: Annotated[
+        DatabaseUrl, Field(alias="YIBAO_DATABASE_URL", description="PostgreSQL, as the gateway's role")
+    ]
     temporal_address: Annotated[str, Field(alias="TEMPORAL_ADDRESS", description="host:port of Temporal")]
     temporal_namespace: Annotated[str, Field(alias="TEMPORAL_NAMESPACE")] = "default"
     oidc_issuer: Annotated[str, Field(alias="YIBAO_OIDC_ISSUER", description="who signs the bearer tokens")]
@@ -57,13 +44,6 @@ class Settings(BaseModel):
         """Where callers reach this gateway, without a slash at its end."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
 
-    @field_validator("database_url")
-    @classmethod
-    def _is_postgresql(cls, value: str) -> str:
-        if urlsplit(value).scheme not in {"postgresql", "postgres"}:
-            raise ValueError("must be a postgresql:// URL")
-        return value
-
     @field_validator("oidc_issuer", "public_url", "temporal_ui_origin")
     @classmethod
     def _is_web_address(cls, value: str | None) -> str | None:
@@ -85,31 +65,4 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
 
     Raises `SettingsError` that names every variable that is missing, wrong or unknown.
     """
-    given = {name: value for name, value in environment.items() if value.strip()}
-    known = {str(field.alias) for field in Settings.model_fields.values()}
-    lines = [
-        f"{name} is unknown: {_nearest(name, known)}"
-        for name in sorted(given)
-        if name.startswith("YIBAO_") and name not in known | READ_BY_OTHERS
-    ]
-    try:
-        settings = Settings.model_validate({name: given[name] for name in known & given.keys()})
-    except ValidationError as invalid:
-        lines += [_line(error["type"], str(error["loc"][0]), error["msg"]) for error in invalid.errors()]
-    if lines:
-        raise SettingsError(lines)
-    return settings
-
-
-def _line(kind: str, name: str, reason: str) -> str:
-    if kind == "missing":
-        described = next(field.description for field in Settings.model_fields.values() if field.alias == name)
-        return f"{name} is missing: {described}"
-    return f"{name} is wrong: {reason.removeprefix('Value error, ')}"
-
-
-def _nearest(name: str, known: set[str]) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]}?" if near else "the gateway knows no such setting"
+    return read_settings(Settings, environment)
