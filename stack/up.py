@@ -191,14 +191,16 @@ class _LocalStack:
 
 
 def _environment(directory: DataDirectory, database_url: str, temporal_address: str) -> dict[str, str]:
-    """What both our parts are told. Settings of the terminal for another stack do not reach them."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("YIBAO_", "TEMPORAL_"))}
+    """What both our parts are told. Settings of the terminal for another stack do not reach them, nor its proxy."""
+    foreign = ("YIBAO_", "TEMPORAL_", "NO_PROXY", "no_proxy")
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     return inherited | {
         "YIBAO_DATABASE_URL": database_url,
         "YIBAO_KEYRING": str(directory.keyring),
         "TEMPORAL_ADDRESS": temporal_address,
         "TEMPORAL_NAMESPACE": temporal.NAMESPACE,
         "TEMPORAL_CONFIG_FILE": os.devnull,
+        "NO_PROXY": "127.0.0.1,localhost",
         "PYTHONUNBUFFERED": "1",
     }
 

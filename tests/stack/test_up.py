@@ -44,7 +44,7 @@ class Up:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             cwd=STAND_IN.parents[2],
-            env={**os.environ, "PYTHONPATH": str(STAND_IN.parents[2]), "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONPATH": str(STAND_IN.parents[2]), "PYTHONUNBUFFERED": "1", "no_proxy": "elsewhere"},
         )
         return self.process
 
@@ -284,6 +284,12 @@ async def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path) -> No
         1,
         f"yibao: Cannot write to {up.data_dir} (Not a directory): choose another directory with --data-dir\n",
     )
+
+
+async def test_no_proxy_of_the_terminal_stands_between_the_parts(shared_up: Up) -> None:
+    for name in ("worker", "gateway"):
+        told = psutil.Process(shared_up.stack()["pids"][name]).environ()
+        assert {key: told[key] for key in told if key.lower() == "no_proxy"} == {"NO_PROXY": "127.0.0.1,localhost"}
 
 
 async def test_idle_the_supervisor_postgresql_and_temporal_take_less_than_400_mb(shared_up: Up) -> None:
