@@ -76,8 +76,8 @@ with appended as (
 ), answered as (
     update commands set outcome = $15, carried_out_at = clock_timestamp() where command_id = $2
 )
-update transfers set status = $18, funds_status = $19, state = $20, revision = $21, overdue = $22, closed_at = $23, completed_at = $24
- where transfer_id = $1 returning pg_notify($25, $26)
+update transfers set status = $18, funds_status = $19, state = $20, revision = $21, closed_at = $22, completed_at = $23
+ where transfer_id = $1 returning pg_notify($24, $25)
 """
 
 
@@ -117,7 +117,6 @@ async def record(
         after.funds_status,
         after.model_dump_json(),
         after.revision,
-        any(step.missed_noted for step in after.open_steps),
         after.closed_at,
         after.closed_at if after.status is TransferStatus.COMPLETED else None,
         CHANNEL,

@@ -21,10 +21,11 @@ create unique index commands_bound_key on commands (key_hash) where not released
 create index commands_pending on commands (received_at) where outcome is null;
 create index commands_pending_person on commands (person_key) where outcome is null and person_key is not null;
 
--- Serial of the day's numbers; the date and the region are in the number, so it may wrap.
+-- These numbers have six digits after the day, so the serials may wrap.
 create sequence transfer_serial maxvalue 999999 cycle;
 create sequence refusal_serial maxvalue 999999 cycle;
-create sequence certificate_serial maxvalue 999999 cycle;
+-- A certificate's number has the province and the year only, and as many digits as it needs: this one never wraps.
+create sequence certificate_serial;
 
 create table transfers (
     transfer_id uuid primary key,
@@ -43,7 +44,6 @@ create table transfers (
     state jsonb not null,
     revision int not null,
     employer_ids text[] not null default '{}',
-    overdue boolean not null default false,
     submitted_at timestamptz not null,
     completed_at timestamptz,
     closed_at timestamptz,

@@ -41,8 +41,8 @@ async def test_an_application_opens_the_case_with_the_form_on_the_origins_workli
         assert [event.fact.type for event in result.events] == ["submitted.1", "accepted.1", "step_opened.1"]
         assert result.outcome.model_dump(exclude_defaults=True) == {"kind": "DONE", "seq": 1}
         assert await desk.worklist() == [("DELIVER_INFORMATION_FORM", BEIJING, FORM_DUE)]
-        row = await desk.row("select status, funds_status, overdue, closed_at, employer_ids from transfers")
-        assert tuple(row) == ("TRANSFERRING_OUT", "PENDING", False, None, ["91110000600037341L", "91310000600037341M"])
+        row = await desk.row("select status, funds_status, closed_at, employer_ids from transfers")
+        assert tuple(row) == ("TRANSFERRING_OUT", "PENDING", None, ["91110000600037341L", "91310000600037341M"])
         await desk.verify()
 
 
@@ -296,10 +296,8 @@ async def test_clocks_mark_the_case_overdue_once_and_the_step_can_still_be_done(
         ):
             noted = await desk.steps.note_deadlines(await desk.clock(now))
             assert [event.fact.type for event in noted.events] == expected
-        assert await desk.db.fetchval("select overdue from transfers") is True
         assert await desk.worklist() == [("DELIVER_INFORMATION_FORM", BEIJING, FORM_DUE)]
         await desk.take(c.DeliverInformationForm(), O_CLERK, deadline.due_at)
-        assert await desk.db.fetchval("select overdue from transfers") is False
         await desk.verify()
 
 

@@ -44,7 +44,12 @@ class Up:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             cwd=STAND_IN.parents[2],
-            env={**os.environ, "PYTHONPATH": str(STAND_IN.parents[2]), "PYTHONUNBUFFERED": "1", "no_proxy": "elsewhere"},
+            env={
+                **os.environ,
+                "PYTHONPATH": str(STAND_IN.parents[2]),
+                "PYTHONUNBUFFERED": "1",
+                "no_proxy": "elsewhere",
+            },
         )
         return self.process
 

@@ -102,14 +102,12 @@ async def test_a_step_is_due_soon_then_overdue_once_each_and_can_still_be_done_l
     await office.until(transfer, lambda state: state.step(kind).due_soon_noted)
     soon = await _clock_events(office, transfer, kind)
     assert [(name, at - deadline.due_soon_at < MOMENT) for name, at in soon] == [("deadline_due_soon.1", True)]
-    assert await _overdue(office, transfer) is False
 
     await _skip_to(office, transfer, deadline.due_at + SOON)
     await office.until(transfer, lambda state: state.step(kind).missed_noted)
     both = await _clock_events(office, transfer, kind)
     assert [name for name, _ in both] == ["deadline_due_soon.1", "deadline_missed.1"]
     assert timedelta(0) <= both[1][1] - deadline.due_at < MOMENT
-    assert await _overdue(office, transfer) is True
 
     # Waiting goes on, long past every date; the step is done late, and its clock is never heard again.
     await _skip_to(office, transfer, deadline.due_at + timedelta(days=40))
@@ -121,13 +119,6 @@ async def test_a_step_is_due_soon_then_overdue_once_each_and_can_still_be_done_l
     assert await _clock_events(office, transfer, kind) == both
     if kind is K.CONFIRM_RECEIPT:
         assert await office.ending(transfer) is TransferStatus.COMPLETED
-
-
-async def _overdue(office: Office, transfer: PendingCommand) -> bool:
-    overdue: bool = await office.cases.owner.fetchval(
-        "select overdue from transfers where transfer_id = $1", transfer.transfer_id
-    )
-    return overdue
 
 
 async def test_who_is_told_is_in_the_events(office: Office) -> None:
