@@ -38,6 +38,7 @@ AWAY_SECONDS = 1.0
 GRACE = timedelta(seconds=8)
 # A case rests for days between two steps: only those in a burst of steps are worth their 150 kB each. The others are read
 # again from their history, which is short.
+DEAD_WORKER_AFTER = timedelta(seconds=3)
 CASES_KEPT_IN_MEMORY = 300
 
 
@@ -76,6 +77,8 @@ def make_worker(
     autoscaling = PollerBehaviorAutoscaling()
     tuning: dict[str, Any] = {
         "max_cached_workflows": CASES_KEPT_IN_MEMORY,
+        # How long a step waits for a worker that died before another takes the case up.
+        "sticky_queue_schedule_to_start_timeout": DEAD_WORKER_AFTER,
         "workflow_task_poller_behavior": autoscaling,
         "activity_task_poller_behavior": autoscaling,
     }
