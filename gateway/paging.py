@@ -60,7 +60,7 @@ def cut(rows: list[Any], first: int) -> tuple[list[Any], bool]:
 
 
 def read_seq(text: str) -> int:
-    """The `seq` of a cursor. Raises ValueError past what the database counts to."""
+    """A `seq` or a round, as a cursor or an id has it. Raises ValueError past what the database counts to."""
     seq = int(text)
     if not 0 <= seq < 2**31:
         raise ValueError(text)

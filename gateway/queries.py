@@ -8,6 +8,7 @@ from gateway import reads
 from gateway.authorisation import check_signed_in, field
 from gateway.case import Case
 from gateway.context import RequestContext
+from gateway.paging import read_seq
 from gateway.precheck import tell_eligibility
 from gateway.scalars import TransferNo
 from gateway.telling import telling_of
@@ -128,7 +129,7 @@ async def _node(context: RequestContext, type_name: str, key: str) -> Node | Non
             case "WorkItem":
                 transfer_id, step, round_ = key.split(":")
                 regions = regions_of(context.viewer, telling.reference.regions)
-                row = await reads.work_item(context.pool, regions, UUID(transfer_id), step, int(round_))
+                row = await reads.work_item(context.pool, regions, UUID(transfer_id), step, read_seq(round_))
                 return work_item(row, telling) if row is not None else None
             case _:
                 return None

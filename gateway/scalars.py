@@ -21,6 +21,7 @@ PoolingRegionCode = NewType("PoolingRegionCode", str)
 IdempotencyKey = NewType("IdempotencyKey", str)
 
 MAX_FEN: Final = 2**53 - 1
+MAX_CODE: Final = 100
 _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -35,6 +36,14 @@ def _fen_literal(node: ValueNode, _variables: dict[str, Any] | None = None) -> i
     return _fen(int(node.value) if isinstance(node, IntValueNode) else print_ast(node))
 
 
+def code_in(text: str) -> str:
+    """A number, a code or a key as a caller names it; empty when nothing of ours can be called so: there is no such thing.
+
+    PostgreSQL cannot even be asked for the one or the other: U+0000, half a surrogate pair.
+    """
+    return text if len(text) <= MAX_CODE and text.isprintable() else ""
+
+
 def _text(name: str) -> Callable[[Any], str]:
     def parse(value: Any) -> str:
         if not isinstance(value, str):
@@ -42,6 +51,11 @@ def _text(name: str) -> Callable[[Any], str]:
         return value
 
     return parse
+
+
+def _code(name: str) -> Callable[[Any], str]:
+    parse = _text(name)
+    return lambda value: code_in(parse(value))
 
 
 def _literal_of(parse: Callable[[Any], Any]) -> Callable[[ValueNode, dict[str, Any] | None], Any]:
@@ -124,13 +138,13 @@ SCALARS: Final[dict[object, ScalarDefinition]] = {
         "TransferNo",
         "Business number printed on every form, e.g. `ZY-310100-20261122-000042` (destination region, date, serial). "
         "Neither secret nor personal.",
-        _text("TransferNo"),
+        _code("TransferNo"),
     ),
     PoolingRegionCode: _scalar(
         "PoolingRegionCode",
         "Six-digit code of a pooling region 统筹区, e.g. `310100`, `319900`. Known to the region directory, which is wider "
         "than GB/T 2260.",
-        _text("PoolingRegionCode"),
+        _code("PoolingRegionCode"),
     ),
     IdempotencyKey: _scalar(
         "IdempotencyKey",

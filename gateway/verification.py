@@ -10,6 +10,7 @@ from activities.documents.words import TITLE
 from gateway.context import Services, preferred_language
 from gateway.documents import AWAY, page
 from gateway.reachability import OUT_OF_REACH
+from gateway.scalars import code_in
 from workflows.deadlines import shanghai_date
 from workflows.vocabulary import DocumentKind
 
@@ -34,8 +35,9 @@ class Verification:
     async def endpoint(self, request: Request) -> HTMLResponse:
         """200 for a document that is genuine and in force, 410 for a voided one, 404 for everything else alike."""
         language = preferred_language(request.headers.get("accept-language"))
-        number, code = request.query_params.get("number", ""), normalised_code(request.query_params.get("code", ""))
-        if code is None:
+        number = code_in(request.query_params.get("number", ""))
+        code = normalised_code(request.query_params.get("code", ""))
+        if not number or code is None:
             return page(404, UNKNOWN, language)
         try:
             row = await self._services.pool.fetchrow(SQL, number, code)

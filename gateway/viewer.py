@@ -10,7 +10,7 @@ from gateway import reads
 from gateway.authorisation import field
 from gateway.case import Case, step_of
 from gateway.context import RequestContext
-from gateway.paging import check_page, cursor, cut, page_info, position
+from gateway.paging import check_page, cursor, cut, page_info, position, read_seq
 from gateway.telling import Telling, telling_of
 from gateway.transfer_lists import page_of_transfers
 from gateway.types.inputs import WorklistFilter
@@ -144,7 +144,4 @@ def _list(kinds: Sequence[TransferStepKind] | None) -> Sequence[TransferStepKind
 
 
 def _work_key(due_on: str, transfer_id: str, step: str, round_: str) -> reads.WorkKey:
-    number = int(round_)
-    if not 0 <= number < 2**31:
-        raise ValueError(round_)
-    return reads.WorkKey(date.fromisoformat(due_on), UUID(transfer_id), TransferStepKind(step), number)
+    return reads.WorkKey(date.fromisoformat(due_on), UUID(transfer_id), TransferStepKind(step), read_seq(round_))

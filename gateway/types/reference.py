@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import strawberry
 
-from gateway.scalars import Fen, PoolingRegionCode
+from gateway.scalars import Fen, PoolingRegionCode, code_in
 
 
 @strawberry.interface
@@ -26,7 +26,8 @@ def node_key(identifier: str) -> tuple[str, str] | None:
     except (binascii.Error, ValueError):
         return None
     type_name, colon, key = text.partition(":")
-    return (type_name, key) if colon and node_id(type_name, key) == identifier else None
+    made_by_us = colon and node_id(type_name, key) == identifier and code_in(key)
+    return (type_name, key) if made_by_us else None
 
 
 @strawberry.type

@@ -530,3 +530,10 @@ async def test_graphiql_is_served_in_development_alone(gateway: Gateway, develop
 
 def test_development_has_to_be_asked_for(settings: Settings, development: Settings) -> None:
     assert (settings.development, development.development) == (False, True)
+
+
+async def test_a_number_that_no_document_can_have_is_not_found(gateway: Gateway) -> None:
+    for number in ("%00", "a%00b", "%1B", "x" * 5_000, ""):
+        answer = await gateway.client.get(f"/verify?number={number}&code=0000-0000-0000")
+        assert (answer.status_code, "无法核验" in answer.text) == (404, True), number
+    assert (await gateway.client.get("/verify?number=x&code=%00")).status_code == 404
