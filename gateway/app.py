@@ -39,7 +39,7 @@ from gateway.view import GraphQLView
 from gateway.websocket import WebSocketView
 
 if TYPE_CHECKING:
-    from gateway.reads import Loaders
+    from gateway.loaders import Loaders
 
 POOL_SIZE: Final = 20
 CONNECT_WITHIN_SECONDS: Final = 3.0
@@ -63,7 +63,7 @@ def create_app(
     or trusted documents that cannot be used.
     """
     if schema is None or new_loaders is None:
-        from gateway.reads import Loaders
+        from gateway.loaders import Loaders
         from gateway.schema import schema as own_schema
 
         schema, new_loaders = schema or own_schema, new_loaders or Loaders

@@ -13,10 +13,9 @@ from gateway.faults import Unauthenticated
 from gateway.jwks import KeySet, KeySetUnavailableError
 from workflows.actors import Actor
 from workflows.identity import resident_id_fault
-from workflows.vocabulary import Role
+from workflows.vocabulary import REGIONAL_ROLES, Role
 
 # Roles of an agency's people and systems: without a region they belong to no agency.
-AGENCY_ROLES: Final = frozenset({Role.CLERK, Role.CHECKER, Role.FINANCE, Role.AGENCY_SYSTEM, Role.SUPERVISOR})
 MAX_TOKEN_LENGTH: Final = 8192
 # Issuers' clocks run a little ahead of ours; what is expired is expired.
 CLOCK_SKEW_SECONDS: Final = 60
@@ -182,7 +181,7 @@ def _viewer_of(claims: dict[str, Any]) -> Viewer:
             "参保人令牌缺少有效的居民身份号码（resident_id）",
             "A token of an insured person needs a valid resident_id",
         )
-    if AGENCY_ROLES.intersection(roles) and not region:
+    if not set(REGIONAL_ROLES).isdisjoint(roles) and not region:
         raise Unauthenticated("经办机构令牌缺少统筹区（region）", "A token of an agency's role needs a region")
     return Viewer(
         subject=subject,

@@ -17,10 +17,10 @@ from gateway.types.transfer import (
     Transfer,
     TransferStep,
 )
-from workflows.deadlines import deadline_state, shanghai_date
+from workflows.deadlines import deadline_state
 from workflows.rules import allowed_actions
 from workflows.state import Step, TransferState
-from workflows.vocabulary import DeadlineState, StepState
+from workflows.vocabulary import StepState
 
 
 class Case(Transfer):
@@ -127,19 +127,12 @@ def _deadline(step: Step, case: Case) -> Deadline | None:
     if deadline is None or step.state is StepState.SKIPPED:
         return None
     now = _now(case)
-    state = deadline_state(deadline, done_at=step.done_at, now=now)
-    remaining = None
-    if step.done_at is None:
-        remaining = case.telling.working_days_between(shanghai_date(now), deadline.due_on)
-        if state is DeadlineState.OVERDUE:
-            # Overdue on a weekend: late, though no working day has passed.
-            remaining = min(remaining, -1)
     return Deadline(
         starts_on=deadline.starts_on,
         due_on=deadline.due_on,
         working_days=deadline.working_days,
-        remaining_working_days=remaining,
-        state=state,
+        remaining_working_days=case.telling.remaining_working_days(deadline, now) if step.done_at is None else None,
+        state=deadline_state(deadline, done_at=step.done_at, now=now),
         legal_basis=case.telling.legal_basis(deadline.basis),
         provisional=deadline.provisional,
         calendar_edition=deadline.calendar_edition,

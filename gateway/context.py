@@ -16,7 +16,7 @@ from gateway.settings import Settings
 from gateway.temporal_link import TemporalLink
 
 if TYPE_CHECKING:
-    from gateway.reads import Loaders
+    from gateway.loaders import Loaders
 
 
 @dataclass(frozen=True, slots=True)

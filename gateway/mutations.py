@@ -22,26 +22,22 @@ from gateway.types.inputs import (
     TransferInput,
 )
 from workflows import commands as c
-from workflows.vocabulary import Role
+from workflows.vocabulary import APPLICANTS, CLERKS, FINANCE, FORM_MAKERS, Role
 
 # ruff: noqa: A002 - `input` is the contract's name
 
 R = Role
 T = TypeVar("T")
-APPLICANTS = (R.INSURED_PERSON, R.EMPLOYER, R.CLERK, R.AGENCY_SYSTEM)
-CLERKS = (R.CLERK, R.AGENCY_SYSTEM)
-FORM_MAKERS = (R.CLERK, R.CHECKER, R.AGENCY_SYSTEM)
-FINANCE = (R.FINANCE, R.AGENCY_SYSTEM)
 Info = strawberry.Info[RequestContext, None]
 
 
 @strawberry.type
 class Mutation:
-    @field(requires=APPLICANTS)
+    @field(requires=(*APPLICANTS, *CLERKS))
     async def submit_transfer(self, info: Info, input: SubmitTransferInput) -> SubmitTransferResult:
         return await submit_transfer(info.context, input)
 
-    @field("While no agency has done a step.", requires=(R.INSURED_PERSON, R.EMPLOYER))
+    @field("While no agency has done a step.", requires=APPLICANTS)
     async def withdraw_transfer(self, info: Info, input: ReasonInput) -> StepResult:
         ask = c.WithdrawTransfer(expected_revision=_given(input.expected_revision), reason=input.reason)
         return await take_step(info.context, "withdrawTransfer", input, ask)

@@ -1,6 +1,7 @@
 """The pre-check as the API asks it: the same for the dry run and the submission."""
 
 from dataclasses import dataclass
+from datetime import date
 from uuid import UUID
 
 from activities.database import Connection
@@ -11,12 +12,12 @@ from gateway.scalars import PoolingRegionCode
 from gateway.telling import Telling
 from gateway.types.inputs import EligibilityInput, SubmitTransferInput
 from gateway.types.refusals import Eligibility
+from workflows.clocks import statutory_end
 from workflows.commands import Application
-from workflows.deadlines import set_deadline
+from workflows.decide import needs_clerk
 from workflows.eligibility import Assessment, assess
 from workflows.identity import name_fault, resident_id_fault
-from workflows.law import WHOLE_TRANSFER
-from workflows.vocabulary import Role
+from workflows.vocabulary import Role, TransferStepKind
 
 _NO_TRANSFER = UUID(int=0)
 
@@ -114,8 +115,17 @@ async def tell_eligibility(telling: Telling, given: EligibilityInput) -> Eligibi
         findings=[telling.refusal(each) for each in assessment.findings],
         route=assessment.route,
         waiting_period=telling.waiting(wait) if wait is not None else None,
-        due_on=set_deadline(WHOLE_TRANSFER, telling.today, telling.reference.calendar).due_on if eligible else None,
+        due_on=_due_on(telling, assessment) if eligible else None,
     )
+
+
+def _due_on(telling: Telling, assessment: Assessment) -> date:
+    """The last day by law if applied for today; R's clerk and O's stop of coverage come before the law's clock starts."""
+    before = (
+        *((TransferStepKind.ACCEPT_APPLICATION,) if needs_clerk(assessment.remaining) else ()),
+        *((TransferStepKind.STOP_COVERAGE,) if assessment.stop_needed else ()),
+    )
+    return statutory_end(telling.today, before, assessment.periods, telling.reference.calendar)
 
 
 def _speaks_for_self(telling: Telling) -> bool:

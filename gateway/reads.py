@@ -2,66 +2,20 @@
 
 # ruff: noqa: S608 - statements are put together from constants of this file; every value is a parameter
 
-from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from functools import cached_property
+from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
-from strawberry.dataloader import DataLoader
 
 from activities.database import Connection
 from activities.documents.verification import normalised_code
-from activities.reference import RegionEntry, calendar_in_force, regions_on
+from gateway.scalars import code_in
 from gateway.visibility import Scope, visible
-from workflows.deadlines import shanghai_date
 from workflows.events import TransferEvent
 from workflows.state import TransferState
 from workflows.vocabulary import DocumentKind, FundsStatus, InsuranceScheme, TransferStatus, TransferStepKind
-from workflows.workdays import WorkingCalendar
-
-REFERENCE_FRESH = timedelta(seconds=30)
-
-
-# ------------------------------------------------------------------ reference data, kept for a while
-
-
-@dataclass(frozen=True, eq=False)
-class Reference:
-    """The directory and the working calendar in force, as read at `read_at`."""
-
-    regions: dict[str, RegionEntry]
-    calendar: WorkingCalendar
-    read_at: datetime
-    # Today and the due dates of open steps: few pairs, asked for by every answer.
-    _spans: dict[tuple[date, date], int] = field(default_factory=dict)
-
-    def working_days_between(self, first: date, last: date) -> int:
-        known = self._spans.get((first, last))
-        if known is None:
-            known = self._spans[first, last] = self.calendar.working_days_between(first, last)
-        return known
-
-
-class ReferenceCache:
-    """Reference data changes by the year: one process looks at it again every 30 seconds, not for each request."""
-
-    def __init__(self) -> None:
-        self._kept: dict[asyncpg.Pool, Reference] = {}
-
-    async def read(self, pool: asyncpg.Pool, now: datetime) -> Reference:
-        kept = self._kept.get(pool)
-        if kept is not None and abs(now - kept.read_at) < REFERENCE_FRESH:
-            return kept
-        async with pool.acquire() as connection:
-            regions = await regions_on(connection, shanghai_date(now))
-            calendar = await calendar_in_force(connection)
-        self._kept = {pool: Reference(regions, calendar, now)}
-        return self._kept[pool]
-
 
 # ------------------------------------------------------------------ transfers
 
@@ -294,7 +248,7 @@ async def document_by_id(pool: asyncpg.Pool, scope: Scope, document_id: UUID) ->
                    end""",
         *parameters,
     )
-    return _document(row) if row else None
+    return document_row(row) if row else None
 
 
 async def own_certificate(pool: asyncpg.Pool, document_id: UUID) -> DocumentRow:
@@ -302,23 +256,23 @@ async def own_certificate(pool: asyncpg.Pool, document_id: UUID) -> DocumentRow:
     row = await pool.fetchrow(f"select {DOCUMENT_COLUMNS} from documents d where d.document_id = $1", document_id)
     if row is None:
         raise LookupError(f"there is no document {document_id}")
-    return _document(row)
+    return document_row(row)
 
 
 async def genuine_certificate(pool: asyncpg.Pool, number: str, code: str) -> DocumentRow | None:
     """The enrolment certificate of that number and verification code. A wrong code is as good as an unknown number."""
-    issued_code = normalised_code(code)
-    if issued_code is None or len(number) > 40:
+    issued_code, number = normalised_code(code), code_in(number.strip())
+    if issued_code is None or not number:
         return None
     row = await pool.fetchrow(
         f"""select {DOCUMENT_COLUMNS} from documents d
              where d.kind = 'ENROLMENT_CERTIFICATE' and d.number = $1 and d.verification_code = $2""",
-        number.strip(), issued_code,
+        number, issued_code,
     )  # fmt: skip
-    return _document(row) if row else None
+    return document_row(row) if row else None
 
 
-def _document(row: asyncpg.Record) -> DocumentRow:
+def document_row(row: asyncpg.Record) -> DocumentRow:
     return DocumentRow(**dict(row) | {"kind": DocumentKind(row["kind"])})
 
 
@@ -331,27 +285,7 @@ async def enrolments_of(connection: Connection, person_keys: list[bytes]) -> set
     return {(row["region"], InsuranceScheme(row["scheme"])) for row in rows}
 
 
-# ------------------------------------------------------------------ one operation's loaders
-
-
-class IdentityKey(NamedTuple):
-    """A person, and the enrolment whose register spells the name."""
-
-    person_id: UUID
-    region: str
-    scheme: InsuranceScheme
-
-
-class SealedIdentity(NamedTuple):
-    wrapped_key: bytes
-    resident_id_sealed: bytes
-    name_sealed: bytes | None
-
-
-class EventsKey(NamedTuple):
-    transfer_id: UUID
-    after_seq: int
-    limit: int
+# ------------------------------------------------------------------ events
 
 
 async def events_after(pool: asyncpg.Pool, transfer_id: UUID, after_seq: int, limit: int = 100) -> list[TransferEvent]:
@@ -361,61 +295,3 @@ async def events_after(pool: asyncpg.Pool, transfer_id: UUID, after_seq: int, li
         transfer_id, after_seq, limit,
     )  # fmt: skip
     return [TransferEvent.model_validate_json(row["event"]) for row in rows]
-
-
-class Loaders:
-    """Batches, within one operation, what the items of a list need: one query for all of them."""
-
-    def __init__(self, pool: asyncpg.Pool) -> None:
-        self._pool = pool
-
-    @cached_property
-    def identities(self) -> DataLoader[IdentityKey, SealedIdentity | None]:
-        return DataLoader(self._load_identities)
-
-    @cached_property
-    def documents(self) -> DataLoader[UUID, list[DocumentRow]]:
-        return DataLoader(self._load_documents)
-
-    @cached_property
-    def events(self) -> DataLoader[EventsKey, list[TransferEvent]]:
-        return DataLoader(self._load_events)
-
-    async def _load_identities(self, keys: list[IdentityKey]) -> list[SealedIdentity | None]:
-        persons, regions, schemes = zip(*keys, strict=True)
-        rows = await self._pool.fetch(
-            """select wanted.position, p.wrapped_key, p.resident_id_sealed, e.name_sealed
-                 from unnest($1::uuid[], $2::text[], $3::text[]) with ordinality as wanted (person_id, region, scheme, position)
-                 join persons p using (person_id)
-                 left join enrolments e using (person_id, region, scheme)""",
-            persons, regions, schemes,
-        )  # fmt: skip
-        found = {row["position"]: SealedIdentity(*row[1:]) for row in rows}
-        return [found.get(position) for position in range(1, len(keys) + 1)]
-
-    async def _load_documents(self, transfer_ids: list[UUID]) -> list[list[DocumentRow]]:
-        rows = await self._pool.fetch(
-            f"""select {DOCUMENT_COLUMNS} from documents d where d.transfer_id = any($1::uuid[])
-                 order by d.issued_at, d.kind = 'COMPLETION_NOTICE', d.kind, d.number, d.version""",
-            transfer_ids,
-        )
-        by_transfer: dict[UUID | None, list[DocumentRow]] = defaultdict(list)
-        for row in rows:
-            by_transfer[row["transfer_id"]].append(_document(row))
-        return [by_transfer[transfer_id] for transfer_id in transfer_ids]
-
-    async def _load_events(self, keys: list[EventsKey]) -> list[list[TransferEvent]]:
-        transfers, seqs, limits = zip(*keys, strict=True)
-        rows = await self._pool.fetch(
-            """select wanted.position, page.event
-                 from unnest($1::uuid[], $2::int[], $3::int[]) with ordinality as wanted (transfer_id, after_seq, size, position)
-                cross join lateral (select e.seq, e.event from transfer_events e
-                                     where e.transfer_id = wanted.transfer_id and e.seq > wanted.after_seq
-                                     order by e.seq limit wanted.size) page
-                order by wanted.position, page.seq""",
-            transfers, seqs, limits,
-        )  # fmt: skip
-        pages: list[list[TransferEvent]] = [[] for _ in keys]
-        for row in rows:
-            pages[row["position"] - 1].append(TransferEvent.model_validate_json(row["event"]))
-        return pages

@@ -12,8 +12,10 @@ from activities.reference import RegionEntry
 from gateway.case_events import tell_event
 from gateway.context import RequestContext
 from gateway.documents import signed_link
+from gateway.loaders import EventsKey, IdentityKey
 from gateway.paging import check_page, cursor, cut, page_info, position, read_seq
-from gateway.reads import DocumentRow, EventsKey, IdentityKey, Reference, ReferenceCache, document_by_id
+from gateway.reads import DocumentRow, document_by_id
+from gateway.reference_cache import Reference, ReferenceCache
 from gateway.scalars import PoolingRegionCode
 from gateway.types.reference import Agency, InsuredPerson, PoolingRegion, node_id
 from gateway.types.refusals import Refusal, WaitingPeriod
@@ -21,18 +23,18 @@ from gateway.types.transfer import Transfer, TransferDocument, TransferEventConn
 from gateway.visibility import Scope, scope_of
 from workflows.actors import Actor
 from workflows.continuation import WaitingPeriod as Waiting
-from workflows.deadlines import shanghai_date
+from workflows.deadlines import Deadline, shanghai_date
 from workflows.findings import Finding
 from workflows.identity import mask_name, mask_resident_id
 from workflows.law import INSTRUMENTS
 from workflows.state import TransferState
-from workflows.vocabulary import Role
+from workflows.vocabulary import AGENCY_STAFF, Role
 from workflows.words import Language, knows, say
 from workflows.words.findings import finding_words
 
 REFERENCE = ReferenceCache()
 # Documents show the number of the person in full: they are for the person and the two agencies, nobody else.
-DOCUMENT_READERS = (Role.INSURED_PERSON, Role.CLERK, Role.CHECKER, Role.FINANCE, Role.AGENCY_SYSTEM)
+DOCUMENT_READERS = (Role.INSURED_PERSON, *AGENCY_STAFF)
 _NO_NUMBER = "*" * 18
 
 
@@ -75,9 +77,9 @@ class Telling:
     def agency(self, code: str) -> Agency:
         return _agencies(self.reference).get(code) or _unlisted(code)
 
-    def working_days_between(self, first: date, last: date) -> int:
+    def remaining_working_days(self, deadline: Deadline, now: datetime) -> int:
         """By the calendar in force."""
-        return self.reference.working_days_between(first, last)
+        return self.reference.remaining_working_days(deadline, now)
 
     def legal_basis(self, basis: str) -> str:
         """An instrument is quoted as it is called; only our own promises are translated."""

@@ -6,9 +6,8 @@ from typing import Any, NamedTuple
 from activities.keyring import Keyring
 from activities.reference import RegionEntry
 from gateway.auth import Viewer
-from workflows.vocabulary import Role
+from workflows.vocabulary import AGENCY_STAFF, Role
 
-AGENCY_STAFF = (Role.CLERK, Role.CHECKER, Role.FINANCE, Role.AGENCY_SYSTEM)
 # A region at the head of its province (北京市 110000) and a province-level pool (319900) stand for the whole province.
 PROVINCE_WIDE = ("0000", "9900")
 

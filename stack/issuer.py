@@ -16,12 +16,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from stack.atomic_files import kept_secret, write_atomically
 from stack.errors import StackError
 from workflows.identity import resident_id_fault
-from workflows.vocabulary import Role
+from workflows.vocabulary import REGIONAL_ROLES, Role
 
 ISSUER = "https://issuer.yibao.local"
 AUDIENCE = "yibao"
 TOKEN_LIFETIME = timedelta(hours=12)
-AGENCY_ROLES = {Role.CLERK, Role.CHECKER, Role.FINANCE, Role.AGENCY_SYSTEM, Role.SUPERVISOR}
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ def require_no_real_issuer() -> None:
 def _require(role: Role, region: str | None, resident_id: str | None, subject: str | None) -> None:
     if region is not None and not re.fullmatch("[0-9]{6}", region):
         raise StackError(f"{region} is not a pooling region: --region takes its code of six digits")
-    if role in AGENCY_ROLES and region is None:
+    if role in REGIONAL_ROLES and region is None:
         raise StackError(f"A {role} belongs to a pooling region: add --region CODE")
     if role is Role.INSURED_PERSON and resident_id is None:
         raise StackError("An INSURED_PERSON is known by the resident identity number: add --resident-id ID")

@@ -13,7 +13,7 @@ from activities.reference import RegionEntry, calendar_in_force, regions_on
 from stack.connection import on_database
 from stack.errors import StackError
 from workflows.clocks import next_alarm
-from workflows.deadlines import SHANGHAI, deadline_state, shanghai_date
+from workflows.deadlines import SHANGHAI, deadline_state, remaining_working_days, shanghai_date
 from workflows.events import TransferEvent
 from workflows.law import INSTRUMENTS
 from workflows.operator_view import FUNDS, STATUS, event_line, timer_summary
@@ -104,7 +104,7 @@ def _step(case: Case, step: Step, now: datetime) -> list[str]:
     if step.deadline is None:
         return [f"  {name}：{_region(case, step.region)}，自 {_time(step.opened_at)}"]
     deadline = step.deadline
-    remaining = case.calendar.working_days_between(shanghai_date(now), deadline.due_on)
+    remaining = remaining_working_days(deadline, now, case.calendar)
     standing = STATES[deadline_state(deadline, done_at=None, now=now)]
     left = f"剩 {remaining} 个工作日" if remaining >= 0 else f"逾期 {-remaining} 个工作日"
     provisional = "，暂定（该年度日历尚未公布）" if deadline.provisional else ""

@@ -1,16 +1,19 @@
 """The clocks of a case: a step opens with its statutory limit, is due soon once, and is missed once; nothing ends by time."""
 
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import date, datetime
 from typing import NamedTuple
 
 from workflows import events as e
 from workflows.actors import PLATFORM
 from workflows.deadlines import recount, set_deadline, shanghai_date
 from workflows.fold import Facts, advance
-from workflows.law import PERIODS, Period
+from workflows.law import PERIODS, PLATFORM_PERIODS, Period
 from workflows.state import STEPS_OF_TRANSFER_IN, TransferState
 from workflows.vocabulary import TransferStepKind
 from workflows.workdays import WorkingCalendar
+
+Periods = Mapping[TransferStepKind, int]
 
 
 def opening(
@@ -21,6 +24,23 @@ def opening(
     period = Period(working_days=state.periods.get(kind, statutory.working_days), basis=statutory.basis)
     region = state.to_region if kind in STEPS_OF_TRANSFER_IN else state.from_region
     return e.StepOpened(step=kind, region=region, deadline=set_deadline(period, shanghai_date(starts_at), calendar))
+
+
+def statutory_end(
+    starts_on: date, before: tuple[TransferStepKind, ...], periods: Periods, calendar: WorkingCalendar
+) -> date:
+    """The last day of a transfer asked for on `starts_on` if every step takes its whole time, one after the other.
+
+    `before`: the steps that lead to acceptance. `periods` are the regions' shorter ones. 43号: O's form and money run
+    side by side from acceptance, R's continuation follows the form.
+    """
+
+    def days(kind: TransferStepKind) -> int:
+        return periods.get(kind, PLATFORM_PERIODS[kind].working_days)
+
+    record = days(TransferStepKind.DELIVER_INFORMATION_FORM) + days(TransferStepKind.CONFIRM_CONTINUATION)
+    after = max(record, days(TransferStepKind.REMIT_PERSONAL_ACCOUNT))
+    return calendar.add_working_days(starts_on, sum(map(days, before)) + after)
 
 
 def tick(state: TransferState, now: datetime, calendar: WorkingCalendar) -> Facts:

@@ -68,6 +68,12 @@ def deadline_state(deadline: Deadline, *, done_at: datetime | None, now: datetim
     return DeadlineState.DUE_SOON if now >= deadline.due_soon_at else DeadlineState.ON_TRACK
 
 
+def remaining_working_days(deadline: Deadline, now: datetime, calendar: WorkingCalendar) -> int:
+    """Working days left after today; negative once it is missed: −1 also on a weekend, when none has passed since."""
+    remaining = calendar.working_days_between(shanghai_date(now), deadline.due_on)
+    return min(remaining, -1) if now >= deadline.due_at else remaining
+
+
 def shanghai_date(instant: datetime) -> date:
     """The calendar date of an aware instant in Asia/Shanghai."""
     return instant.astimezone(SHANGHAI).date()

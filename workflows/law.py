@@ -15,9 +15,6 @@ INSTRUMENTS: Final = {
     "43号": "医保办发〔2021〕43号《基本医疗保险关系转移接续暂行办法》",
     "94号": "人社厅发〔2016〕94号《流动就业人员基本医疗保险关系转移接续业务经办规程》",
     "94号 art. 4": "人社厅发〔2016〕94号《流动就业人员基本医疗保险关系转移接续业务经办规程》第四条",
-    "94号 art. 5": "人社厅发〔2016〕94号《流动就业人员基本医疗保险关系转移接续业务经办规程》第五条",
-    "94号 art. 6": "人社厅发〔2016〕94号《流动就业人员基本医疗保险关系转移接续业务经办规程》第六条",
-    "38号": "国办发〔2024〕38号《关于健全基本医疗保险参保长效机制的指导意见》",
     "GB 11643": "GB 11643-1999《公民身份号码》",
     "PIPL": "《个人信息保护法》第十三条",
     "platform": "本平台服务承诺",
@@ -47,9 +44,6 @@ PLATFORM_PERIODS: Final[dict[TransferStepKind, Period]] = {
     TransferStepKind.CONFIRM_CONTINUATION: Period(working_days=5, basis="43号"),
 }
 PERIODS: Final = {TransferRoute.PLATFORM: PLATFORM_PERIODS}
-
-# 43号: 10 + 5 working days from acceptance to the end of the whole transfer.
-WHOLE_TRANSFER: Final = Period(working_days=15, basis="43号")
 
 # A step is said to be due soon this many working days before its last day (ours).
 DUE_SOON_WORKING_DAYS: Final = 2

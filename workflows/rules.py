@@ -10,7 +10,17 @@ from pydantic import BaseModel
 
 from workflows.actors import Actor
 from workflows.state import TransferState
-from workflows.vocabulary import Role, Side, StepState, TransferAction, TransferStepKind
+from workflows.vocabulary import (
+    APPLICANTS,
+    CLERKS,
+    FINANCE,
+    FORM_MAKERS,
+    Role,
+    Side,
+    StepState,
+    TransferAction,
+    TransferStepKind,
+)
 
 
 class NotAllowed(BaseModel, frozen=True):
@@ -56,10 +66,6 @@ class Rule(NamedTuple):
 
 K = TransferStepKind
 A = TransferAction
-CLERKS = (Role.CLERK, Role.AGENCY_SYSTEM)
-FORM_MAKERS = (Role.CLERK, Role.CHECKER, Role.AGENCY_SYSTEM)
-FINANCE = (Role.FINANCE, Role.AGENCY_SYSTEM)
-APPLICANTS = (Role.INSURED_PERSON, Role.EMPLOYER)
 
 
 def _open(*kinds: TransferStepKind) -> Callable[[TransferState], bool]:

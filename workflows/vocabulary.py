@@ -91,6 +91,16 @@ class Role(StrEnum):
     OPERATOR = "OPERATOR"
 
 
+# Who does what, by role; the same words for the rules of a case and for the gates of the API.
+APPLICANTS = (Role.INSURED_PERSON, Role.EMPLOYER)
+CLERKS = (Role.CLERK, Role.AGENCY_SYSTEM)
+FORM_MAKERS = (Role.CLERK, Role.CHECKER, Role.AGENCY_SYSTEM)
+FINANCE = (Role.FINANCE, Role.AGENCY_SYSTEM)
+AGENCY_STAFF = (Role.CLERK, Role.CHECKER, Role.FINANCE, Role.AGENCY_SYSTEM)
+# Those whose tokens carry a region.
+REGIONAL_ROLES = (*AGENCY_STAFF, Role.SUPERVISOR)
+
+
 class Side(StrEnum):
     TRANSFER_OUT = "TRANSFER_OUT"
     TRANSFER_IN = "TRANSFER_IN"

@@ -13,9 +13,9 @@ from gateway.auth import Viewer
 from gateway.context import Services
 from gateway.execution import Engine
 from gateway.faults import Language
+from gateway.loaders import Loaders
 from gateway.operations import GraphQLRequest, Operations
 from gateway.progress import ProgressHub
-from gateway.reads import Loaders
 from gateway.schema import schema
 from gateway.settings import Settings
 from gateway.temporal_link import TemporalLink, TemporalUnavailableError

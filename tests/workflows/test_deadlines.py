@@ -8,8 +8,15 @@ from activities.calendar_data import published_editions, statutory_days
 from tests.workflows.pure_cases import CALENDAR, O, Story, at, submission
 from workflows import events as e
 from workflows.actors import PLATFORM
-from workflows.clocks import Alarm, next_alarm, tick
-from workflows.deadlines import Deadline, deadline_state, recount, set_deadline, shanghai_date
+from workflows.clocks import Alarm, next_alarm, statutory_end, tick
+from workflows.deadlines import (
+    Deadline,
+    deadline_state,
+    recount,
+    remaining_working_days,
+    set_deadline,
+    shanghai_date,
+)
 from workflows.fold import advance, fold
 from workflows.law import Period
 from workflows.vocabulary import DeadlineState
@@ -236,3 +243,44 @@ class TestANewTable:
             facts = tick(story.state, alarm.at, calendar(changed_2026(off=(off,))))
             assert facts != ()
             assert next_alarm(advance(story.state, facts, at=alarm.at, actor=PLATFORM)[1]) != alarm
+
+
+class TestWhatIsLeft:
+    # Due on Friday 4 December 2026.
+    DEADLINE = set_deadline(TEN_DAYS, date(2026, 11, 20), CALENDAR)
+
+    @pytest.mark.parametrize(
+        ("now", "left"),
+        [
+            (at("2026-11-20T00:00"), 10),
+            (at("2026-12-03T00:00"), 1),
+            (at("2026-12-04T00:00"), 0),
+            (at("2026-12-05T00:00"), -1),
+            (at("2026-12-06T00:00"), -1),
+            (at("2026-12-07T00:00"), -1),
+            (at("2026-12-08T00:00"), -2),
+        ],
+    )
+    def test_working_days_are_left_after_today_and_negative_once_it_is_missed(self, now: datetime, left: int) -> None:
+        assert remaining_working_days(self.DEADLINE, now, CALENDAR) == left
+
+
+class TestTheWholeTransfer:
+    """Asked for on Monday 2 March 2026; 6 April is a holiday."""
+
+    @pytest.mark.parametrize(
+        ("before", "periods", "end"),
+        [
+            ((), {}, date(2026, 3, 23)),
+            ((K.STOP_COVERAGE,), {}, date(2026, 3, 30)),
+            ((K.ACCEPT_APPLICATION,), {}, date(2026, 3, 30)),
+            ((K.ACCEPT_APPLICATION, K.STOP_COVERAGE), {}, date(2026, 4, 7)),
+            ((), {K.DELIVER_INFORMATION_FORM: 7, K.CONFIRM_CONTINUATION: 4}, date(2026, 3, 17)),
+            ((K.STOP_COVERAGE,), {K.STOP_COVERAGE: 2, K.CONFIRM_CONTINUATION: 3}, date(2026, 3, 23)),
+            # The money has its own ten days.
+            ((), {K.DELIVER_INFORMATION_FORM: 2, K.CONFIRM_CONTINUATION: 2}, date(2026, 3, 16)),
+            ((), {K.CONFIRM_RECEIPT: 1}, date(2026, 3, 23)),
+        ],
+    )
+    def test_every_step_takes_its_whole_time(self, before: tuple[K, ...], periods: dict[K, int], end: date) -> None:
+        assert statutory_end(date(2026, 3, 2), before, periods, CALENDAR) == end
