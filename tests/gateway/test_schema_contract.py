@@ -1,5 +1,6 @@
 """The schema in use contains the public contract, field by field."""
 
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -23,7 +24,8 @@ from stack.schema_cli import schema as schema_command
 
 ROOT = Path(__file__).parents[2]
 CONTRACT_FILE = ROOT / "docs" / "contract.graphql"
-ORIGINAL = ROOT.parent / "shared" / "contract" / "schema.graphql"
+# Version 1, as it was agreed: whoever changes it changes a public promise.
+CONTRACT_SHA256 = "e06d6165201d1479f7e751e86dcbba86b994086a4ad718416aa0f8a01887738c"
 CONTRACT = build_schema(CONTRACT_FILE.read_text("utf-8"))
 OURS = build_schema(printed())
 # What does not exist yet does not pretend to: these mutations, and the inputs and enums that they alone use.
@@ -134,8 +136,7 @@ def test_a_schema_that_differs_from_the_committed_one_is_shown_and_refused(
 
 
 def test_the_copy_of_the_contract_is_the_contract() -> None:
-    if ORIGINAL.exists():
-        assert CONTRACT_FILE.read_text("utf-8") == ORIGINAL.read_text("utf-8")
+    assert hashlib.sha256(CONTRACT_FILE.read_bytes()).hexdigest() == CONTRACT_SHA256
 
 
 def test_no_field_shows_a_resident_identity_number() -> None:
