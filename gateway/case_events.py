@@ -47,9 +47,19 @@ def tell_event(stored: e.TransferEvent, case: Transfer, telling: "Telling") -> T
         occurred_at=stored.occurred_at,
         kind=PUBLIC_KIND[type(stored.fact)],
         step=stored.step,
-        message=telling.say(_key(stored.fact), **_figures(stored, case.stored, telling)),
+        message=_message(stored, case.stored, telling),
         transfer=case,
     )
+
+
+def _message(stored: e.TransferEvent, state: TransferState, telling: "Telling") -> str:
+    """The sentence of the fact, and what the agency wrote beside it."""
+    message = telling.say(_key(stored.fact), **_figures(stored, state, telling))
+    match stored.fact:
+        case e.Declined(note=note) | e.FundsReceived(note=note) | e.FundsMismatched(note=note) if note:
+            return telling.say("event.noted", message=message, note=note)
+        case _:
+            return message
 
 
 def _key(fact: e.AnyFact) -> str:

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Awaitable
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
+import asyncpg
 import strawberry
 from graphql import (
     ExecutionResult,
@@ -175,11 +176,23 @@ def _is_meant_for_callers(error: GraphQLError) -> bool:
 
 
 def _internal(error: GraphQLError, context: RequestContext) -> tuple[str, dict[str, Any]]:
-    identifier = context.correlation_id
-    logger.error("INTERNAL %s at %s", identifier, error.path, exc_info=_root_cause(error))
+    identifier, cause = context.correlation_id, _root_cause(error)
+    _strip_rows(cause)
+    logger.error("INTERNAL %s at %s", identifier, error.path, exc_info=cause)
     zh, en = f"系统内部错误，编号 {identifier}", f"Internal error, reference {identifier}"
     message = en if context.language == "en" else zh
     return message, {"code": "INTERNAL", "correlationId": identifier}
+
+
+def _strip_rows(error: BaseException) -> None:
+    """PostgreSQL's DETAIL quotes the refused row, people's words included: nothing for a log, wherever in the chain it is."""
+    seen: set[int] = set()
+    each: BaseException | None = error
+    while each is not None and id(each) not in seen:
+        seen.add(id(each))
+        if isinstance(each, asyncpg.PostgresError):
+            each.detail = None
+        each = each.__cause__ or each.__context__
 
 
 def _formatted(error: GraphQLError, message: str, extensions: dict[str, Any]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from workflows.rules import Violation
 MAX_TEXT: Final = 500
 MAX_REFERENCE: Final = 64
 _KEY: Final = re.compile("[A-Za-z0-9_-]{16,64}")
+_REFERENCE: Final = re.compile("[A-Za-z0-9._/-]+")
 # A note may have lines.
 _LAYOUT: Final = "\n\r\t"
 
@@ -76,8 +77,8 @@ def _own_fields(given: TransferInput) -> Found:
                 yield ["contributionPeriods"], "EMPTY", {}
             yield from _text("note", note, MAX_TEXT)
         case ConfirmReceiptInput():
-            yield from _text("remittanceReference", given.remittance_reference, MAX_REFERENCE)
-            yield from _text("bankReference", given.bank_reference, MAX_REFERENCE)
+            yield from _reference("remittanceReference", given.remittance_reference)
+            yield from _reference("bankReference", given.bank_reference)
             yield from _text("note", given.note, MAX_TEXT)
         case _:
             return
@@ -91,6 +92,14 @@ def _key(key: str) -> Found:
 def _revision(revision: int | None) -> Found:
     if isinstance(revision, int) and revision < 0:
         yield ["expectedRevision"], "NEGATIVE", {}
+
+
+def _reference(field: str, value: str | None) -> Found:
+    """One spelling alone, so that the same reference is never taken for another."""
+    faults = list(_text(field, value, MAX_REFERENCE))
+    if isinstance(value, str) and not faults and not _REFERENCE.fullmatch(value):
+        faults = [([field], "REFERENCE_FORM", {"limit": MAX_REFERENCE})]
+    yield from faults
 
 
 def _text(field: str, value: str | None, limit: int) -> Found:

@@ -149,13 +149,17 @@ class FundsRemitted(Fact):
 
 
 class FundsReceived(Fact):
-    """CONFIRM_RECEIPT done: R's finance entered the bank's advice, and the amount is the order's."""
+    """CONFIRM_RECEIPT done: R's finance entered the bank's advice, and the amount is the order's.
+
+    `note`: why, when an earlier advice had differed.
+    """
 
     type: Literal["funds_received.1"] = "funds_received.1"
     reference: str
     amount_fen: int
     bank_reference: str
     received_on: date
+    note: str | None = None
 
 
 class FundsMismatched(Fact):
@@ -167,6 +171,7 @@ class FundsMismatched(Fact):
     received_fen: int
     bank_reference: str
     received_on: date
+    note: str | None = None
 
 
 class FundsCredited(Fact):

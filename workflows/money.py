@@ -57,6 +57,7 @@ def confirm_receipt(
             received_fen=ask.amount_fen,
             bank_reference=ask.bank_reference,
             received_on=ask.received_on,
+            note=ask.note,
         )
         return (*remitted, mismatched)
     received = e.FundsReceived(
@@ -64,6 +65,7 @@ def confirm_receipt(
         amount_fen=order.amount_fen,
         bank_reference=ask.bank_reference,
         received_on=ask.received_on,
+        note=ask.note,
     )
     return (*remitted, received, e.FundsCredited(reference=order.reference, amount_fen=order.amount_fen))
 

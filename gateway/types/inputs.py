@@ -62,11 +62,12 @@ class SubmitTransferInput:
     )
     wait_for_register: bool = strawberry.field(
         default=False,
-        description="If the only blocking reasons pass with time (not stopped, not enrolled, unpaid, unsettled): wait as "
-        "SUBMITTED and go on by itself.",
+        description="Not offered yet: an application whose reasons pass with time (not stopped, not enrolled, unpaid, "
+        "unsettled) is refused, each reason with its `retryOn`.",
     )
     certificate_number: str | None = strawberry.field(
-        default=UNSET, description="Paper route: the certificate the person holds."
+        default=UNSET,
+        description="Paper route, which is not open yet: the certificate the person holds. It is not looked at.",
     )
 
 

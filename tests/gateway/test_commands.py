@@ -13,6 +13,8 @@ from temporalio.client import Client
 
 from activities.worker import make_worker
 from gateway.auth import Viewer
+from stack.errors import StackError
+from stack.why import read_case
 from tests.activities.desk import MONDAY, TUESDAY, snapshot
 from tests.activities.register_extracts import LI, WANG
 from tests.cases import O_CLERK as O_CLERK_ACTOR
@@ -147,6 +149,9 @@ async def test_a_refused_application_leaves_its_number_and_no_workflow(window: W
     assert sorted(codes) == ["IDENTITY_MISMATCH", "SCHEME_MISMATCH"]
     assert refused["existing"] is None
     assert await ask(window, O_CLERK, SUBMIT, **given) == refused
+    shown = f"{refused['refusalNo']} is a refusal of 2026-03-02: {'、'.join(codes)}; no case was opened"
+    with pytest.raises(StackError, match=shown):
+        await read_case(window.desk.db, refused["refusalNo"])
     rows = await window.desk.db.fetch("select * from commands")
     assert [(row["refusal_no"], row["transfer_id"], row["released"]) for row in rows] == [
         (refused["refusalNo"], None, False)
@@ -306,6 +311,23 @@ WRONG_STEP_FIELDS: list[tuple[Viewer, str, dict[str, Any], list[str], str]] = [
         ["bankReference"],
         "EMPTY",
     ),
+    *(
+        (
+            R_FINANCE,
+            RECEIVE,
+            {"amount": 1, "bankReference": "BK1", "receivedOn": "2026-03-02"} | {field: reference},
+            [field],
+            code,
+        )
+        for field in ("bankReference", "remittanceReference")
+        for reference, code in [
+            ("BK1 ", "REFERENCE_FORM"),
+            ("BK1\n", "REFERENCE_FORM"),
+            ("BK１", "REFERENCE_FORM"),
+            ("B" * 65, "TOO_LONG"),
+            ("BK\u0000", "CONTROL_CHARACTER"),
+        ]
+    ),
 ]
 
 
@@ -316,6 +338,17 @@ async def test_a_wrong_field_of_a_step_is_named_and_nothing_is_recorded(accepted
         assert failed["__typename"] == "ValidationFailed"
         assert [(each["path"], each["code"]) for each in failed["violations"]] == [(["input", *path], code)]
         assert await snapshot(accepted.desk.db) == before
+
+
+async def test_a_row_that_postgresql_refuses_is_not_quoted_in_the_log(
+    window: Window, caplog: pytest.LogCaptureFixture
+) -> None:
+    await window.desk.db.execute("alter table commands add constraint none_today check (kind <> 'SUBMIT_TRANSFER')")
+    error = await window.error(PERSON, SUBMIT, input=application())
+    assert error["extensions"]["code"] == "INTERNAL"
+    assert "none_today" in caplog.text
+    assert "Failing row" not in caplog.text
+    assert "person-1" not in caplog.text
 
 
 NO_AMOUNTS: list[object] = [-1, 2**53, 1.5, "1", True, None]

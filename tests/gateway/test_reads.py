@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 from gateway.auth import ANONYMOUS
+from gateway.faults import Language
+from gateway.types.reference import node_id
 from tests.activities.desk import MONDAY, RECEIPT, THURSDAY, TUESDAY, snapshot
 from tests.activities.register_extracts import LI, WANG, resident_ids
 from tests.cases import DESTINATION, ORIGIN
@@ -27,6 +29,7 @@ from tests.gateway.window import (
 )
 from workflows import commands as c
 from workflows.deadlines import SHANGHAI
+from workflows.events import FundsReceived
 from workflows.vocabulary import RefusalCode, ReturnReason
 
 PROGRESS = """query ($no: TransferNo!) { transfer(no: $no) { status fundsStatus
@@ -128,7 +131,7 @@ async def test_deadlines_count_down_fall_due_and_stay_met(window: Window) -> Non
     assert await deadline(datetime(2026, 3, 17, 0, 0, tzinfo=SHANGHAI)) == ("OVERDUE", -1)
     late = datetime(2026, 3, 18, 9, 0, tzinfo=SHANGHAI)
     assert await deadline(late) == ("OVERDUE", -2)
-    assert (await told(window))["progress"]["headline"].endswith("（已超过办理期限，主管部门已获通知）")
+    assert (await told(window))["progress"]["headline"].endswith("（已超过办理期限，已列入主管部门督办清单）")
     assert "CONTACT_AGENCY" in (await told(window))["progress"]["actions"]
     await window.desk.take(c.DeliverInformationForm(), O_CLERK_ACTOR, late)
     assert await deadline(late + timedelta(days=90)) == ("MET_LATE", None)
@@ -148,7 +151,7 @@ async def test_a_case_whose_clock_has_spoken_does_not_look_younger_than_its_even
     assert edges[-1]["node"] == {
         "kind": "DEADLINE_MISSED",
         "step": "DELIVER_INFORMATION_FORM",
-        "message": "“生成并上传信息表”已超过2026年3月16日的办理期限，已通知北京市医疗保障事务中心、北京市医保主管部门。",
+        "message": "“生成并上传信息表”已超过2026年3月16日的办理期限，已列入北京市医疗保障事务中心、北京市医保主管部门的督办清单。",
     }
     counts = "{ viewer { worklist(filter: {overdueOnly: true}) { edges { node { dueOn } } counts { open dueToday overdue } } } }"
     assert (await window.data(O_CLERK, counts))["viewer"]["worklist"] == {
@@ -190,7 +193,7 @@ async def test_a_declined_case_says_every_reason_with_the_agencys_own(window: Wi
     assert transfer["allowedActions"] == []
     assert transfer["events"]["edges"][-1]["node"] == {
         "kind": "DECLINED",
-        "message": "北京市医疗保障事务中心退回申请：选择的转出地有误。本次申请不予受理。",
+        "message": "北京市医疗保障事务中心退回申请：选择的转出地有误。本次申请不予受理。经办机构说明：参保地为天津",
     }
 
 
@@ -341,6 +344,72 @@ async def test_arguments_that_cannot_be_answered_are_named(window: Window) -> No
         assert (violation["path"], violation["code"]) == (path, code)
 
 
+WORKLIST = """query ($code: PoolingRegionCode) {
+    viewer { worklist(filter: {counterpartRegion: $code}) { edges { cursor } counts { open } } } }"""
+FROM_REGION = "query ($code: PoolingRegionCode) { transfers(filter: {counterpartRegion: $code}) { edges { cursor } } }"
+NAMES_OF_NOTHING = ["\u0000", "a\u0000b", "\u001b[0m", "\ud800", "\u200b", "x" * 5_000, ""]
+
+
+async def test_what_nothing_can_be_called_does_not_exist(window: Window) -> None:
+    await window.desk.accepted()
+    for name in NAMES_OF_NOTHING:
+        assert await window.data(PERSON, "query ($no: TransferNo!) { transfer(no: $no) { id } }", no=name) == {
+            "transfer": None
+        }
+        assert (await window.data(O_CLERK, WORKLIST, code=name))["viewer"]["worklist"] == {
+            "edges": [],
+            "counts": {"open": 0},
+        }
+        assert (await window.data(O_CLERK, FROM_REGION, code=name))["transfers"] == {"edges": []}
+        certificate = (await window.data(ANONYMOUS, CERTIFICATE, n=name, c="0000-0000-0000"))["certificateCheck"]
+        assert certificate == NOTHING
+        assert (await window.data(ANONYMOUS, CERTIFICATE, n="京2026000001", c=name))["certificateCheck"] == NOTHING
+        if name != "\ud800":  # UTF-8, of which ids are made, has no such thing
+            for key in (
+                name,
+                f"{window.desk.transfer.transfer_id}:{name}:1",
+                f"{window.desk.transfer.transfer_id}:A:{name}",
+            ):
+                for kind in ("WorkItem", "Transfer", "Agency", "TransferDocument"):
+                    identifier = node_id(kind, key)
+                    query = "query ($id: ID!) { node(id: $id) { id } }"
+                    assert await window.data(O_CLERK, query, id=identifier) == {"node": None}, (kind, key)
+    for round_ in ("99999999999", "-1"):
+        identifier = node_id("WorkItem", f"{window.desk.transfer.transfer_id}:DELIVER_INFORMATION_FORM:{round_}")
+        assert await window.data(O_CLERK, "query ($id: ID!) { node(id: $id) { id } }", id=identifier) == {"node": None}
+
+
+async def test_the_notes_of_a_refusal_and_of_a_corrected_receipt_are_told(database: Database) -> None:
+    async with open_window(database) as window:
+        await window.desk.accepted()
+        returned = c.ReturnTransfer(reason=ReturnReason.NO_RECORD, note="请核对{转出地}。")
+        await window.desk.take(returned, O_CLERK_ACTOR, TUESDAY)
+        assert (await last_messages(window, 1)) == [
+            "北京市医疗保障事务中心退回申请：没有查到参保记录。本次申请不予受理。经办机构说明：请核对{转出地}。"
+        ]
+        assert (await last_messages(window, 1, "en"))[0].endswith(" The agency's note: 请核对{转出地}。")
+
+
+async def test_the_reason_of_a_corrected_receipt_is_told(window: Window) -> None:
+    await window.desk.remitted()
+    await window.desk.take(RECEIPT.model_copy(update={"amount_fen": 1}), R_FINANCE_ACTOR, THURSDAY)
+    await window.desk.take(RECEIPT.model_copy(update={"note": "银行更正"}), R_FINANCE_ACTOR, THURSDAY)
+    mismatched, received, _ = await last_messages(window, 3)
+    assert mismatched == "到账0.01元，与应划转的4,200.00元不一致，未计入个人账户，正在核对。"
+    assert received.endswith("确认于2026年3月5日到账4,200.00元。经办机构说明：银行更正")
+    # What people wrote stays in PostgreSQL.
+    stored = (await window.desk.cases.events(window.desk.transfer.transfer_id))[-2]
+    assert isinstance(stored.fact, FundsReceived)
+    assert stored.fact.note == "银行更正"
+    assert "银行更正" not in stored.without_words().model_dump_json()
+
+
+async def last_messages(window: Window, count: int, language: Language = "zh-CN") -> list[str]:
+    query = "query ($no: TransferNo!) { transfer(no: $no) { events(first: 50) { edges { node { message } } } } }"
+    edges = (await window.data(PERSON, query, language, no=window.no))["transfer"]["events"]["edges"]
+    return [edge["node"]["message"] for edge in edges][-count:]
+
+
 CERTIFICATE = "query ($n: String!, $c: String!) { certificateCheck(number: $n, code: $c) { valid issuedOn voidedOn agency { name } } }"
 NOTHING = {"valid": False, "issuedOn": None, "voidedOn": None, "agency": None}
 
@@ -384,6 +453,23 @@ async def test_the_dry_run_says_what_a_submission_would_meet_and_changes_nothing
         "findings": [],
     }
     assert await snapshot(window.desk.db) == before
+
+
+async def test_the_dry_run_counts_the_steps_before_acceptance_and_the_regions_shorter_periods(window: Window) -> None:
+    db = window.desk.db
+    await db.execute("delete from commands")
+
+    async def due_on(**changes: Any) -> str:
+        answer = (await window.data(PERSON, ELIGIBILITY, input=asked(**changes)))["eligibility"]
+        assert answer["eligible"] is True
+        return str(answer["dueOn"])
+
+    await db.execute("update enrolments set status = 'ACTIVE', stopped_on = null where region = '110000'")
+    assert await due_on(requestStop=True) == "2026-03-30"
+    await db.execute("update enrolments set special_personnel = true where region = '110000'")
+    assert await due_on(requestStop=True) == "2026-04-07"
+    await db.execute("update enrolments set status = 'STOPPED', stopped_on = '2025-10-31' where region = '110000'")
+    assert await due_on() == "2026-03-30"
 
 
 async def test_the_dry_run_names_the_application_that_is_recorded_already(window: Window) -> None:
