@@ -6,14 +6,15 @@ A schedule of Temporal would do the same, and bury the operators' list of transf
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
-from typing import Any
+from typing import NamedTuple
+from uuid import UUID
 
 import asyncpg
 from temporalio.client import Client
+from temporalio.service import RPCError, RPCStatusCode
 
-from activities.database import Connection
 from activities.dispatch import CaseClosedError, PendingCommand, dispatch, regrow
 from activities.reference import CalendarCache
 from activities.steps import Steps
@@ -22,14 +23,22 @@ from workflows.messages import CertificateOrder, StepOrder, workflow_id
 from workflows.state import TransferState
 from workflows.transfer import TransferWorkflow
 from workflows.vocabulary import TransferAction
+from workflows.workdays import WorkingCalendar
 
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 15.0
+# What a pass has not done by then is left for the next.
+PASS_SECONDS = 60.0
 # A younger command is still in the hands of the gateway that recorded it.
 OLDER_THAN_SECONDS = 10.0
+# A younger case may not be in Temporal's lists yet.
+CASE_OLDER_THAN_SECONDS = 60.0
 AT_MOST = 200
 AT_ONCE = 5
+# Open cases read at a time, and how many are looked for in a pass; the next pass goes on from there.
+PAGE = 100
+LOOKED_FOR = 1_000
 PATIENCE = timedelta(seconds=10)
 
 PENDING_SQL = """
@@ -38,8 +47,14 @@ select c.command_id, c.kind, c.transfer_id, c.transfer_no, t.state
  where c.outcome is null and c.received_at < now() - make_interval(secs => $1)
  order by c.received_at limit $2
 """
-COUNT_OPEN_SQL = "select count(*) from transfers where closed_at is null"
-OPEN_SQL = "select state from transfers where closed_at is null"
+# A short statement for each page: no transaction stays open while Temporal is asked.
+OPEN_SQL = """
+select no, transfer_id from transfers
+ where closed_at is null and transfer_id > $1 and submitted_at < now() - make_interval(secs => $2)
+ order by transfer_id limit $3
+"""
+STATES_SQL = "select no, state from transfers where closed_at is null and transfer_id = any($1)"
+FIRST = UUID(int=0)
 
 
 class Sweeper:
@@ -49,60 +64,61 @@ class Sweeper:
         self._steps = steps
         self._calendar = CalendarCache()
         self._recounted_by: str | None = None
+        self._looked_until = FIRST
 
     async def run(self) -> None:
-        """Sweep until cancelled. A pass that fails, for PostgreSQL or Temporal is away, is followed by the next."""
+        """Sweep until cancelled. A pass that fails, for PostgreSQL or Temporal is away, keeps no other from its turn."""
         while True:
-            try:
-                await self.regrow_lost()
-                await self.resend_commands()
-                await self.recount_deadlines()
-            except Exception:
-                log.exception("this pass of the sweeper failed; the next comes in %.0f s", EVERY_SECONDS)
+            for sweep in (self.regrow_lost, self.resend_commands, self.recount_deadlines):
+                try:
+                    async with asyncio.timeout(PASS_SECONDS):
+                        await sweep()
+                except Exception:
+                    log.exception("%s failed; it comes again in %.0f s", sweep.__name__, EVERY_SECONDS)
             await asyncio.sleep(EVERY_SECONDS)
 
     async def resend_commands(self, *, older_than_seconds: float = OLDER_THAN_SECONDS) -> int:
         """Carry out at most `AT_MOST` commands that have waited, and return how many were."""
         rows = await self._pool.fetch(PENDING_SQL, older_than_seconds, AT_MOST)
-        gate = asyncio.Semaphore(AT_ONCE)
+        return (await _each(rows, self._resend, "command %s could not be carried out yet")).done
 
-        async def resend(row: asyncpg.Record) -> bool:
-            async with gate:
-                return await self._resend(row)
+    async def regrow_lost(self, *, older_than_seconds: float = CASE_OLDER_THAN_SECONDS) -> int:
+        """Start the workflows of open transfers that Temporal does not run, and return how many.
 
-        return sum(await asyncio.gather(*(resend(row) for row in rows)))
-
-    async def regrow_lost(self) -> int:
-        """Start the workflow of every open transfer that Temporal does not run, and return how many are open."""
-        open_count: int = await self._pool.fetchval(COUNT_OPEN_SQL)
-        running = await self._client.count_workflows(
-            "WorkflowType = 'TransferWorkflow' and ExecutionStatus = 'Running'"
-        )
-        if running.count < open_count:
-            log.warning("Temporal runs %d of %d open transfers: growing the others again", running.count, open_count)
-            async with self._pool.acquire() as connection:
-                async for state in _open_states(connection):
-                    await regrow(self._client, state, timeout=PATIENCE)
-        return open_count
+        A pass looks for `LOOKED_FOR` of them, and the next goes on from there.
+        """
+        regrown = 0
+        for _ in range(LOOKED_FOR // PAGE):
+            page = await self._pool.fetch(OPEN_SQL, self._looked_until, older_than_seconds, PAGE)
+            regrown += await self._regrow_lost_of(page)
+            if len(page) < PAGE:
+                self._looked_until = FIRST
+                break
+            self._looked_until = page[-1]["transfer_id"]
+        return regrown
 
     async def recount_deadlines(self) -> int:
         """Wake every open case whose deadlines an edition published since the last pass has moved; return how many.
 
-        The case notes the revision and re-arms its clocks. Without a new edition this is one short query.
+        The case notes the revision and re-arms its clocks. Without a new edition this is one short query. After a case
+        that could not be woken the next pass goes through all of them again.
         """
         async with self._pool.acquire() as connection:
             calendar = await self._calendar.in_force(connection)
-            if self._calendar.key == self._recounted_by:
-                return 0
-            moved = [state async for state in _open_states(connection) if is_out_of_date(state, calendar)]
-        for state in moved:
-            handle = self._client.get_workflow_handle_for(TransferWorkflow.run, workflow_id(state.no))
-            await handle.signal(TransferWorkflow.recount, rpc_timeout=PATIENCE)
-        self._recounted_by = self._calendar.key
-        return len(moved)
+        edition = self._calendar.key
+        if edition == self._recounted_by:
+            return 0
+        woken, failed, last = 0, 0, FIRST
+        while page := await self._pool.fetch(OPEN_SQL, last, 0.0, PAGE):
+            last = page[-1]["transfer_id"]
+            rows = await self._pool.fetch(STATES_SQL, [row["transfer_id"] for row in page])
+            tally = await _each(rows, lambda row: self._recount(row, calendar), "case %s could not be woken to recount")
+            woken, failed = woken + tally.done, failed + tally.failed
+        if not failed:
+            self._recounted_by = edition
+        return woken
 
-    async def _resend(self, row: Any) -> bool:
-        """Carry one command out. What cannot be done now is left for the next pass."""
+    async def _resend(self, row: asyncpg.Record) -> bool:
         try:
             if row["kind"] == "REQUEST_CERTIFICATE":
                 await self._steps.issue_certificate_alone(CertificateOrder(command_id=row["command_id"]))
@@ -115,14 +131,63 @@ class Sweeper:
             # Nobody runs this case any more: the step is refused, and its key released, by the same transaction as ever.
             order = StepOrder(transfer_id=row["transfer_id"], after_seq=0, command_id=row["command_id"])
             await self._steps.carry_out(order)
-        except Exception:
-            log.exception("command %s could not be carried out yet", row["command_id"])
+        return True
+
+    async def _regrow_lost_of(self, page: list[asyncpg.Record]) -> int:
+        ids = {workflow_id(row["no"]): row["transfer_id"] for row in page}
+        if not ids:
+            return 0
+        named = ", ".join(f"'{each}'" for each in ids)
+        running = self._client.list_workflows(
+            f"WorkflowType = 'TransferWorkflow' and ExecutionStatus = 'Running' and WorkflowId in ({named})"
+        )
+        lost = ids.keys() - {each.id async for each in running}
+        # Read after Temporal was asked: a case that has ended meanwhile is not among them.
+        rows = await self._pool.fetch(STATES_SQL, [ids[each] for each in lost])
+        if rows:
+            log.warning("Temporal does not run %d open transfers: growing them again", len(rows))
+        return (await _each(rows, self._regrow, "case %s could not be grown again yet")).done
+
+    async def _regrow(self, row: asyncpg.Record) -> bool:
+        await regrow(self._client, TransferState.model_validate_json(row["state"]), timeout=PATIENCE)
+        return True
+
+    async def _recount(self, row: asyncpg.Record, calendar: WorkingCalendar) -> bool:
+        """Wake a case whose dates have moved; False when they have not."""
+        state = TransferState.model_validate_json(row["state"])
+        if not is_out_of_date(state, calendar):
             return False
+        handle = self._client.get_workflow_handle_for(TransferWorkflow.run, workflow_id(state.no))
+        try:
+            await handle.signal(TransferWorkflow.recount, rpc_timeout=PATIENCE)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            await regrow(self._client, state, timeout=PATIENCE)
+            await handle.signal(TransferWorkflow.recount, rpc_timeout=PATIENCE)
         return True
 
 
-async def _open_states(connection: Connection) -> AsyncIterator[TransferState]:
-    """Every open transfer, a few at a time."""
-    async with connection.transaction():
-        async for row in connection.cursor(OPEN_SQL):
-            yield TransferState.model_validate_json(row["state"])
+class _Tally(NamedTuple):
+    """Of the rows of a pass."""
+
+    done: int
+    failed: int
+
+
+async def _each(
+    rows: Iterable[asyncpg.Record], act: Callable[[asyncpg.Record], Awaitable[bool]], failing: str
+) -> _Tally:
+    """Act on every row, a few at a time. A failure is logged with the row's first column, and stops no other row."""
+    gate = asyncio.Semaphore(AT_ONCE)
+
+    async def one(row: asyncpg.Record) -> bool | None:
+        async with gate:
+            try:
+                return await act(row)
+            except Exception:
+                log.exception(failing, row[0])
+                return None
+
+    outcomes = await asyncio.gather(*(one(row) for row in rows))
+    return _Tally(outcomes.count(True), outcomes.count(None))

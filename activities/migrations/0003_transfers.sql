@@ -53,6 +53,8 @@ create table transfers (
 );
 -- One open transfer per person, chains included: the real guard against doubles.
 create unique index transfers_one_open_per_person on transfers (person_id) where closed_at is null;
+-- The sweeper pages through the open ones.
+create index transfers_open on transfers (transfer_id) where closed_at is null;
 create index transfers_by_person on transfers (person_id, submitted_at desc);
 create index transfers_by_from_region on transfers (from_region, submitted_at desc, transfer_id desc);
 create index transfers_by_to_region on transfers (to_region, submitted_at desc, transfer_id desc);
