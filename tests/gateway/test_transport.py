@@ -29,7 +29,6 @@ from tests.activities.register_extracts import WANG, extract, row
 from tests.conftest import Database
 from tests.gateway.conftest import COUNTED, Gateway, Issuer, Served, running
 from tests.stack.sleeper_workflow import Sleeper
-from workflows.messages import TASK_QUEUE
 
 GRAPHQL = "application/graphql-response+json"
 DOCUMENT_ID = UUID("0192f0c1-3333-7000-8000-000000000001")
@@ -315,14 +314,21 @@ async def test_the_link_to_temporal_connects_once_it_is_there(temporal_client: C
 
 
 async def test_ready_says_what_is_missing_and_needs_a_worker_the_first_time_only(
-    environment: dict[str, str], temporal_server: TemporalServer, temporal_client: Client, database: Database
+    environment: dict[str, str],
+    temporal_server: TemporalServer,
+    temporal_client: Client,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # Temporal remembers for minutes who asked for work, and other tests have workers on the usual queue.
+    queue = "asked-for-work-by-nobody"
+    monkeypatch.setattr("gateway.health.TASK_QUEUE", queue)
     settings = load_settings(environment | {"TEMPORAL_ADDRESS": temporal_server.address})
     async for gateway in running(settings):
         answer = await gateway.client.get("/readyz")
-        missing = f"no worker has asked for work on the task queue {TASK_QUEUE} yet"
+        missing = f"no worker has asked for work on the task queue {queue} yet"
         assert (answer.status_code, answer.json()) == (503, {"ready": False, "missing": [missing]})
-        async with Worker(temporal_client, task_queue=TASK_QUEUE, workflows=[Sleeper]):
+        async with Worker(temporal_client, task_queue=queue, workflows=[Sleeper]):
             for _ in range(100):
                 answer = await gateway.client.get("/readyz")
                 if answer.status_code == 200:
