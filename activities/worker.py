@@ -34,11 +34,11 @@ log = logging.getLogger(__name__)
 
 WORKFLOWS = [TransferWorkflow, CertificateWorkflow]
 AWAY_SECONDS = 1.0
+DEAD_WORKER_AFTER = timedelta(seconds=3)
 # A step in hand has time to end, and its answer to arrive; who stops a worker waits longer than this.
 GRACE = timedelta(seconds=8)
 # A case rests for days between two steps: only those in a burst of steps are worth their 150 kB each. The others are read
 # again from their history, which is short.
-DEAD_WORKER_AFTER = timedelta(seconds=3)
 CASES_KEPT_IN_MEMORY = 300
 
 
