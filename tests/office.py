@@ -33,8 +33,10 @@ from tests.conftest import Database
 from workflows import commands as c
 from workflows.actors import Actor
 from workflows.deadlines import shanghai_date
+from workflows.fold import fold
 from workflows.messages import CommandOutcome, workflow_id
 from workflows.state import TransferState
+from workflows.transfer import TransferWorkflow
 from workflows.vocabulary import FundsStatus, TransferStatus
 
 PATIENCE = timedelta(seconds=20)
@@ -59,7 +61,8 @@ class Office:
         transfer = await self.apply(request_stop=request_stop, **origin)
         if manual:
             await self.note_at_origin(transfer, "special_personnel")
-        await self.carry_out(transfer)
+        outcome = await self.carry_out(transfer)
+        await self.workflow_agrees(transfer, since=outcome.seq or 0)
         return transfer
 
     async def note_at_origin(self, transfer: PendingCommand, flag: str) -> None:
@@ -77,8 +80,20 @@ class Office:
     async def take(
         self, transfer: PendingCommand, ask: c.Ask, actor: Actor, *, at: datetime | None = None
     ) -> CommandOutcome:
-        """One step, put into the log and carried out."""
-        return await self.carry_out(await self.cases.ask(transfer, ask, actor, at=at))
+        """One step, put into the log and carried out; the workflow has made of it what the events say."""
+        command = await self.cases.ask(transfer, ask, actor, at=at)
+        outcome = await self.carry_out(command)
+        await self.workflow_agrees(transfer, since=outcome.seq or 0)
+        return outcome
+
+    async def workflow_agrees(self, transfer: PendingCommand, *, since: int) -> None:
+        """The workflow's own state has event `since`, and is what PostgreSQL's events up to its revision add up to."""
+        state = await self.handle(transfer).query(TransferWorkflow.state)
+        assert state is not None
+        assert state.revision >= since
+        # The bank's word may have come since the question.
+        events = (await self.cases.events(transfer.transfer_id))[: state.revision]
+        assert state == fold(event.without_words() for event in events)
 
     async def deliver_form(self, transfer: PendingCommand) -> CommandOutcome:
         return await self.take(transfer, c.DeliverInformationForm(), O_CLERK)

@@ -141,12 +141,3 @@ async def test_both_tracks_at_once_do_not_race(office: Office) -> None:
     await office.confirm_receipt(transfer)
     assert await office.ending(transfer) is TransferStatus.COMPLETED
     await _types(office, transfer.transfer_id)
-
-
-async def test_the_workflows_own_state_is_that_of_the_database(office: Office) -> None:
-    transfer = await office.submit()
-    handle = office.handle(transfer)
-    for step in (office.deliver_form, office.remit, office.confirm_continuation):
-        await step(transfer)
-        asked = (await office.cases.state(transfer.transfer_id)).model_dump(mode="json")
-        assert await handle.query("state") == asked
