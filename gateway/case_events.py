@@ -28,6 +28,7 @@ PUBLIC_KIND: Final[dict[type[e.Fact], TransferEventKind]] = {
     e.RemittanceOrdered: P.STEP_DONE,
     e.FundsOrdered: P.FUNDS_ORDERED,
     e.FundsRemitted: P.FUNDS_REMITTED,
+    e.ReceiptConfirmed: P.STEP_DONE,
     e.FundsReceived: P.FUNDS_RECEIVED,
     e.FundsMismatched: P.FUNDS_MISMATCHED,
     e.FundsCredited: P.FUNDS_CREDITED,
@@ -124,7 +125,7 @@ def _clock_figures(fact: e.AnyFact, telling: "Telling") -> dict[str, object]:
 
 def _money_figures(fact: e.AnyFact, telling: "Telling") -> dict[str, object]:
     match fact:
-        case e.RemittanceOrdered() | e.FundsOrdered() | e.FundsRemitted() | e.FundsCredited():
+        case e.RemittanceOrdered() | e.FundsOrdered() | e.FundsRemitted() | e.ReceiptConfirmed() | e.FundsCredited():
             return {"amount": yuan(fact.amount_fen), "reference": fact.reference}
         case e.FundsReceived():
             return {"amount": yuan(fact.amount_fen), "received_on": day(telling.language, fact.received_on)}

@@ -148,11 +148,16 @@ class FundsRemitted(Fact):
     amount_fen: int
 
 
-class FundsReceived(Fact):
-    """CONFIRM_RECEIPT done: R's finance entered the bank's advice, and the amount is the order's.
+class ReceiptConfirmed(Fact):
+    """CONFIRM_RECEIPT done: R's finance entered the bank's advice, and the amount is the order's."""
 
-    `note`: why, when an earlier advice had differed.
-    """
+    type: Literal["receipt_confirmed.1"] = "receipt_confirmed.1"
+    reference: str
+    amount_fen: int
+
+
+class FundsReceived(Fact):
+    """The money is with R, as the bank's advice says. `note`: why, when an earlier advice had differed."""
 
     type: Literal["funds_received.1"] = "funds_received.1"
     reference: str
@@ -240,6 +245,7 @@ AnyFact = Annotated[
     | RemittanceOrdered
     | FundsOrdered
     | FundsRemitted
+    | ReceiptConfirmed
     | FundsReceived
     | FundsMismatched
     | FundsCredited
@@ -280,7 +286,7 @@ STEP_OF_FACT: dict[type[Fact], TransferStepKind] = {
     CertificateReissued: TransferStepKind.ISSUE_CERTIFICATE,
     FormDelivered: TransferStepKind.DELIVER_INFORMATION_FORM,
     RemittanceOrdered: TransferStepKind.REMIT_PERSONAL_ACCOUNT,
-    FundsReceived: TransferStepKind.CONFIRM_RECEIPT,
+    ReceiptConfirmed: TransferStepKind.CONFIRM_RECEIPT,
     FundsMismatched: TransferStepKind.CONFIRM_RECEIPT,
     ContinuationConfirmed: TransferStepKind.CONFIRM_CONTINUATION,
 }

@@ -100,8 +100,10 @@ def _changes(state: TransferState, event: e.TransferEvent) -> Changes:  # noqa: 
             return _closed(state, event, fact)
         case e.FundsNotRequired() | e.RemittanceOrdered() | e.FundsOrdered():
             return _ordered(state, event, fact)
+        case e.ReceiptConfirmed():
+            return {"steps": _done(state, event)}
         case e.FundsRemitted() | e.FundsReceived() | e.FundsMismatched() | e.FundsCredited():
-            return _moved(state, event, fact)
+            return _moved(state, fact)
 
 
 def _begun(
@@ -207,15 +209,13 @@ def _ordered(
 
 def _moved(
     state: TransferState,
-    event: e.TransferEvent,
     fact: e.FundsRemitted | e.FundsReceived | e.FundsMismatched | e.FundsCredited,
 ) -> Changes:
     match fact:
         case e.FundsRemitted():
             return _money(state, fact.reference, FundsStatus.REMITTED)
         case e.FundsReceived():
-            received = _money(state, fact.reference, FundsStatus.RECEIVED, fact.bank_reference, fact.amount_fen)
-            return received | {"steps": _done(state, event)}
+            return _money(state, fact.reference, FundsStatus.RECEIVED, fact.bank_reference, fact.amount_fen)
         case e.FundsMismatched():
             return _money(state, fact.reference, FundsStatus.MISMATCHED, fact.bank_reference, fact.received_fen)
         case e.FundsCredited():

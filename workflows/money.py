@@ -67,7 +67,9 @@ def confirm_receipt(
         received_on=ask.received_on,
         note=ask.note,
     )
-    return (*remitted, received, e.FundsCredited(reference=order.reference, amount_fen=order.amount_fen))
+    confirmed = e.ReceiptConfirmed(reference=order.reference, amount_fen=order.amount_fen)
+    credited = e.FundsCredited(reference=order.reference, amount_fen=order.amount_fen)
+    return (*remitted, confirmed, received, credited)
 
 
 def _fault(order: Remittance, ask: c.ConfirmReceipt, facts: c.ReceiptFacts, at: datetime) -> Invalid | None:

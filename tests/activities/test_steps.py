@@ -194,7 +194,12 @@ async def test_the_receipt_credits_the_account_and_completes_the_case(database: 
     async with open_desk(database) as desk:
         await desk.continued()
         await desk.take(RECEIPT, R_FINANCE, THURSDAY)
-        assert await _last_types(desk, 3) == ["funds_received.1", "funds_credited.1", "completed.1"]
+        assert await _last_types(desk, 4) == [
+            "receipt_confirmed.1",
+            "funds_received.1",
+            "funds_credited.1",
+            "completed.1",
+        ]
         assert (await desk.enrolment(SHANGHAI_POOL))["personal_account_fen"] == 10_000 + BALANCE_FEN
         assert await desk.balances() == {
             ("PERSONAL_ACCOUNTS", BEIJING): -BALANCE_FEN,
@@ -210,7 +215,12 @@ async def test_a_credit_that_comes_before_the_banks_word_proves_that_the_money_l
     async with open_desk(database) as desk:
         await desk.remittance_ordered()
         await desk.take(RECEIPT, R_FINANCE, THURSDAY)
-        assert await _last_types(desk, 3) == ["funds_remitted.1", "funds_received.1", "funds_credited.1"]
+        assert await _last_types(desk, 4) == [
+            "funds_remitted.1",
+            "receipt_confirmed.1",
+            "funds_received.1",
+            "funds_credited.1",
+        ]
         assert (await desk.enrolment(BEIJING))["frozen_fen"] == 0
         before = await snapshot(desk.db)
         assert (await desk.steps.note_bank_took_order(await desk.bank_word())).events == ()

@@ -394,9 +394,10 @@ async def test_the_reason_of_a_corrected_receipt_is_told(window: Window) -> None
     await window.desk.remitted()
     await window.desk.take(RECEIPT.model_copy(update={"amount_fen": 1}), R_FINANCE_ACTOR, THURSDAY)
     await window.desk.take(RECEIPT.model_copy(update={"note": "银行更正"}), R_FINANCE_ACTOR, THURSDAY)
-    mismatched, received, _ = await last_messages(window, 3)
+    mismatched, confirmed, received, _ = await last_messages(window, 4)
     assert mismatched == "到账0.01元，与应划转的4,200.00元不一致，未计入个人账户，正在核对。"
-    assert received.endswith("确认于2026年3月5日到账4,200.00元。经办机构说明：银行更正")
+    assert confirmed == "上海市本级医疗保障事务中心已核对银行到账通知，金额4,200.00元相符。"
+    assert received == "4,200.00元已于2026年3月5日到达上海市本级。经办机构说明：银行更正"
     # What people wrote stays in PostgreSQL.
     stored = (await window.desk.cases.events(window.desk.transfer.transfer_id))[-2]
     assert isinstance(stored.fact, FundsReceived)

@@ -82,12 +82,22 @@ class TestAStory:
         assert story.remit() == ("remittance_ordered", "funds_ordered", "step_opened")
         assert story.happen(bank_took_order(story.state, REFERENCE)) == ("funds_remitted",)
         assert story.confirm_continuation() == ("continuation_confirmed",)
-        assert story.do(received(), R_FINANCE, NOT_PAID) == ("funds_received", "funds_credited", "completed")
-        assert (story.state.status, story.state.funds_status, story.state.revision) == ("COMPLETED", "CREDITED", 15)
+        assert story.do(received(), R_FINANCE, NOT_PAID) == (
+            "receipt_confirmed",
+            "funds_received",
+            "funds_credited",
+            "completed",
+        )
+        assert (story.state.status, story.state.funds_status, story.state.revision) == ("COMPLETED", "CREDITED", 16)
 
     def test_the_money_may_end_before_the_record_and_the_record_then_completes_the_case(self) -> None:
         story = remitted()
-        assert story.do(received(), R_FINANCE, NOT_PAID) == ("funds_remitted", "funds_received", "funds_credited")
+        assert story.do(received(), R_FINANCE, NOT_PAID) == (
+            "funds_remitted",
+            "receipt_confirmed",
+            "funds_received",
+            "funds_credited",
+        )
         assert (story.state.status, story.state.funds_status) == ("TRANSFERRING_IN", "CREDITED")
         assert story.confirm_continuation() == ("continuation_confirmed", "completed")
 
@@ -409,7 +419,11 @@ class TestTheMoney:
         story = remitted()
         story.do(received(1), R_FINANCE, NOT_PAID)
         assert bank_took_order(story.state, REFERENCE) == ()
-        assert story.do(received(note="typing error"), R_FINANCE, NOT_PAID) == ("funds_received", "funds_credited")
+        assert story.do(received(note="typing error"), R_FINANCE, NOT_PAID) == (
+            "receipt_confirmed",
+            "funds_received",
+            "funds_credited",
+        )
 
     def test_a_mismatch_is_corrected_only_with_a_reason(self) -> None:
         story = remitted()

@@ -30,9 +30,9 @@ async def test_completed_with_the_money_credited_before_the_record_is_continued(
     await office.confirm_receipt(transfer)
     state = await office.cases.state(transfer.transfer_id)
     assert (state.status, state.funds_status) == (TransferStatus.TRANSFERRING_IN, FundsStatus.CREDITED)
-    assert await office.confirm_continuation(transfer) == CommandOutcome(kind="DONE", seq=14)
+    assert await office.confirm_continuation(transfer) == CommandOutcome(kind="DONE", seq=15)
     assert await office.ending(transfer) is TransferStatus.COMPLETED
-    last = ["funds_received.1", "funds_credited.1", "continuation_confirmed.1", "completed.1"]
+    last = ["receipt_confirmed.1", "funds_received.1", "funds_credited.1", "continuation_confirmed.1", "completed.1"]
     assert await _types(office, transfer.transfer_id) == OPENED + FORM + ORDER + last
 
 
@@ -44,7 +44,7 @@ async def test_completed_with_the_record_continued_before_the_money_is_credited(
     assert (await office.cases.state(transfer.transfer_id)).status is TransferStatus.AWAITING_FUNDS
     await office.confirm_receipt(transfer)
     assert await office.ending(transfer) is TransferStatus.COMPLETED
-    last = ["funds_received.1", "funds_credited.1", "completed.1"]
+    last = ["receipt_confirmed.1", "funds_received.1", "funds_credited.1", "completed.1"]
     assert await _types(office, transfer.transfer_id) == OPENED + FORM + ["continuation_confirmed.1"] + ORDER + last
 
 

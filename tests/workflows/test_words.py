@@ -124,7 +124,7 @@ def event_names() -> list[str]:
 
 
 def test_the_events_were_found() -> None:
-    assert len(event_names()) == 23
+    assert len(event_names()) == 24
 
 
 def test_every_reason_and_violation_that_the_rules_can_give_has_its_words() -> None:
