@@ -89,6 +89,15 @@ class TestAStory:
             "completed",
         )
         assert (story.state.status, story.state.funds_status, story.state.revision) == ("COMPLETED", "CREDITED", 16)
+        assert {step.kind.value: step.state.value for step in story.state.steps} == {
+            "ACCEPT_APPLICATION": "SKIPPED",
+            "STOP_COVERAGE": "SKIPPED",
+            "ISSUE_CERTIFICATE": "DONE",
+            "DELIVER_INFORMATION_FORM": "DONE",
+            "REMIT_PERSONAL_ACCOUNT": "DONE",
+            "CONFIRM_CONTINUATION": "DONE",
+            "CONFIRM_RECEIPT": "DONE",
+        }
 
     def test_the_money_may_end_before_the_record_and_the_record_then_completes_the_case(self) -> None:
         story = remitted()
@@ -98,6 +107,8 @@ class TestAStory:
             "funds_received",
             "funds_credited",
         )
+        credited = story.state
+        assert objection(credited, A.CONFIRM_RECEIPT, R_FINANCE) == NotAllowed(why="ALREADY_DONE")
         assert (story.state.status, story.state.funds_status) == ("TRANSFERRING_IN", "CREDITED")
         assert story.confirm_continuation() == ("continuation_confirmed", "completed")
 
