@@ -15,10 +15,13 @@ INSTRUMENTS: Final = {
     "43号": "医保办发〔2021〕43号《基本医疗保险关系转移接续暂行办法》",
     "94号": "人社厅发〔2016〕94号《流动就业人员基本医疗保险关系转移接续业务经办规程》",
     "94号 art. 4": "人社厅发〔2016〕94号《流动就业人员基本医疗保险关系转移接续业务经办规程》第四条",
+    "94号 art. 5": "人社厅发〔2016〕94号《流动就业人员基本医疗保险关系转移接续业务经办规程》第五条",
+    "94号 art. 6": "人社厅发〔2016〕94号《流动就业人员基本医疗保险关系转移接续业务经办规程》第六条",
     "GB 11643": "GB 11643-1999《公民身份号码》",
     "PIPL": "《个人信息保护法》第十三条",
     "platform": "本平台服务承诺",
     "platform, after 43号": "本平台服务承诺（医保办发〔2021〕43号 一站式联办）",
+    "platform, after 94号": "本平台服务承诺（人社厅发〔2016〕94号 信息核对）",
 }
 
 
@@ -43,10 +46,27 @@ PLATFORM_PERIODS: Final[dict[TransferStepKind, Period]] = {
     # 43号: the transfer-in agency's five working days, from the form's arrival.
     TransferStepKind.CONFIRM_CONTINUATION: Period(working_days=5, basis="43号"),
 }
-PERIODS: Final = {TransferRoute.PLATFORM: PLATFORM_PERIODS}
+# Step → limit on the paper route, where either region is not connected (94号).
+PAPER_PERIODS: Final[dict[TransferStepKind, Period]] = {
+    # Acceptance and letter are one act of R's; each has the fifteen days, from the application and from acceptance.
+    TransferStepKind.ACCEPT_APPLICATION: Period(working_days=15, basis="94号 art. 5"),
+    TransferStepKind.ISSUE_CONTACT_LETTER: Period(working_days=15, basis="94号 art. 5"),
+    TransferStepKind.STOP_COVERAGE: Period(working_days=5, basis="platform, after 43号"),
+    # From the arrival of the contact letter; the money is inside the same clock.
+    TransferStepKind.DELIVER_INFORMATION_FORM: Period(working_days=15, basis="94号 art. 6"),
+    TransferStepKind.REMIT_PERSONAL_ACCOUNT: Period(working_days=15, basis="94号 art. 6"),
+    TransferStepKind.CONFIRM_RECEIPT: Period(working_days=10, basis="platform"),
+    # From the arrival of both the form and the money.
+    TransferStepKind.CONFIRM_CONTINUATION: Period(working_days=15, basis="94号"),
+}
+PERIODS: Final = {TransferRoute.PLATFORM: PLATFORM_PERIODS, TransferRoute.PAPER: PAPER_PERIODS}
+# Ours: a step that a correction opens again, while R's clock stands still.
+CORRECTION_PERIOD: Final = Period(working_days=5, basis="platform, after 94号")
 
 # A step is said to be due soon this many working days before its last day (ours).
 DUE_SOON_WORKING_DAYS: Final = 2
+# An overdue step is escalated once it is this many working days late (ours): to the supervising bureau, to the province.
+ESCALATION_WORKING_DAYS: Final = (1, 5)
 
 
 class Ground(BaseModel, frozen=True):

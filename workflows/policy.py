@@ -5,8 +5,9 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from workflows.law import PLATFORM_PERIODS
-from workflows.vocabulary import TransferStepKind
+from workflows.law import PERIODS
+from workflows.vocabulary import InsuranceScheme, TransferStepKind
+from workflows.workdays import DayOff
 
 
 class Treatment(StrEnum):
@@ -25,18 +26,60 @@ class WaitingPolicy(BaseModel, frozen=True, extra="forbid"):
     months: Annotated[int, Field(ge=0, le=6)] = 6
 
 
+class Disposition(StrEnum):
+    """What becomes of the balance of the personal account when its holder leaves."""
+
+    REMIT = "remit"
+    PAY_OUT = "pay_out"
+    RETAIN = "retain"
+
+
+class DispositionRule(BaseModel, frozen=True, extra="forbid"):
+    """A disposition for one direction or province pair. What is left out matches everything."""
+
+    from_scheme: InsuranceScheme | None = None
+    to_scheme: InsuranceScheme | None = None
+    to_province: str | None = None
+    disposition: Disposition
+
+    def matches(self, *, from_scheme: InsuranceScheme, to_scheme: InsuranceScheme, to_province: str) -> bool:
+        wanted = (self.from_scheme, self.to_scheme, self.to_province)
+        return all(
+            each in (None, said) for each, said in zip(wanted, (from_scheme, to_scheme, to_province), strict=True)
+        )
+
+
+class Direction(BaseModel, frozen=True, extra="forbid"):
+    """A kind of transfer: from which scheme to which."""
+
+    from_scheme: InsuranceScheme
+    to_scheme: InsuranceScheme
+
+
 class RegionPolicy(BaseModel):
-    """One edition of a region's policy. `shortened_periods`: working days by step, fewer than the law's, never more."""
+    """One edition of a region's policy. `shortened_periods`: working days by step, fewer than the law's, never more.
+
+    `open_for` lists the kinds of transfer that the region takes, None for all. `register_available` is false while the
+    region's register is out of service. `certificate_months`: how long a certificate of the region is valid, None for
+    ever. `disposition`: the first rule that matches decides, none means that the balance is remitted.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     connected: bool = True
+    open_for: tuple[Direction, ...] | None = None
+    register_available: bool = True
     arrears: Treatment = Treatment.WARN
     current_month_unpaid: Treatment = Treatment.BLOCK
     unsettled_claims: Treatment = Treatment.BLOCK
     doubtful_identity: Treatment = Treatment.BLOCK
     double_insurance: Treatment = Treatment.BLOCK
+    invalid_certificate: Treatment = Treatment.BLOCK
+    certificate_months: Annotated[int, Field(ge=1, le=12)] | None = None
+    form_needs_checker: bool = False
+    disposition: tuple[DispositionRule, ...] = ()
     shortened_periods: dict[TransferStepKind, int] = {}
+    regional_holidays: tuple[DayOff, ...] = ()
     waiting: WaitingPolicy = WaitingPolicy()
 
     @model_validator(mode="after")
@@ -46,10 +89,22 @@ class RegionPolicy(BaseModel):
             if value not in allowed:
                 raise ValueError(f"{name} may be {' or '.join(allowed)}, not {value}")
         for step, days in self.shortened_periods.items():
-            limit = PLATFORM_PERIODS[step].working_days if step in PLATFORM_PERIODS else 0
+            limit = max((periods[step].working_days for periods in PERIODS.values() if step in periods), default=0)
             if not 1 <= days <= limit:
                 raise ValueError(f"shortened_periods: {step} may be shortened to 1 … {limit} working days, not {days}")
         return self
+
+    def takes(self, from_scheme: InsuranceScheme, to_scheme: InsuranceScheme) -> bool:
+        """Whether the region is open for this kind of transfer."""
+        return self.open_for is None or Direction(from_scheme=from_scheme, to_scheme=to_scheme) in self.open_for
+
+    def disposition_of(
+        self, *, from_scheme: InsuranceScheme, to_scheme: InsuranceScheme, to_province: str
+    ) -> Disposition:
+        """What becomes of a balance that leaves this region for `to_province`."""
+        said = {"from_scheme": from_scheme, "to_scheme": to_scheme}
+        matching = (rule for rule in self.disposition if rule.matches(**said, to_province=to_province))
+        return next((rule.disposition for rule in matching), Disposition.REMIT)
 
 
 ALLOWED_TREATMENTS = {
@@ -58,4 +113,5 @@ ALLOWED_TREATMENTS = {
     "unsettled_claims": (Treatment.BLOCK, Treatment.WARN),
     "doubtful_identity": (Treatment.BLOCK, Treatment.CLERK),
     "double_insurance": (Treatment.BLOCK, Treatment.CLERK),
+    "invalid_certificate": (Treatment.BLOCK, Treatment.CLERK),
 }

@@ -69,6 +69,11 @@ class CalendarYear(BaseModel):
     def edition_number(self) -> int:
         return int(self.edition.partition(".")[2])
 
+    def names_a_day_in(self, start: date, end: date) -> bool:
+        """Whether the notice says something about a day after `start` up to and including `end`."""
+        named = (*(off.date for off in self.days_off), *self.make_up_days)
+        return any(start < day <= end for day in named)
+
 
 class FixedDay(BaseModel):
     """A statutory day on the same date each year."""
@@ -100,6 +105,10 @@ class WorkingCalendar(BaseModel):
 
     years: Annotated[tuple[CalendarYear, ...], Field(min_length=1)]
     statutory: StatutoryDays
+    # Days off that a pooling region has by itself, beside the State Council's: 广西三月三.
+    regional: dict[str, tuple[DayOff, ...]] = {}
+    # Those of the region that this calendar is of; a national calendar has none.
+    overlay: tuple[DayOff, ...] = ()
 
     @model_validator(mode="after")
     def _years_follow_each_other(self) -> Self:
@@ -120,6 +129,11 @@ class WorkingCalendar(BaseModel):
         """The same calendar without the years before `day`'s: small enough to travel. `day` past the last year keeps that."""
         kept = tuple(year for year in self.years if year.year >= day.year) or self.years[-1:]
         return type(self)(years=kept, statutory=self.statutory)
+
+    def of_region(self, code: str) -> Self:
+        """The same calendar as the agency of region `code` counts by: with the region's own days off."""
+        overlay = self.regional.get(code, ())
+        return self if overlay == self.overlay else self.model_copy(update={"overlay": overlay})
 
     @cached_property
     def first_day(self) -> date:
@@ -151,6 +165,8 @@ class WorkingCalendar(BaseModel):
         """Raises ValueError before the first year: nothing is known of it, and a guess would be a wrong deadline."""
         if day < self.first_day:
             raise ValueError(f"no working-day table for {day}: the first year is {self.first_day.year}")
+        if self.overlay and any(off.date == day for off in self.overlay):
+            return False
         if day.weekday() >= SATURDAY:
             return day in self.make_up_days
         if day in self.days_off:
@@ -186,6 +202,20 @@ class WorkingCalendar(BaseModel):
             raise ValueError(f"not a span of this calendar: {start} to {end}")
         index = min(end.year, self.last_published_day.year) - self.first_day.year
         return self.years[index].edition
+
+    def editions_for(self, start: date, end: date) -> tuple[str, ...]:
+        """Every edition that a span from `start` to `end` is reckoned by, the last published one for what lies past it.
+
+        The next year's is among them when it names a December day of the span.
+        """
+        if not self.first_day <= start <= end:
+            raise ValueError(f"not a span of this calendar: {start} to {end}")
+        first, last = (min(day.year, self.last_published_day.year) for day in (start, end))
+        return tuple(
+            year.edition
+            for year in self.years
+            if first <= year.year <= last or (year.year == last + 1 and year.names_a_day_in(start, end))
+        )
 
 
 class DueDate(BaseModel):
