@@ -1,58 +1,153 @@
-"""The clocks of a case: a step opens with its statutory limit, is due soon once, and is missed once; nothing ends by time."""
+"""The clocks of a case: a step opens with its statutory limit, is due soon once, missed once, and escalated rung by rung.
 
-from collections.abc import Mapping
+Nothing ends by time. A clock that stands still says nothing.
+"""
+
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
+from enum import StrEnum
 from typing import NamedTuple
 
 from workflows import events as e
 from workflows.actors import PLATFORM
-from workflows.deadlines import recount, set_deadline, shanghai_date
+from workflows.coverage_gap import due_warnings, next_warning
+from workflows.deadlines import Deadline, PauseReason, pause, recount, set_deadline, shanghai_date, start_of
 from workflows.fold import Facts, advance
-from workflows.law import PERIODS, PLATFORM_PERIODS, Period
-from workflows.state import STEPS_OF_TRANSFER_IN, TransferState
-from workflows.vocabulary import TransferStepKind
+from workflows.law import CORRECTION_PERIOD, ESCALATION_WORKING_DAYS, PERIODS, Period
+from workflows.state import STEPS_OF_TRANSFER_IN, Step, TransferState
+from workflows.vocabulary import FUNDS_AT_AN_END, FundsStatus, MailItem, TransferRoute, TransferStepKind
 from workflows.workdays import WorkingCalendar
 
+K = TransferStepKind
 Periods = Mapping[TransferStepKind, int]
+# Steps that a correction opens again: ours is the limit, for the law knows one round only.
+CORRECTED = (K.DELIVER_INFORMATION_FORM, K.REMIT_PERSONAL_ACCOUNT)
+# The rungs of the escalation, and who is told at each: the supervising bureau, then the province.
+LADDER = ("supervisor", "province")
 
 
 def opening(
-    state: TransferState, kind: TransferStepKind, starts_at: datetime, calendar: WorkingCalendar
+    state: TransferState,
+    kind: TransferStepKind,
+    starts_at: datetime | None,
+    calendar: WorkingCalendar,
+    *,
+    region: str | None = None,
 ) -> e.StepOpened:
-    """The opening of a step whose clock starts at `starts_at`, by the law's period or the region's shorter one."""
-    statutory = PERIODS[state.route][kind]
-    period = Period(working_days=state.periods.get(kind, statutory.working_days), basis=statutory.basis)
-    region = state.to_region if kind in STEPS_OF_TRANSFER_IN else state.from_region
-    return e.StepOpened(step=kind, region=region, deadline=set_deadline(period, shanghai_date(starts_at), calendar))
+    """The opening of the next round of a step whose clock starts at `starts_at`; None: later, by `ClockStarted`.
+
+    `region` is that of the agency whose turn it is, where it is not the one that the law gives the step to.
+    """
+    region = region or (state.to_region if kind in STEPS_OF_TRANSFER_IN else state.from_region)
+    round_ = state.next_round(kind)
+    deadline = None
+    if starts_at is not None:
+        deadline = set_deadline(period_of(state, kind, round_), shanghai_date(starts_at), calendar.of_region(region))
+    return e.StepOpened(step=kind, round=round_, region=region, deadline=deadline)
+
+
+def until_account_is_known(state: TransferState, deadline: Deadline, at: datetime) -> Deadline:
+    """The clock of O's finance stands still while the person has yet to say where the balance is to be paid."""
+    return pause(deadline, shanghai_date(at), PauseReason.PAYOUT_ACCOUNT) if state.awaits_account else deadline
+
+
+def period_of(state: TransferState, kind: TransferStepKind, round_: int) -> Period:
+    """The law's period for a step of the case's route, or the region's shorter one; ours for what a correction reopened."""
+    statutory = CORRECTION_PERIOD if round_ > 1 and kind in CORRECTED else PERIODS[state.route][kind]
+    shortened = state.periods.get(kind, statutory.working_days)
+    return Period(working_days=min(shortened, statutory.working_days), basis=statutory.basis)
 
 
 def statutory_end(
-    starts_on: date, before: tuple[TransferStepKind, ...], periods: Periods, calendar: WorkingCalendar
+    route: TransferRoute,
+    starts_on: date,
+    before: tuple[TransferStepKind, ...],
+    periods: Periods,
+    calendar: WorkingCalendar,
 ) -> date:
     """The last day of a transfer asked for on `starts_on` if every step takes its whole time, one after the other.
 
     `before`: the steps that lead to acceptance. `periods` are the regions' shorter ones. 43号: O's form and money run
-    side by side from acceptance, R's continuation follows the form.
+    side by side from acceptance, R's continuation follows the form. 94号: R's letter comes first, and R continues when
+    form and money are there; the days that the post takes are nobody's and not counted.
     """
 
     def days(kind: TransferStepKind) -> int:
-        return periods.get(kind, PLATFORM_PERIODS[kind].working_days)
+        limit = PERIODS[route][kind].working_days
+        return min(periods.get(kind, limit), limit)
 
-    record = days(TransferStepKind.DELIVER_INFORMATION_FORM) + days(TransferStepKind.CONFIRM_CONTINUATION)
-    after = max(record, days(TransferStepKind.REMIT_PERSONAL_ACCOUNT))
+    form, money, continuation = (
+        days(kind) for kind in (K.DELIVER_INFORMATION_FORM, K.REMIT_PERSONAL_ACCOUNT, K.CONFIRM_CONTINUATION)
+    )
+    if route is TransferRoute.PAPER:
+        after = days(K.ISSUE_CONTACT_LETTER) + max(form, money) + continuation
+    else:
+        after = max(form + continuation, money)
     return calendar.add_working_days(starts_on, sum(map(days, before)) + after)
 
 
+# ------------------------------------------------------------------ clocks that wait for the post (94号)
+
+
+def start_clocks(state: TransferState, at: datetime, calendar: WorkingCalendar) -> Facts:
+    """The clocks that what has arrived starts, or starts from another day than was thought."""
+    if state.route is not TransferRoute.PAPER:
+        return ()
+    return tuple(_clock_starts(state, at, calendar))
+
+
+def _clock_starts(state: TransferState, at: datetime, calendar: WorkingCalendar) -> Iterator[e.ClockStarted]:
+    starts = {
+        K.DELIVER_INFORMATION_FORM: state.arrived_on(MailItem.CONTACT_LETTER),
+        K.REMIT_PERSONAL_ACCOUNT: state.arrived_on(MailItem.CONTACT_LETTER),
+        K.CONFIRM_CONTINUATION: form_and_money_arrived_on(state),
+    }
+    for step in state.open_steps:
+        starts_on = starts.get(step.kind)
+        # A reopened step counts from its reopening; a clock that stands still is not touched.
+        if starts_on is None or step.round > 1 or (step.deadline and step.deadline.paused_since):
+            continue
+        if step.deadline is None or step.deadline.starts_on != starts_on:
+            pauses = step.deadline.pauses if step.deadline else ()
+            period = period_of(state, step.kind, step.round)
+            deadline = set_deadline(period, starts_on, calendar.of_region(step.region), pauses)
+            if step.kind is K.REMIT_PERSONAL_ACCOUNT:
+                deadline = until_account_is_known(state, deadline, at)
+            yield e.ClockStarted(step=step.kind, round=step.round, deadline=deadline)
+
+
+def form_arrived_on(state: TransferState) -> date | None:
+    """The day on which R had the form: as recorded, or that of its entry where R reads it on the platform."""
+    recorded = state.arrived_on(MailItem.INFORMATION_FORM)
+    read_at_once = state.to_region not in state.unconnected
+    return recorded or (state.form_delivered_on if read_at_once else None)
+
+
+def form_and_money_arrived_on(state: TransferState) -> date | None:
+    """The day on which R had both (94号), None while one is missing."""
+    form = form_arrived_on(state)
+    received = [each.received_on for each in state.remittances if each.received_on is not None]
+    if form is None or state.form is None or state.funds_status not in FUNDS_AT_AN_END:
+        return None
+    return max([form, *received]) if state.funds_status is FundsStatus.CREDITED else form
+
+
+# ------------------------------------------------------------------ what the clocks say
+
+
 def tick(state: TransferState, now: datetime, calendar: WorkingCalendar) -> Facts:
-    """What the clocks say at `now`, by the calendar in force: each date is due soon once, and missed once."""
-    return tuple(fact for step in state.open_steps for fact in _tick_step(state, step.kind, now, calendar))
+    """What the clocks say at `now`, by the calendar in force: each date and each rung is said once."""
+    warnings = due_warnings(state.gap, now) if state.gap is not None else ()
+    closes_on = state.gap.closes_on if state.gap is not None else date.max
+    gap = tuple(e.GapWarned(days_left=days, closes_on=closes_on, told=("person",)) for days in warnings)
+    return (*gap, *(fact for step in state.open_steps for fact in _tick_step(state, step.kind, now, calendar)))
 
 
 def _tick_step(state: TransferState, kind: TransferStepKind, now: datetime, calendar: WorkingCalendar) -> Facts:
     step = state.step(kind)
-    if step.deadline is None:
+    if step.deadline is None or step.deadline.paused_since is not None:
         return ()
-    recounted = recount(step.deadline, calendar)
+    recounted = recount(step.deadline, calendar.of_region(step.region))
     if recounted != step.deadline:
         revised = e.DeadlineRevised(step=kind, round=step.round, before=step.deadline, after=recounted)
         after = advance(state, (revised,), at=now, actor=PLATFORM)[1]
@@ -66,27 +161,64 @@ def _tick_step(state: TransferState, kind: TransferStepKind, now: datetime, cale
     if now >= deadline.due_at and not step.missed_noted:
         told = (agency, f"supervisor:{step.region}")
         facts.append(e.DeadlineMissed(step=kind, round=step.round, due_on=deadline.due_on, told=told))
-    return tuple(facts)
+    return (*facts, *_escalate(step, deadline, now))
+
+
+def _escalate(step: Step, deadline: Deadline, now: datetime) -> Iterator[e.Escalated]:
+    for rung in range(step.escalated, deadline.rungs_due(now)):
+        yield e.Escalated(
+            step=step.kind,
+            round=step.round,
+            rung=rung + 1,
+            working_days_late=ESCALATION_WORKING_DAYS[rung],
+            due_on=deadline.due_on,
+            told=(f"{LADDER[rung]}:{step.region}",),
+        )
 
 
 def is_out_of_date(state: TransferState, calendar: WorkingCalendar) -> bool:
     """Whether `calendar` dates an open step otherwise than the case has it."""
-    return any(step.deadline and recount(step.deadline, calendar) != step.deadline for step in state.open_steps)
+    running = (
+        (step.deadline, calendar.of_region(step.region))
+        for step in state.open_steps
+        if step.deadline is not None and step.deadline.paused_since is None
+    )
+    return any(recount(deadline, by) != deadline for deadline, by in running)
+
+
+class AlarmKind(StrEnum):
+    """What a clock says next: a step is due soon, due, or late by another rung; or the coverage gap is about to close."""
+
+    DUE_SOON = "DUE_SOON"
+    DUE = "DUE"
+    LATE = "LATE"
+    GAP = "GAP"
 
 
 class Alarm(NamedTuple):
-    """The instant at which a clock will have something to say: due soon, or due."""
+    """The instant at which a clock will have something to say. `step` is None for the person's own clock."""
 
     at: datetime
-    step: TransferStepKind
-    due: bool
+    kind: AlarmKind
+    step: TransferStepKind | None = None
 
 
 def next_alarm(state: TransferState) -> Alarm | None:
     """The earliest instant at which `tick` has something to say."""
-    alarms = [
-        Alarm(deadline.due_at if step.due_soon_noted else deadline.due_soon_at, step.kind, step.due_soon_noted)
-        for step in state.open_steps
-        if (deadline := step.deadline) and not step.missed_noted
-    ]
-    return min(alarms, default=None)
+    alarms = [alarm for step in state.open_steps if (alarm := _next_of_step(step))]
+    warning = next_warning(state.gap) if state.gap is not None else None
+    if warning is not None:
+        alarms.append(Alarm(warning, AlarmKind.GAP))
+    return min(alarms, key=lambda alarm: (alarm.at, alarm.step or ""), default=None)
+
+
+def _next_of_step(step: Step) -> Alarm | None:
+    deadline = step.deadline
+    if deadline is None or deadline.paused_since is not None:
+        return None
+    if step.missed_noted:
+        rungs = deadline.escalate_on[step.escalated :]
+        return Alarm(start_of(rungs[0]), AlarmKind.LATE, step.kind) if rungs else None
+    if step.due_soon_noted:
+        return Alarm(deadline.due_at, AlarmKind.DUE, step.kind)
+    return Alarm(deadline.due_soon_at, AlarmKind.DUE_SOON, step.kind)

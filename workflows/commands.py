@@ -12,8 +12,16 @@ from pydantic import BaseModel, Field
 
 from workflows.actors import Actor
 from workflows.contribution import ContributionPeriod
-from workflows.policy import WaitingPolicy
-from workflows.vocabulary import InsuranceScheme, RefusalCode, ReturnReason, TransferAction, TransferStepKind
+from workflows.policy import Disposition, WaitingPolicy
+from workflows.vocabulary import (
+    CorrectionReason,
+    InsuranceScheme,
+    MailItem,
+    RefusalCode,
+    ReturnReason,
+    TransferAction,
+    TransferStepKind,
+)
 
 
 class Ask(BaseModel, frozen=True):
@@ -48,6 +56,21 @@ class ReissueCertificate(Ask):
     reason: str
 
 
+class IssueContactLetter(Ask):
+    action: Literal[TransferAction.ISSUE_CONTACT_LETTER] = TransferAction.ISSUE_CONTACT_LETTER
+
+
+class RecordMail(Ask):
+    """What was posted, and what arrived. A later record of the same item adds to the earlier one or corrects it."""
+
+    action: Literal[TransferAction.RECORD_MAIL] = TransferAction.RECORD_MAIL
+    item: MailItem
+    carrier: str
+    tracking_no: str
+    sent_on: date | None = None
+    arrived_on: date | None = None
+
+
 class FormPeriod(BaseModel, frozen=True):
     """`first_month` and `last_month` are `YYYY-MM`, inclusive."""
 
@@ -63,6 +86,34 @@ class DeliverInformationForm(Ask):
     periods: tuple[FormPeriod, ...] | None = None
     balance_fen: int | None = None
     note: str | None = None
+
+
+class CheckInformationForm(Ask):
+    action: Literal[TransferAction.CHECK_INFORMATION_FORM] = TransferAction.CHECK_INFORMATION_FORM
+
+
+class RequestCorrection(Ask):
+    action: Literal[TransferAction.REQUEST_CORRECTION] = TransferAction.REQUEST_CORRECTION
+    reason: CorrectionReason
+    note: str
+
+
+class ProvidePayoutAccount(Ask):
+    """The account itself is sealed in the command's input; the ask knows the last digits that people may see."""
+
+    action: Literal[TransferAction.PROVIDE_PAYOUT_ACCOUNT] = TransferAction.PROVIDE_PAYOUT_ACCOUNT
+    sealed: str
+    masked_account: str
+
+
+class ApproveReverseRemittance(Ask):
+    action: Literal[TransferAction.APPROVE_REVERSE_REMITTANCE] = TransferAction.APPROVE_REVERSE_REMITTANCE
+    remittance_reference: str
+
+
+class TerminateTransfer(Ask):
+    action: Literal[TransferAction.TERMINATE_TRANSFER] = TransferAction.TERMINATE_TRANSFER
+    reason: str
 
 
 class RemitPersonalAccount(Ask):
@@ -93,11 +144,18 @@ AnyAsk = Annotated[
     | StopCoverage
     | ReturnTransfer
     | ReissueCertificate
+    | IssueContactLetter
+    | RecordMail
     | DeliverInformationForm
+    | CheckInformationForm
+    | RequestCorrection
     | RemitPersonalAccount
+    | ProvidePayoutAccount
     | ConfirmReceipt
     | ConfirmContinuation
-    | WithdrawTransfer,
+    | ApproveReverseRemittance
+    | WithdrawTransfer
+    | TerminateTransfer,
     Field(discriminator="action"),
 ]
 
@@ -121,6 +179,8 @@ class Application(BaseModel, frozen=True):
     from_scheme: InsuranceScheme
     to_scheme: InsuranceScheme
     request_stop: bool = False
+    wait_for_register: bool = False
+    certificate_number: str | None = None
 
 
 # ------------------------------------------------------------------ what a step's activity found in the registers
@@ -135,11 +195,13 @@ class AcceptanceFacts(BaseModel, frozen=True):
 class StopFacts(AcceptanceFacts, frozen=True):
     """`covered_from`: the first day of cover at O, None when the register does not say.
 
-    `already_stopped_on`: the last day of cover, where O's register has a stop already.
+    `already_stopped_on`: the last day of cover, where O's register has a stop already. `covered_elsewhere`: R's register
+    has the person's cover.
     """
 
     covered_from: date | None
     already_stopped_on: date | None
+    covered_elsewhere: bool = True
 
 
 class DestinationFacts(BaseModel, frozen=True):
@@ -151,11 +213,13 @@ class DestinationFacts(BaseModel, frozen=True):
 
 
 class FormFacts(BaseModel, frozen=True):
-    """O's register: every contribution period, and the balance that can be frozen, in fen."""
+    """O's register: every contribution period, and the balance that can be frozen, in fen; and O's policy of the day."""
 
     periods: tuple[ContributionPeriod, ...]
     balance_fen: int
     destination: DestinationFacts
+    needs_checker: bool = False
+    disposition: Disposition = Disposition.REMIT
 
 
 class ReceiptFacts(BaseModel, frozen=True):
@@ -164,4 +228,10 @@ class ReceiptFacts(BaseModel, frozen=True):
     paid_by_bank_reference: str | None
 
 
-StepFacts = AcceptanceFacts | StopFacts | DestinationFacts | FormFacts | ReceiptFacts
+class ReverseFacts(BaseModel, frozen=True):
+    """R's register: what the person's account holds there, in fen."""
+
+    balance_fen: int
+
+
+StepFacts = AcceptanceFacts | StopFacts | DestinationFacts | FormFacts | ReceiptFacts | ReverseFacts

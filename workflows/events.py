@@ -13,9 +13,19 @@ from pydantic import BaseModel, Field
 from workflows.actors import Actor
 from workflows.continuation import Continuation
 from workflows.contribution import ContributionPeriod
+from workflows.coverage_gap import CoverageGap
 from workflows.deadlines import Deadline
 from workflows.findings import Finding
-from workflows.vocabulary import InsuranceScheme, ReturnReason, TransferRoute, TransferStepKind
+from workflows.policy import Disposition
+from workflows.vocabulary import (
+    CorrectionReason,
+    InsuranceScheme,
+    MailItem,
+    RemittanceKind,
+    ReturnReason,
+    TransferRoute,
+    TransferStepKind,
+)
 
 
 class Fact(BaseModel, frozen=True):
@@ -44,10 +54,16 @@ class Submitted(Fact):
     findings: tuple[Finding, ...] = ()
     # Coverage at O is still active and the applicant asked for one-stop handling.
     stop_needed: bool = False
-    # A finding sends the application to R's clerk.
+    # The application goes to R's clerk: for a finding, or since that is the paper route's way.
     manual: bool = False
+    # It waits for what passes with time: `findings` hold the reasons.
+    waiting: bool = False
+    # The regions that are not connected: what they do comes by post, and the other side enters it.
+    unconnected: tuple[str, ...] = ()
     # Last day of cover at O, when it had stopped before.
     stopped_on: date | None = None
+    # The person's own clock, while nobody covers them.
+    gap: CoverageGap | None = None
     employer_ids: tuple[str, ...] = ()
 
 
@@ -67,12 +83,62 @@ class Declined(Documented):
     note: str | None = None
 
 
+class RegisterChecked(Fact):
+    """A waiting application was checked again and the answer is another one; `findings` are what it goes on with."""
+
+    type: Literal["register_checked.1"] = "register_checked.1"
+    findings: tuple[Finding, ...]
+    waiting: bool
+    manual: bool
+    stop_needed: bool
+    stopped_on: date | None
+    gap: CoverageGap | None = None
+    employer_ids: tuple[str, ...] = ()
+
+
+class GapWarned(Fact):
+    """The person was told that the coverage gap closes for free in `days_left` days, and how to close it."""
+
+    type: Literal["gap_warned.1"] = "gap_warned.1"
+    days_left: int
+    closes_on: date
+    told: tuple[str, ...]
+
+
 class StepOpened(Fact):
+    """A step is whose turn it is. Without a deadline its clock starts later, by `ClockStarted`."""
+
     type: Literal["step_opened.1"] = "step_opened.1"
     step: TransferStepKind
     round: int = 1
     region: str
     deadline: Deadline | None
+
+
+class ClockStarted(Fact):
+    """The clock of an open step runs from now on, or from another day than was thought: what it waited for has arrived."""
+
+    type: Literal["clock_started.1"] = "clock_started.1"
+    step: TransferStepKind
+    round: int
+    deadline: Deadline
+
+
+class ContactLetterIssued(Documented):
+    """ISSUE_CONTACT_LETTER done: on its way to O by post (94号 art. 5)."""
+
+    type: Literal["contact_letter_issued.1"] = "contact_letter_issued.1"
+
+
+class MailRecorded(Fact):
+    """What was posted or has arrived, as somebody who saw it enters it."""
+
+    type: Literal["mail_recorded.1"] = "mail_recorded.1"
+    item: MailItem
+    carrier: str
+    tracking_no: str
+    sent_on: date | None
+    arrived_on: date | None
 
 
 class ApplicationAccepted(Fact):
@@ -116,8 +182,42 @@ class FormDelivered(Documented):
     periods: tuple[ContributionPeriod, ...]
     balance_fen: int
     note: str | None = None
+    disposition: Disposition = Disposition.REMIT
+    # What is newly frozen with this version, in fen; negative where an earlier one froze too much. None: all of it.
+    freeze_fen: int | None = None
     # What continuation would mean by R's register on this day; R fixes it when it confirms.
     outlook: Continuation
+
+
+class FormPrepared(Fact):
+    """The form as its maker has it; another person of O must check it before it counts."""
+
+    type: Literal["form_prepared.1"] = "form_prepared.1"
+    version: int
+    periods: tuple[ContributionPeriod, ...]
+    balance_fen: int
+    note: str | None = None
+    made_by: str
+
+
+class CorrectionRequested(Documented):
+    """R disputes the form; its own clock stands still from now on. `round` counts the requests."""
+
+    type: Literal["correction_requested.1"] = "correction_requested.1"
+    round: int
+    reason: CorrectionReason
+    note: str
+    # R's clock, stopped; None where it had not started.
+    paused: Deadline | None
+
+
+class CorrectionAnswered(Fact):
+    """O has answered with form `version`; R's clock runs again."""
+
+    type: Literal["correction_answered.1"] = "correction_answered.1"
+    round: int
+    version: int
+    resumed: Deadline | None
 
 
 class FundsNotRequired(Fact):
@@ -135,9 +235,33 @@ class RemittanceOrdered(Fact):
 
 
 class FundsOrdered(Fact):
+    """Money is ordered. `corrects`: the order that this one corrects. `by_post`: an unconnected side ordered it itself."""
+
     type: Literal["funds_ordered.1"] = "funds_ordered.1"
     reference: str
     amount_fen: int
+    kind: RemittanceKind = RemittanceKind.TRANSFER
+    corrects: str | None = None
+    by_post: bool = False
+
+
+class ReverseProposed(Fact):
+    """Money that went too far must come home; a supervisor must approve it."""
+
+    type: Literal["reverse_proposed.1"] = "reverse_proposed.1"
+    reference: str
+    amount_fen: int
+    corrects: str | None
+
+
+class PayoutAccountProvided(Fact):
+    """The person said where the balance is to be paid out; the account itself lies sealed outside the events."""
+
+    type: Literal["payout_account_provided.1"] = "payout_account_provided.1"
+    masked_account: str
+    sealed: str
+    # O's clock, running again; None where it had not been stopped.
+    resumed: Deadline | None = None
 
 
 class FundsRemitted(Fact):
@@ -185,11 +309,36 @@ class FundsCredited(Fact):
     amount_fen: int
 
 
+class FundsPaidOut(Fact):
+    """The balance is on the person's own account."""
+
+    type: Literal["funds_paid_out.1"] = "funds_paid_out.1"
+    reference: str
+    amount_fen: int
+
+
+class FundsRetained(Fact):
+    """By the rule of the province the balance stays where it is."""
+
+    type: Literal["funds_retained.1"] = "funds_retained.1"
+    amount_fen: int
+
+
+class FundsReleased(Fact):
+    """What was frozen for a transfer that ends is the person's to use again."""
+
+    type: Literal["funds_released.1"] = "funds_released.1"
+    amount_fen: int
+
+
 class ContinuationConfirmed(Documented):
-    """CONFIRM_CONTINUATION done: years merged, waiting period fixed."""
+    """CONFIRM_CONTINUATION done: years merged, waiting period fixed. A later one supersedes an earlier one."""
 
     type: Literal["continuation_confirmed.1"] = "continuation_confirmed.1"
     continuation: Continuation
+    version: int = 1
+    # R's own periods before O's were added: what a corrected form is added to.
+    own_periods: tuple[ContributionPeriod, ...] | None = None
 
 
 class DeadlineDueSoon(Fact):
@@ -209,6 +358,18 @@ class DeadlineMissed(Fact):
     told: tuple[str, ...]
 
 
+class Escalated(Fact):
+    """A step is `working_days_late`: the next rung of the ladder was told. Each rung is told once."""
+
+    type: Literal["escalated.1"] = "escalated.1"
+    step: TransferStepKind
+    round: int
+    rung: int
+    working_days_late: int
+    due_on: date
+    told: tuple[str, ...]
+
+
 class DeadlineRevised(Fact):
     """A newer working-day table moved the date, or made a provisional one firm."""
 
@@ -224,6 +385,20 @@ class Withdrawn(Fact):
     reason: str
 
 
+class TerminationOrdered(Fact):
+    """A supervisor ended the case, but money is on its way: it closes when all of it is home."""
+
+    type: Literal["termination_ordered.1"] = "termination_ordered.1"
+    reason: str
+
+
+class Terminated(Fact):
+    """已终止, with nothing left frozen or half paid."""
+
+    type: Literal["terminated.1"] = "terminated.1"
+    reason: str
+
+
 class Completed(Fact):
     """已办结: the record is continued and the money is where it belongs."""
 
@@ -234,26 +409,42 @@ AnyFact = Annotated[
     Submitted
     | Accepted
     | Declined
+    | RegisterChecked
+    | GapWarned
     | StepOpened
+    | ClockStarted
+    | ContactLetterIssued
+    | MailRecorded
     | ApplicationAccepted
     | CoverageStopped
     | CertificateIssued
     | CertificateReissued
     | ArrearsNotified
     | FormDelivered
+    | FormPrepared
+    | CorrectionRequested
+    | CorrectionAnswered
     | FundsNotRequired
     | RemittanceOrdered
     | FundsOrdered
+    | ReverseProposed
+    | PayoutAccountProvided
     | FundsRemitted
     | ReceiptConfirmed
     | FundsReceived
     | FundsMismatched
     | FundsCredited
+    | FundsPaidOut
+    | FundsRetained
+    | FundsReleased
     | ContinuationConfirmed
     | DeadlineDueSoon
     | DeadlineMissed
+    | Escalated
     | DeadlineRevised
     | Withdrawn
+    | TerminationOrdered
+    | Terminated
     | Completed,
     Field(discriminator="type"),
 ]
@@ -269,7 +460,10 @@ class TransferEvent(BaseModel, frozen=True):
 
     def without_words(self) -> "TransferEvent":
         """The event without the free text of people, which may name a person and so stays out of Temporal."""
-        blank = {name: "" for name in ("note", "reason") if getattr(self.fact, name, None)}
+        blank = {name: "" for name in FREE_TEXT if getattr(self.fact, name, None)}
+        if isinstance(self.fact, CorrectionRequested):
+            # Its reason is one of a closed list.
+            del blank["reason"]
         return self.model_copy(update={"fact": self.fact.model_copy(update=blank)}) if blank else self
 
     @property
@@ -279,12 +473,19 @@ class TransferEvent(BaseModel, frozen=True):
         return own or STEP_OF_FACT.get(type(self.fact))
 
 
+# What people wrote in their own words, or sealed: it stays in PostgreSQL.
+FREE_TEXT = ("note", "reason", "carrier", "tracking_no", "sealed")
+
 STEP_OF_FACT: dict[type[Fact], TransferStepKind] = {
     ApplicationAccepted: TransferStepKind.ACCEPT_APPLICATION,
     CoverageStopped: TransferStepKind.STOP_COVERAGE,
     CertificateIssued: TransferStepKind.ISSUE_CERTIFICATE,
     CertificateReissued: TransferStepKind.ISSUE_CERTIFICATE,
+    ContactLetterIssued: TransferStepKind.ISSUE_CONTACT_LETTER,
     FormDelivered: TransferStepKind.DELIVER_INFORMATION_FORM,
+    FormPrepared: TransferStepKind.DELIVER_INFORMATION_FORM,
+    CorrectionRequested: TransferStepKind.CONFIRM_CONTINUATION,
+    PayoutAccountProvided: TransferStepKind.REMIT_PERSONAL_ACCOUNT,
     RemittanceOrdered: TransferStepKind.REMIT_PERSONAL_ACCOUNT,
     ReceiptConfirmed: TransferStepKind.CONFIRM_RECEIPT,
     FundsMismatched: TransferStepKind.CONFIRM_RECEIPT,

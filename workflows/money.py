@@ -1,38 +1,90 @@
-"""The money's track: ordered by O's finance, taken by the bank, confirmed and credited by R's finance. Whole fen."""
+"""The money's track: ordered by O's finance, taken by the bank, confirmed and credited by R's finance. Whole fen.
+
+Money that went too far comes home the same way, from R to O, once a supervisor approves.
+"""
 
 from datetime import datetime
 
 from workflows import commands as c
 from workflows import events as e
 from workflows.clocks import opening
-from workflows.deadlines import shanghai_date
+from workflows.conclusion import next_reference
+from workflows.deadlines import resume, shanghai_date
 from workflows.fold import Facts
 from workflows.rules import Invalid, invalid
 from workflows.state import Remittance, TransferState
-from workflows.vocabulary import FundsStatus, RemittanceStatus, TransferStepKind
+from workflows.vocabulary import RemittanceKind, RemittanceStatus, TransferStepKind
 from workflows.workdays import WorkingCalendar
 
 
 def remit(state: TransferState, at: datetime, calendar: WorkingCalendar) -> Facts:
-    """The order of the frozen balance; R's finance is asked to look for it. Raises ValueError without a form."""
-    if state.form is None:
-        raise ValueError("no form, no balance to remit")
-    # Made by us from the transfer's number: the same order has the same reference for ever, another never has it.
-    reference = f"{state.no}-{len(state.remittances) + 1:02d}"
-    amount_fen = state.form.balance_fen
-    return (
-        e.RemittanceOrdered(reference=reference, amount_fen=amount_fen),
-        e.FundsOrdered(reference=reference, amount_fen=amount_fen),
-        opening(state, TransferStepKind.CONFIRM_RECEIPT, at, calendar),
+    """The order of what is owed; R's finance is asked to look for it, or the person is paid.
+
+    An unconnected side gives its order by itself and tells by post (94号): no bank of ours is asked.
+    """
+    reference, amount_fen, paid_out = next_reference(state), state.target_fen - state.settled_fen, state.pays_out
+    ordered = e.FundsOrdered(
+        reference=reference,
+        amount_fen=amount_fen,
+        kind=RemittanceKind.PAYOUT if paid_out else RemittanceKind.TRANSFER,
+        corrects=state.remittances[0].reference if state.remittances else None,
+        by_post=state.from_region in state.unconnected,
     )
+    facts = (e.RemittanceOrdered(reference=reference, amount_fen=amount_fen), ordered)
+    if not paid_out:
+        return (*facts, opening(state, TransferStepKind.CONFIRM_RECEIPT, at, calendar))
+    if not ordered.by_post:
+        return facts
+    told = {"reference": reference, "amount_fen": amount_fen}
+    return (*facts, e.FundsRemitted(**told), e.FundsPaidOut(**told))
 
 
 def bank_took_order(state: TransferState, reference: str) -> Facts:
     """The bank's word that it took the order; nothing when an advice proved it before."""
-    order = state.remittance
-    if order is None or order.reference != reference or state.funds_status is not FundsStatus.ORDERED:
+    order = state.on_its_way
+    if order is None or order.reference != reference or order.status is not RemittanceStatus.ORDERED:
         return ()
-    return (e.FundsRemitted(reference=reference, amount_fen=order.amount_fen),)
+    told = {"reference": reference, "amount_fen": order.amount_fen}
+    if order.kind is RemittanceKind.PAYOUT:
+        return (e.FundsRemitted(**told), e.FundsPaidOut(**told))
+    return (e.FundsRemitted(**told),)
+
+
+def provide_account(
+    state: TransferState, ask: c.ProvidePayoutAccount, at: datetime, calendar: WorkingCalendar
+) -> Facts:
+    """The person says where the balance is to be paid; O's clock, which waited for that, runs again."""
+    step = state.step(TransferStepKind.REMIT_PERSONAL_ACCOUNT)
+    resumed = None
+    if step.deadline is not None and step.deadline.paused_since is not None:
+        resumed = resume(step.deadline, shanghai_date(at), calendar.of_region(step.region))
+    return (e.PayoutAccountProvided(masked_account=ask.masked_account, sealed=ask.sealed, resumed=resumed),)
+
+
+def approve_reverse(
+    state: TransferState,
+    ask: c.ApproveReverseRemittance,
+    facts: c.ReverseFacts,
+    at: datetime,
+    calendar: WorkingCalendar,
+) -> Facts | Invalid:
+    """The money comes home: R's side sends it, O's finance is asked to look for it. Raises ValueError without a proposal."""
+    order = state.on_its_way
+    if order is None:
+        raise ValueError("no proposal, nothing to approve")
+    if ask.remittance_reference != order.reference:
+        return invalid("remittanceReference", "UNKNOWN_REFERENCE", reference=order.reference)
+    if facts.balance_fen < order.amount_fen:
+        return invalid("remittanceReference", "ACCOUNT_HOLDS_LESS", register=facts.balance_fen, amount=order.amount_fen)
+    ordered = e.FundsOrdered(
+        reference=order.reference,
+        amount_fen=order.amount_fen,
+        kind=RemittanceKind.REVERSE,
+        corrects=order.corrects,
+        by_post=state.to_region in state.unconnected,
+    )
+    receiving = opening(state, TransferStepKind.CONFIRM_RECEIPT, at, calendar, region=state.from_region)
+    return (ordered, receiving)
 
 
 def confirm_receipt(
@@ -42,7 +94,7 @@ def confirm_receipt(
 
     An advice that differed is corrected by another with a reason. Raises ValueError without an order.
     """
-    order = state.remittance
+    order = state.on_its_way
     if order is None:
         raise ValueError("no order, no receipt")
     fault = _fault(order, ask, facts, at)

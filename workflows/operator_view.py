@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Final
 
 from workflows import events as e
-from workflows.clocks import Alarm, next_alarm
+from workflows.clocks import Alarm, AlarmKind, next_alarm
 from workflows.deadlines import SHANGHAI
 from workflows.law import INSTRUMENTS
 from workflows.state import TransferState
@@ -28,7 +28,8 @@ def static_summary(no: str) -> str:
 
 def timer_summary(alarm: Alarm) -> str:
     """What the running timer waits for."""
-    return summary(f"{_step(alarm.step)}：{'到期' if alarm.due else '即将到期提醒'}（{_minute(alarm.at)}）")
+    whose = _step(alarm.step) if alarm.step else "断保缺口"
+    return summary(f"{whose}：{ALARM[alarm.kind]}（{_minute(alarm.at)}）")
 
 
 def details(state: TransferState, recent: list[str]) -> str:
@@ -39,7 +40,11 @@ def details(state: TransferState, recent: list[str]) -> str:
     ]
     for step in state.open_steps:
         if step.deadline is None:
-            lines.append(f"- 正在办理：{_step(step.kind)}（{step.region}）")
+            lines.append(f"- 正在办理：{_step(step.kind)}（{step.region}），尚未开始计时")
+            continue
+        if step.deadline.paused_since is not None:
+            since = step.deadline.paused_since
+            lines.append(f"- 待办：**{_step(step.kind)}**，经办方 {step.region}，{since} 起中止计时")
             continue
         late = "，**已逾期**" if step.missed_noted else "，即将到期" if step.due_soon_noted else ""
         provisional = "（暂定）" if step.deadline.provisional else ""
@@ -48,6 +53,11 @@ def details(state: TransferState, recent: list[str]) -> str:
             f"{step.deadline.working_days} 个工作日，{step.deadline.due_on} 24:00 前{provisional}{late}；"
             f"依据 {INSTRUMENTS[step.deadline.basis]}，工作日历 {step.deadline.calendar_edition}"
         )
+    if state.waiting:
+        reasons = "、".join(each.code for each in state.findings)
+        lines.append(f"- 等待双方登记：{reasons}；每日重新核验")
+    if state.terminating:
+        lines.append("- 主管部门已终止，等待资金退回转出地")
     alarm = next_alarm(state)
     if alarm:
         lines.append(f"- 下一次计时：{timer_summary(alarm)}")
@@ -70,6 +80,13 @@ def _step(kind: TransferStepKind) -> str:
 def _minute(instant: datetime) -> str:
     return f"{instant.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
 
+
+ALARM: Final = {
+    AlarmKind.DUE_SOON: "即将到期提醒",
+    AlarmKind.DUE: "到期",
+    AlarmKind.LATE: "逾期升级督办",
+    AlarmKind.GAP: "提醒参保人",
+}
 
 EVENT: Final[dict[type[e.Fact], str]] = {
     e.Submitted: "提交申请",
@@ -94,6 +111,22 @@ EVENT: Final[dict[type[e.Fact], str]] = {
     e.DeadlineDueSoon: "即将到期",
     e.DeadlineMissed: "逾期",
     e.DeadlineRevised: "期限已按新日历调整",
+    e.RegisterChecked: "重新核验双方登记",
+    e.GapWarned: "已提醒参保人断保缺口",
+    e.ClockStarted: "开始计时",
+    e.ContactLetterIssued: "完成",
+    e.MailRecorded: "登记邮寄",
+    e.FormPrepared: "信息表已制作，待复核",
+    e.CorrectionRequested: "转入地要求核对信息表",
+    e.CorrectionAnswered: "转出地已答复核对",
+    e.ReverseProposed: "待主管部门批准退回资金",
+    e.PayoutAccountProvided: "参保人已提供收款账户",
+    e.FundsPaidOut: "已支付给本人",
+    e.FundsRetained: "余额按规定省内保留",
+    e.FundsReleased: "已解冻个人账户",
+    e.Escalated: "逾期升级督办",
+    e.TerminationOrdered: "主管部门终止，等待资金退回",
+    e.Terminated: "主管部门终止",
     e.Withdrawn: "申请人撤回",
     e.Completed: "已办结",
 }

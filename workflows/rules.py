@@ -14,11 +14,15 @@ from workflows.vocabulary import (
     APPLICANTS,
     CLERKS,
     FINANCE,
+    FORM_CHECKERS,
     FORM_MAKERS,
+    RemittanceKind,
+    RemittanceStatus,
     Role,
     Side,
     StepState,
     TransferAction,
+    TransferRoute,
     TransferStepKind,
 )
 
@@ -56,7 +60,10 @@ def invalid(field: str, code: str, **figures: str | int) -> Invalid:
 
 
 class Rule(NamedTuple):
-    """Who may take an action, and when. `steps` are those whose change makes the caller's revision stale."""
+    """Who may take an action, and when. `steps` are those whose change makes the caller's revision stale.
+
+    `side`: the agency whose turn it is; PLATFORM for either of the two, None for those who are on no side.
+    """
 
     side: Side | None
     roles: tuple[Role, ...]
@@ -78,6 +85,41 @@ def _untouched(state: TransferState) -> bool:
     return not any(step.state is StepState.DONE for step in by_agencies)
 
 
+def _can_be_returned(state: TransferState) -> bool:
+    """O has the case in its hands, and no money has been ordered away."""
+    return _open(K.STOP_COVERAGE, K.DELIVER_INFORMATION_FORM)(state) and not state.remittances
+
+
+def _can_be_corrected(state: TransferState) -> bool:
+    """R has a form to dispute: before it continues the record, or after, to supersede what it has confirmed."""
+    disputable = state.is_open(K.CONFIRM_CONTINUATION) or state.continued
+    return disputable and state.correction is None and not state.terminating
+
+
+def _can_be_continued(state: TransferState) -> bool:
+    return state.is_open(K.CONFIRM_CONTINUATION) and state.correction is None
+
+
+def _can_be_remitted(state: TransferState) -> bool:
+    """One order at a time; and money for the person needs their account."""
+    return state.is_open(K.REMIT_PERSONAL_ACCOUNT) and state.on_its_way is None and not state.awaits_account
+
+
+def _awaits_approval(state: TransferState) -> bool:
+    order = state.on_its_way
+    return order is not None and order.status is RemittanceStatus.AWAITING_RELEASE
+
+
+def _can_be_terminated(state: TransferState) -> bool:
+    """Before the record is continued; and money paid out to the person cannot be called back by a bank."""
+    paid_out = any(each.kind is RemittanceKind.PAYOUT for each in state.remittances)
+    return not (state.continued or state.terminating or paid_out)
+
+
+def _has_mail(state: TransferState) -> bool:
+    return state.route is TransferRoute.PAPER and not state.terminating
+
+
 RULES: dict[TransferAction, Rule] = {
     A.ACCEPT_TRANSFER: Rule(Side.TRANSFER_IN, CLERKS, (K.ACCEPT_APPLICATION,), _open(K.ACCEPT_APPLICATION)),
     A.DECLINE_TRANSFER: Rule(Side.TRANSFER_IN, CLERKS, (K.ACCEPT_APPLICATION,), _open(K.ACCEPT_APPLICATION)),
@@ -89,24 +131,37 @@ RULES: dict[TransferAction, Rule] = {
         (K.ISSUE_CERTIFICATE,),
         lambda state: state.certificate is not None,
     ),
+    # 94号 art. 5.
+    A.ISSUE_CONTACT_LETTER: Rule(Side.TRANSFER_IN, CLERKS, (K.ISSUE_CONTACT_LETTER,), _open(K.ISSUE_CONTACT_LETTER)),
+    A.RECORD_MAIL: Rule(Side.PLATFORM, CLERKS, (), _has_mail),
     A.DELIVER_INFORMATION_FORM: Rule(
         Side.TRANSFER_OUT, FORM_MAKERS, (K.DELIVER_INFORMATION_FORM,), _open(K.DELIVER_INFORMATION_FORM)
     ),
-    A.RETURN_TRANSFER: Rule(
+    A.CHECK_INFORMATION_FORM: Rule(
         Side.TRANSFER_OUT,
-        FORM_MAKERS,
-        (K.STOP_COVERAGE, K.DELIVER_INFORMATION_FORM),
-        _open(K.STOP_COVERAGE, K.DELIVER_INFORMATION_FORM),
+        FORM_CHECKERS,
+        (K.DELIVER_INFORMATION_FORM,),
+        lambda state: state.prepared is not None,
     ),
-    A.REMIT_PERSONAL_ACCOUNT: Rule(
-        Side.TRANSFER_OUT, FINANCE, (K.REMIT_PERSONAL_ACCOUNT,), _open(K.REMIT_PERSONAL_ACCOUNT)
+    A.RETURN_TRANSFER: Rule(
+        Side.TRANSFER_OUT, FORM_MAKERS, (K.STOP_COVERAGE, K.DELIVER_INFORMATION_FORM), _can_be_returned
+    ),
+    A.REQUEST_CORRECTION: Rule(Side.TRANSFER_IN, FORM_MAKERS, (K.CONFIRM_CONTINUATION,), _can_be_corrected),
+    A.REMIT_PERSONAL_ACCOUNT: Rule(Side.TRANSFER_OUT, FINANCE, (K.REMIT_PERSONAL_ACCOUNT,), _can_be_remitted),
+    A.PROVIDE_PAYOUT_ACCOUNT: Rule(
+        None,
+        (Role.INSURED_PERSON,),
+        (K.REMIT_PERSONAL_ACCOUNT,),
+        lambda state: state.pays_out and state.is_open(K.REMIT_PERSONAL_ACCOUNT),
     ),
     A.CONFIRM_RECEIPT: Rule(Side.TRANSFER_IN, FINANCE, (K.CONFIRM_RECEIPT,), _open(K.CONFIRM_RECEIPT)),
-    A.CONFIRM_CONTINUATION: Rule(
-        Side.TRANSFER_IN, FORM_MAKERS, (K.CONFIRM_CONTINUATION,), _open(K.CONFIRM_CONTINUATION)
-    ),
+    A.CONFIRM_CONTINUATION: Rule(Side.TRANSFER_IN, FORM_MAKERS, (K.CONFIRM_CONTINUATION,), _can_be_continued),
+    A.APPROVE_REVERSE_REMITTANCE: Rule(None, (Role.SUPERVISOR,), (), _awaits_approval),
     A.WITHDRAW_TRANSFER: Rule(None, APPLICANTS, (), _untouched),
+    A.TERMINATE_TRANSFER: Rule(None, (Role.SUPERVISOR,), (), _can_be_terminated),
 }
+# What comes too late once it has been done, or once the case has gone on.
+ONCE = (A.WITHDRAW_TRANSFER, A.TERMINATE_TRANSFER)
 
 
 def objection(
@@ -128,24 +183,34 @@ def _not_allowed(state: TransferState, action: TransferAction, actor: Actor) -> 
     if not any(role in rule.roles for role in roles):
         return NotAllowed(why="WRONG_ROLE")
     # An applicant is on neither side; what they see is theirs.
-    if rule.side is not None and not any(role in APPLICANTS for role in roles) and actor.region != _region(state, rule):
+    if not any(role in APPLICANTS for role in roles) and not _on_the_right_side(state, rule, actor):
         return NotAllowed(why="WRONG_SIDE")
     if state.closed:
         return NotAllowed(why="CLOSED")
     if not rule.when(state):
         done = any(state.is_done(kind) for kind in rule.steps)
-        return NotAllowed(why="ALREADY_DONE" if done or action is A.WITHDRAW_TRANSFER else "NOT_YET")
+        return NotAllowed(why="ALREADY_DONE" if done or action in ONCE else "NOT_YET")
     return None
+
+
+def _on_the_right_side(state: TransferState, rule: Rule, actor: Actor) -> bool:
+    """Whether it is this agency's turn. What an unconnected agency does by post, the other side enters (94号).
+
+    A step that is open says itself whose it is: money that comes home is received by O.
+    """
+    if rule.side is None:
+        return True
+    if rule.side is Side.PLATFORM:
+        return actor.region in (state.from_region, state.to_region)
+    own = state.from_region if rule.side is Side.TRANSFER_OUT else state.to_region
+    opened = next((step.region for step in state.open_steps if step.kind in rule.steps), own)
+    return actor.region in state.side_of(opened)
 
 
 def _roles_that_count(actor: Actor) -> tuple[Role, ...]:
     """An official's token shows other people's cases: in it the roles of an applicant count for nothing."""
     official = tuple(role for role in actor.roles if role not in APPLICANTS)
     return official or actor.roles
-
-
-def _region(state: TransferState, rule: Rule) -> str:
-    return state.from_region if rule.side is Side.TRANSFER_OUT else state.to_region
 
 
 def _stale(state: TransferState, rule: Rule, revision: int) -> bool:

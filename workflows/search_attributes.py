@@ -5,7 +5,7 @@ from typing import Any, Final
 from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 
 from workflows.state import TransferState
-from workflows.vocabulary import DeadlineState, FundsStatus
+from workflows.vocabulary import DeadlineState, FundsStatus, RemittanceStatus
 
 STATUS_KEY: Final = SearchAttributeKey.for_keyword("TransferStatus")
 OUT_REGION_KEY: Final = SearchAttributeKey.for_keyword("TransferOutRegion")
@@ -32,13 +32,19 @@ def search_attributes(state: TransferState) -> list[SearchAttributeUpdate[Any]]:
 
 
 def needs_attention(state: TransferState) -> bool:
-    """A step is overdue, or money arrived that does not match its order."""
-    return any(step.missed_noted for step in state.open_steps) or state.funds_status is FundsStatus.MISMATCHED
+    """A step is overdue, money arrived that does not match its order, or a supervisor must approve its way home."""
+    order = state.on_its_way
+    unapproved = order is not None and order.status is RemittanceStatus.AWAITING_RELEASE
+    late = any(step.missed_noted for step in state.open_steps)
+    return late or unapproved or state.funds_status is FundsStatus.MISMATCHED
 
 
 def _deadline_state(state: TransferState) -> str:
-    if any(step.missed_noted for step in state.open_steps):
+    running = [step for step in state.open_steps if step.deadline is None or step.deadline.paused_since is None]
+    if any(step.missed_noted for step in running):
         return DeadlineState.OVERDUE
-    if any(step.due_soon_noted for step in state.open_steps):
+    if any(step.due_soon_noted for step in running):
         return DeadlineState.DUE_SOON
-    return DeadlineState.ON_TRACK if state.open_steps else "NONE"
+    if running:
+        return DeadlineState.ON_TRACK
+    return DeadlineState.PAUSED if state.open_steps else "NONE"

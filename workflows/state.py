@@ -7,13 +7,18 @@ from pydantic import BaseModel
 
 from workflows.continuation import Continuation
 from workflows.contribution import ContributionPeriod
+from workflows.coverage_gap import CoverageGap
 from workflows.deadlines import Deadline
 from workflows.findings import Finding
+from workflows.policy import Disposition
 from workflows.vocabulary import (
     CLOSED_STATUSES,
     FUNDS_AT_AN_END,
+    CorrectionReason,
     FundsStatus,
     InsuranceScheme,
+    MailItem,
+    RemittanceKind,
     RemittanceStatus,
     ReturnReason,
     StepState,
@@ -31,7 +36,17 @@ STEPS_OF_ROUTE = {
         TransferStepKind.REMIT_PERSONAL_ACCOUNT,
         TransferStepKind.CONFIRM_CONTINUATION,
         TransferStepKind.CONFIRM_RECEIPT,
-    )
+    ),
+    TransferRoute.PAPER: (
+        TransferStepKind.ACCEPT_APPLICATION,
+        TransferStepKind.STOP_COVERAGE,
+        TransferStepKind.ISSUE_CERTIFICATE,
+        TransferStepKind.ISSUE_CONTACT_LETTER,
+        TransferStepKind.DELIVER_INFORMATION_FORM,
+        TransferStepKind.REMIT_PERSONAL_ACCOUNT,
+        TransferStepKind.CONFIRM_CONTINUATION,
+        TransferStepKind.CONFIRM_RECEIPT,
+    ),
 }
 # Steps of the transfer-in agency; all others are the transfer-out agency's.
 STEPS_OF_TRANSFER_IN = frozenset(
@@ -45,7 +60,11 @@ STEPS_OF_TRANSFER_IN = frozenset(
 
 
 class Step(BaseModel, frozen=True):
-    """One round of a statutory step. `seq` is the last event that concerns it, clocks apart."""
+    """One round of a statutory step.
+
+    `seq` is the last event that concerns it, clocks apart; `started_seq` the event that its clock counts from; `escalated`
+    how many rungs of the ladder were told that it is late.
+    """
 
     kind: TransferStepKind
     round: int = 1
@@ -57,15 +76,28 @@ class Step(BaseModel, frozen=True):
     seq: int = 0
     due_soon_noted: bool = False
     missed_noted: bool = False
+    escalated: int = 0
+    started_seq: int | None = None
 
 
 class Remittance(BaseModel, frozen=True):
+    """One order of money. `corrects`: the order that it corrects. `by_post`: an unconnected side ordered it itself."""
+
     reference: str
     amount_fen: int
     status: RemittanceStatus
     ordered_at: datetime
+    kind: RemittanceKind = RemittanceKind.TRANSFER
+    corrects: str | None = None
+    by_post: bool = False
     bank_reference: str | None = None
     received_fen: int | None = None
+    received_on: date | None = None
+
+    @property
+    def on_its_way(self) -> bool:
+        """Neither at its end nor given back."""
+        return self.status not in (RemittanceStatus.CREDITED, RemittanceStatus.RETURNED)
 
 
 class InformationForm(BaseModel, frozen=True):
@@ -73,6 +105,30 @@ class InformationForm(BaseModel, frozen=True):
     document_id: UUID | None
     periods: tuple[ContributionPeriod, ...]
     balance_fen: int
+    disposition: Disposition = Disposition.REMIT
+
+
+class PreparedForm(BaseModel, frozen=True):
+    """A form that its maker has finished and that another person of O must check."""
+
+    version: int
+    periods: tuple[ContributionPeriod, ...]
+    balance_fen: int
+    made_by: str
+
+
+class Correction(BaseModel, frozen=True):
+    """What R disputes in a form; `answered_by` is the version that answers it, None while it is open."""
+
+    round: int
+    reason: CorrectionReason
+    answered_by: int | None = None
+
+
+class Mail(BaseModel, frozen=True):
+    item: MailItem
+    sent_on: date | None
+    arrived_on: date | None
 
 
 class TransferState(BaseModel, frozen=True):
@@ -94,12 +150,27 @@ class TransferState(BaseModel, frozen=True):
     employer_ids: tuple[str, ...] = ()
     periods: dict[TransferStepKind, int] = {}
     stopped_on: date | None = None
+    # The application waits for the registers, and the person's own clock runs while nobody covers them.
+    waiting: bool = False
+    gap: CoverageGap | None = None
+    unconnected: tuple[str, ...] = ()
     certificate: str | None = None
+    mail: tuple[Mail, ...] = ()
+    prepared: PreparedForm | None = None
     form: InformationForm | None = None
+    form_delivered_on: date | None = None
+    corrections: tuple[Correction, ...] = ()
     remittances: tuple[Remittance, ...] = ()
+    payout_account: str | None = None
+    released: bool = False
     continuation: Continuation | None = None
     continued: bool = False
+    # R's own periods before O's were added, and how many statements of continuation there have been.
+    own_periods: tuple[ContributionPeriod, ...] | None = None
+    statements: int = 0
     returned: ReturnReason | None = None
+    # A supervisor has ended the case; it closes when all money is home.
+    terminating: bool = False
     submitted_at: datetime
     accepted_at: datetime | None = None
     closed_at: datetime | None = None
@@ -107,6 +178,8 @@ class TransferState(BaseModel, frozen=True):
     revision: int = 0
     case_seq: int = 0
     clock_at: datetime | None = None
+    # The last event of each kind that starts a clock.
+    starts: dict[str, int] = {}
 
     @property
     def closed(self) -> bool:
@@ -130,8 +203,71 @@ class TransferState(BaseModel, frozen=True):
 
     @property
     def remittance(self) -> Remittance | None:
-        """The order of money in force."""
+        """The order of money in force, or the last one."""
         return self.remittances[-1] if self.remittances else None
+
+    @property
+    def on_its_way(self) -> Remittance | None:
+        """The one order that has not come to its end."""
+        return next((each for each in self.remittances if each.on_its_way), None)
+
+    @property
+    def settled_fen(self) -> int:
+        """What has left O for good, by orders at their end: what came home is taken off again."""
+        done = (each for each in self.remittances if each.status is RemittanceStatus.CREDITED)
+        return sum(-each.amount_fen if each.kind is RemittanceKind.REVERSE else each.amount_fen for each in done)
+
+    @property
+    def moved_fen(self) -> int:
+        """What orders have taken out of O's account and not brought back."""
+        out = (each for each in self.remittances if each.status is not RemittanceStatus.RETURNED)
+        gone = sum(each.amount_fen for each in out if each.kind is not RemittanceKind.REVERSE)
+        home = (each for each in self.remittances if each.status is RemittanceStatus.CREDITED)
+        return gone - sum(each.amount_fen for each in home if each.kind is RemittanceKind.REVERSE)
+
+    @property
+    def frozen_fen(self) -> int:
+        """What is frozen at O and not yet ordered away."""
+        if self.form is None or self.released or self.form.disposition is Disposition.RETAIN:
+            return 0
+        return max(0, self.form.balance_fen - self.moved_fen)
+
+    @property
+    def target_fen(self) -> int:
+        """What must have left O in the end."""
+        if self.form is None or self.terminating or self.form.disposition is Disposition.RETAIN:
+            return 0
+        return self.form.balance_fen
+
+    @property
+    def pays_out(self) -> bool:
+        """The balance goes to the person's own account."""
+        return self.form is not None and self.form.disposition is Disposition.PAY_OUT
+
+    @property
+    def awaits_account(self) -> bool:
+        """The balance goes to the person, who has not said yet to which account."""
+        return self.pays_out and self.payout_account is None
+
+    @property
+    def correction(self) -> Correction | None:
+        """The correction that O has yet to answer."""
+        return next((each for each in self.corrections if each.answered_by is None), None)
+
+    def next_round(self, kind: TransferStepKind) -> int:
+        """The round that an opening of `kind` begins."""
+        latest = self.step(kind)
+        return latest.round if latest.state is StepState.NOT_STARTED else latest.round + 1
+
+    def arrived_on(self, item: MailItem) -> date | None:
+        """The day on which `item` came by post, where that was recorded."""
+        return next((each.arrived_on for each in self.mail if each.item is item), None)
+
+    def side_of(self, region: str) -> tuple[str, ...]:
+        """The regions whose people may take a step of `region`: its own, or for an unconnected one the other side's too."""
+        if region not in self.unconnected:
+            return (region,)
+        return (region, self.to_region if region == self.from_region else self.from_region)
 
     @property
     def at_an_end(self) -> bool:

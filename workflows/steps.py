@@ -55,6 +55,7 @@ ISSUE_CERTIFICATE: Final = ActivityStep("issue_certificate", ClockOrder, StepRes
 NOTE_DEADLINES: Final = ActivityStep("note_deadlines", ClockOrder, StepResult, "记录办理时限")
 SEND_TO_BANK: Final = ActivityStep("send_to_bank", BankOrder, str, "银行：送达划转指令并等待受理", BANK)
 NOTE_BANK_TOOK_ORDER: Final = ActivityStep("note_bank_took_order", BankWord, StepResult, "记录银行已划出")
+RECHECK_REGISTERS: Final = ActivityStep("recheck_registers", ClockOrder, StepResult, "重新核验双方登记")
 ISSUE_CERTIFICATE_ALONE: Final = ActivityStep(
     "issue_certificate_alone", CertificateOrder, CommandOutcome, "转出地：即时开具参保凭证"
 )
@@ -67,7 +68,14 @@ ACTIONS: Final[dict[TransferAction, ActivityStep[StepOrder, StepResult]]] = {
         TransferAction.STOP_COVERAGE: "转出地：中止参保",
         TransferAction.RETURN_TRANSFER: "转出地：退回",
         TransferAction.REISSUE_CERTIFICATE: "转出地：补发参保凭证",
+        TransferAction.ISSUE_CONTACT_LETTER: "转入地：发出联系函",
+        TransferAction.RECORD_MAIL: "登记邮寄与到达",
         TransferAction.DELIVER_INFORMATION_FORM: "转出地：生成并上传信息表，冻结个人账户",
+        TransferAction.CHECK_INFORMATION_FORM: "转出地：复核信息表",
+        TransferAction.REQUEST_CORRECTION: "转入地：要求核对信息表，中止计时",
+        TransferAction.PROVIDE_PAYOUT_ACCOUNT: "参保人：提供收款账户",
+        TransferAction.APPROVE_REVERSE_REMITTANCE: "主管部门：批准退回资金",
+        TransferAction.TERMINATE_TRANSFER: "主管部门：终止",
         TransferAction.REMIT_PERSONAL_ACCOUNT: "转出地财务：划转个人账户余额",
         TransferAction.CONFIRM_RECEIPT: "转入地财务：确认到账并计入个人账户",
         TransferAction.CONFIRM_CONTINUATION: "转入地：确认接续",

@@ -1,0 +1,80 @@
+"""What follows by itself from what has just happened: the money is settled, clocks start, the case comes to its end."""
+
+from datetime import datetime
+
+from workflows import events as e
+from workflows.actors import Actor
+from workflows.clocks import opening, start_clocks, until_account_is_known
+from workflows.fold import Facts, advance
+from workflows.policy import Disposition
+from workflows.state import TransferState
+from workflows.vocabulary import FundsStatus, RemittanceKind, TransferRoute, TransferStepKind
+from workflows.workdays import WorkingCalendar
+
+
+def conclude(state: TransferState, facts: Facts, *, at: datetime, actor: Actor, calendar: WorkingCalendar) -> Facts:
+    """`facts` and what follows from them. 已办结 follows when both tracks are at an end, and never otherwise."""
+    for following in (settle, start_clocks, _end):
+        after = advance(state, facts, at=at, actor=actor)[1]
+        if after.closed:
+            break
+        facts = (*facts, *following(after, at, calendar))
+    return facts
+
+
+def settle(state: TransferState, at: datetime, calendar: WorkingCalendar) -> Facts:
+    """What is still owed by O is asked for, and what went too far is called home; one order at a time.
+
+    A balance that is corrected after its order is never edited: a linked order makes up the difference.
+    """
+    form = state.form
+    if form is None or state.on_its_way is not None:
+        return ()
+    if not state.terminating and form.disposition is Disposition.RETAIN:
+        retained = state.funds_status is FundsStatus.RETAINED_IN_PROVINCE
+        return () if retained else (e.FundsRetained(amount_fen=form.balance_fen),)
+    owed_fen = state.target_fen - state.settled_fen
+    if owed_fen < 0:
+        return (_reverse(state, -owed_fen),)
+    if owed_fen > 0 and not state.is_open(TransferStepKind.REMIT_PERSONAL_ACCOUNT):
+        return (_asked_for(state, at, calendar),)
+    nothing_to_move = not (form.balance_fen or state.remittances or state.terminating)
+    if nothing_to_move and state.funds_status is not FundsStatus.NOT_REQUIRED:
+        return (e.FundsNotRequired(),)
+    return ()
+
+
+def _reverse(state: TransferState, amount_fen: int) -> e.ReverseProposed:
+    sent = [each for each in state.remittances if each.kind is RemittanceKind.TRANSFER]
+    return e.ReverseProposed(
+        reference=next_reference(state), amount_fen=amount_fen, corrects=sent[-1].reference if sent else None
+    )
+
+
+def _asked_for(state: TransferState, at: datetime, calendar: WorkingCalendar) -> e.StepOpened:
+    """The step of O's finance. In its first round it has the clock of the form; money for the person waits for an account."""
+    kind = TransferStepKind.REMIT_PERSONAL_ACCOUNT
+    if state.next_round(kind) > 1:
+        starts_at: datetime | None = at
+    elif state.route is TransferRoute.PAPER:
+        # The letter's arrival starts it, as it starts the form's.
+        starts_at = None
+    else:
+        # 43号: the money moves inside O's ten working days, so its clock started at acceptance too.
+        starts_at = state.accepted_at or at
+    opened = opening(state, kind, starts_at, calendar)
+    if opened.deadline is None:
+        return opened
+    return opened.model_copy(update={"deadline": until_account_is_known(state, opened.deadline, at)})
+
+
+def next_reference(state: TransferState) -> str:
+    """Made by us from the transfer's number: the same order has the same reference for ever, another never has it."""
+    return f"{state.no}-{len(state.remittances) + 1:02d}"
+
+
+def _end(state: TransferState, _: datetime, __: WorkingCalendar) -> Facts:
+    if state.terminating:
+        all_home = state.on_its_way is None and state.settled_fen == 0
+        return (e.Terminated(reason=""),) if all_home else ()
+    return (e.Completed(),) if state.at_an_end else ()
