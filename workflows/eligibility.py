@@ -9,7 +9,7 @@ from datetime import date
 from pydantic import BaseModel
 
 from workflows.continuation import WaitingPeriod, waiting_period
-from workflows.contribution import ContributionPeriod, overlapping_months
+from workflows.contribution import ContributionPeriod, merge, overlapping_months
 from workflows.findings import Finding, finding
 from workflows.policy import RegionPolicy, Treatment
 from workflows.state import STEPS_OF_TRANSFER_IN
@@ -151,6 +151,9 @@ def _waiting_period(check: PreCheck, today: date) -> WaitingPeriod | None:
     return waiting_period(
         stopped_on=origin.stopped_on or today,
         covered_from=covered_from or today,
+        from_scheme=check.from_scheme,
+        to_scheme=check.to_scheme,
+        periods=merge(destination.periods if destination else (), origin.periods, home=check.destination.code),
         policy=check.destination.policy.waiting,
     )
 

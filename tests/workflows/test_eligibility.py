@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.workflows.pure_cases import CALENDAR, O, R, months
-from workflows.continuation import WaitingPeriod
+from workflows.continuation import WaitingPeriod, WaitingRule
 from workflows.eligibility import Assessment, CompletedTransfer, Enrolment, PreCheck, Region, assess, shortened_periods
 from workflows.findings import Finding
 from workflows.policy import RegionPolicy, Treatment
@@ -81,7 +81,9 @@ def test_a_person_stopped_at_o_and_insured_at_r_may_transfer() -> None:
         route=TransferRoute.PLATFORM,
         stop_needed=False,
         stopped_on=date(2026, 8, 31),
-        waiting_period=WaitingPeriod(gap_months=0, months=0, starts_on=None, ends_on=None, rule="NO_WAIT"),
+        waiting_period=WaitingPeriod(
+            gap_months=0, months=0, starts_on=None, ends_on=None, rule=WaitingRule.NO_WAIT, basis="43号 待遇衔接"
+        ),
         periods={},
     )
 
@@ -359,7 +361,8 @@ class TestTheWaitBeforehand:
             months=6,
             starts_on=date(2026, 9, 1),
             ends_on=date(2027, 2, 28),
-            rule="WAIT_AFTER_GAP",
+            rule=WaitingRule.WAIT_AFTER_GAP,
+            basis="43号 待遇衔接",
         )
 
     @pytest.mark.parametrize(
