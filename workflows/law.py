@@ -64,6 +64,9 @@ RESIDENT_WAIT_PER_MISSED_YEAR: Final = 1
 RESIDENT_MISSED_YEARS_WITH_LEAST_WAIT: Final = 4
 RESIDENT_LEAST_WAIT_MONTHS: Final = 6
 
+# Ours: the person is warned this many days before the last day on which cover may begin without a wait, most distant first.
+COVERAGE_GAP_WARNING_DAYS: Final = (30, 10, 3)
+
 
 class Ground(BaseModel, frozen=True):
     """Where a refusal can be mended: on one side, or on either of two; and the key of its instrument."""
