@@ -307,7 +307,7 @@ async def merge_months(
     """R's register: the years of O are added to its own, each month once. Raises LookupError without an enrolment at R."""
     row = await connection.fetchrow(ENROLMENT_SQL, state.person_id, state.to_region, state.to_scheme)
     own = periods_of(row["contribution_periods"]) if row else ()
-    merged = [each.model_dump(mode="json") for each in merge(own, incoming)]
+    merged = [each.model_dump(mode="json") for each in merge(own, incoming, home=state.to_region)]
     done = await connection.execute(
         """update enrolments set contribution_periods = $4, moved_on = $5, moved_by = $6
             where person_id = $1 and region = $2 and scheme = $3""",

@@ -3,6 +3,7 @@
 import weakref
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cached_property
 from uuid import UUID
 
@@ -31,6 +32,7 @@ from workflows.state import TransferState
 from workflows.vocabulary import AGENCY_STAFF, Role
 from workflows.words import Language, knows, say
 from workflows.words.findings import finding_words
+from workflows.words.waiting import waiting_words
 
 REFERENCE = ReferenceCache()
 # Documents show the number of the person in full: they are for the person and the two agencies, nobody else.
@@ -105,7 +107,9 @@ class Telling:
             months=wait.months,
             starts_on=wait.starts_on,
             ends_on=wait.ends_on,
-            rule=self.say(f"waiting.{wait.rule}", gap_months=wait.gap_months, months=wait.months),
+            rule=waiting_words(wait, self.language),
+            legal_basis=self.legal_basis(wait.basis),
+            ratio=Decimal(wait.ratio) if wait.ratio is not None else None,
         )
 
     async def insured_person(self, state: TransferState) -> InsuredPerson:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from workflows import events as e
 from workflows.actors import PLATFORM
-from workflows.coverage_gap import due_warnings, next_warning
+from workflows.coverage_gap import CoverageGap, due_warnings, next_warning
 from workflows.deadlines import Deadline, PauseReason, pause, recount, set_deadline, shanghai_date, start_of
 from workflows.fold import Facts, advance
 from workflows.law import CORRECTION_PERIOD, ESCALATION_WORKING_DAYS, PERIODS, Period
@@ -137,10 +137,16 @@ def form_and_money_arrived_on(state: TransferState) -> date | None:
 
 def tick(state: TransferState, now: datetime, calendar: WorkingCalendar) -> Facts:
     """What the clocks say at `now`, by the calendar in force: each date and each rung is said once."""
-    warnings = due_warnings(state.gap, now) if state.gap is not None else ()
-    closes_on = state.gap.closes_on if state.gap is not None else date.max
-    gap = tuple(e.GapWarned(days_left=days, closes_on=closes_on, told=("person",)) for days in warnings)
-    return (*gap, *(fact for step in state.open_steps for fact in _tick_step(state, step.kind, now, calendar)))
+    of_steps = (fact for step in state.open_steps for fact in _tick_step(state, step.kind, now, calendar))
+    return (*_warn(state.gap, now), *of_steps)
+
+
+def _warn(gap: CoverageGap | None, now: datetime) -> Facts:
+    """The most urgent warning about the coverage gap that is due; less urgent ones count as given with it."""
+    warnings = due_warnings(gap, now) if gap is not None else ()
+    if gap is None or not warnings:
+        return ()
+    return (e.GapWarned(days_left=warnings[-1], closes_on=gap.closes_on, told=("person",)),)
 
 
 def _tick_step(state: TransferState, kind: TransferStepKind, now: datetime, calendar: WorkingCalendar) -> Facts:

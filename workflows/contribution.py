@@ -113,13 +113,34 @@ def normalise(periods: Iterable[ContributionPeriod]) -> tuple[ContributionPeriod
     return tuple(_period(first, last, kind) for first, last, kind in _runs(_months(periods)))
 
 
-def merge(own: Iterable[ContributionPeriod], incoming: Iterable[ContributionPeriod]) -> tuple[ContributionPeriod, ...]:
-    """The union of two registers' months, normalised; each month keeps its region, scheme and kind.
+def merge(
+    own: Iterable[ContributionPeriod], incoming: Iterable[ContributionPeriod], *, home: str
+) -> tuple[ContributionPeriod, ...]:
+    """The union of the register of the region `home` and what comes in, normalised; each month keeps region and scheme.
 
-    A month that both hold is kept once, the own one; but an actual month is never lost to a deemed one, so that
-    merging changes no total.
+    A month that both hold is kept once, the own one; but an actual month is never lost to a deemed one. Months that come
+    home count as actual again.
     """
-    return normalise([*own, *incoming])
+    own = tuple(own)
+    return normalise([*own, *come_home(own, incoming, home)])
+
+
+def come_home(
+    own: Iterable[ContributionPeriod], incoming: Iterable[ContributionPeriod], home: str
+) -> Iterator[ContributionPeriod]:
+    """What comes in, the deemed months that the region `home` itself once recorded made actual again.
+
+    A month paid in one region is only recognised in the next (视同); back where it was paid, it is a paid one. But the
+    own register has the last word on what was never paid: a month that it holds as deemed is left as it is.
+    """
+    held = _months(own).keys()
+    for period in incoming:
+        if not period.deemed or period.region != home:
+            yield period
+            continue
+        months = range(period.first, period.last + 1)
+        for first, last, deemed in _runs({month: month in held for month in months}):
+            yield _period(first, last, (deemed, home, period.scheme))
 
 
 def actual_months(periods: Iterable[ContributionPeriod]) -> int:
@@ -138,8 +159,34 @@ def total_months(periods: Iterable[ContributionPeriod]) -> int:
 
 
 def overlapping_months(a: Iterable[ContributionPeriod], b: Iterable[ContributionPeriod]) -> tuple[str, ...]:
-    """The months that both hold, `YYYY-MM`, in order."""
-    return tuple(month_text(month) for month in sorted(_months(a).keys() & _months(b).keys()))
+    """The months that both hold, `YYYY-MM`, in order.
+
+    A month that both have from the same scheme of the same region is one record seen twice (it moved along with an
+    earlier transfer), not a month insured twice.
+    """
+    of_a, of_b = _months(a), _months(b)
+    both = sorted(of_a.keys() & of_b.keys())
+    return tuple(month_text(month) for month in both if of_a[month][1:] != of_b[month][1:])
+
+
+def months_without_a_break(periods: Iterable[ContributionPeriod], until: date) -> int:
+    """How many months of the union follow each other up to the month of `until`.
+
+    Where that month is not held, up to the one before: the last month of cover is often not paid any more.
+    """
+    months = _months(periods)
+    last = month_of(until)
+    if last not in months:
+        last -= 1
+    first = last
+    while first in months:
+        first -= 1
+    return last - first
+
+
+def years_with_a_month(periods: Iterable[ContributionPeriod]) -> frozenset[int]:
+    """The calendar years of which at least one month is held."""
+    return frozenset(month // 12 for month in _months(periods))
 
 
 def gap_months(last_covered: date, begins: date) -> int:

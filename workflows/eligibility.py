@@ -9,7 +9,7 @@ from datetime import date
 from pydantic import BaseModel
 
 from workflows.continuation import WaitingPeriod, waiting_period
-from workflows.contribution import ContributionPeriod, overlapping_months
+from workflows.contribution import ContributionPeriod, merge, overlapping_months
 from workflows.findings import Finding, finding
 from workflows.policy import RegionPolicy, Treatment
 from workflows.state import STEPS_OF_TRANSFER_IN
@@ -128,8 +128,9 @@ def assess(check: PreCheck, *, today: date, calendar: WorkingCalendar) -> Assess
     return Assessment(
         findings=tuple(findings),
         route=route,
-        stop_needed=check.request_stop and origin is not None and origin.active,
-        stopped_on=origin.stopped_on if origin else None,
+        # Stopped now, a cover that ends with the year would leave the person without any until R's begins.
+        stop_needed=check.request_stop and origin is not None and origin.active and not _follows_on_in_january(check),
+        stopped_on=_stopped_on(check, origin, today) if origin else None,
         waiting_period=_waiting_period(check, today),
         periods=periods,
     )
@@ -143,16 +144,48 @@ def shortened_periods(origin: RegionPolicy, destination: RegionPolicy) -> dict[T
 
 
 def _waiting_period(check: PreCheck, today: date) -> WaitingPeriod | None:
-    """If continued today: cover that R does not give yet would begin today."""
+    """If continued today: cover that R does not give yet would begin today, or with the year that it is given for."""
     origin, destination = check.at_origin, check.at_destination
     if origin is None:
         return None
-    covered_from = destination.enrolled_on if destination is not None and destination.active else None
+    covered_from = date(today.year + 1, 1, 1) if _follows_on_in_january(check) else None
+    if destination is not None and destination.active:
+        covered_from = destination.enrolled_on
     return waiting_period(
-        stopped_on=origin.stopped_on or today,
+        stopped_on=_stopped_on(check, origin, today) or today,
         covered_from=covered_from or today,
+        from_scheme=check.from_scheme,
+        to_scheme=check.to_scheme,
+        periods=merge(destination.periods if destination else (), origin.periods, home=check.destination.code),
         policy=check.destination.policy.waiting,
     )
+
+
+def _stopped_on(check: PreCheck, origin: Enrolment, today: date) -> date | None:
+    """O's last day of cover; known beforehand where O's year runs out and R has the person for the next one."""
+    if origin.active and _follows_on_in_january(check):
+        return date(today.year, 12, 31)
+    return origin.stopped_on
+
+
+def _between_resident_schemes(check: PreCheck) -> bool:
+    return InsuranceScheme.RESIDENT is check.from_scheme is check.to_scheme
+
+
+def _follows_on_in_january(check: PreCheck) -> bool:
+    """Resident → resident with R's enrolment for the coming year: the one condition before acceptance (43号).
+
+    The resident scheme is insured by the calendar year. O's cover ends by itself on 31 December, R's begins the day after.
+    """
+    destination = check.at_destination
+    return _between_resident_schemes(check) and destination is not None and destination.next_year_enrolled
+
+
+def _bound_to_this_year(check: PreCheck, today: date) -> bool:
+    """Resident → resident for a person whom O covers in this year, and whom R has not enrolled for the next one."""
+    origin = check.at_origin
+    covered_this_year = origin is not None and (origin.active or (origin.stopped_on or today).year == today.year)
+    return _between_resident_schemes(check) and covered_this_year and not _follows_on_in_january(check)
 
 
 def _end_of_check(check: PreCheck) -> Finding | None:
@@ -222,7 +255,8 @@ def _at_origin(check: PreCheck, origin: Enrolment, retry_on: date) -> Iterator[F
         yield finding(RefusalCode.DECEASED, region=region)
     if origin.retired:
         yield finding(RefusalCode.RETIRED, region=region)
-    if origin.active and not check.request_stop:
+    # Between resident schemes there is nothing to stop: O's year runs out, and until R has the next RESIDENT_SAME_YEAR says so.
+    if origin.active and not check.request_stop and not _between_resident_schemes(check):
         yield finding(RefusalCode.COVERAGE_STILL_ACTIVE, region=region, retry_on=retry_on)
     if origin.unsettled_claims:
         yield _passing(RefusalCode.UNSETTLED_CLAIMS, policy.unsettled_claims, region, retry_on)
@@ -247,7 +281,8 @@ def _at_destination(check: PreCheck, retry_on: date, today: date) -> Iterator[Fi
         held = next((each.scheme for each in check.enrolments if each.region == region and each.active), None)
         if held is not None:
             yield finding(RefusalCode.SCHEME_MISMATCH, side=Side.TRANSFER_IN, region=region, held=held)
-        else:
+        # Enrolled for the next year is enough; and who is bound to this year must not enrol for it, as this reason would ask.
+        elif not _follows_on_in_january(check) and not _bound_to_this_year(check, today):
             yield finding(RefusalCode.NOT_ENROLLED_AT_DESTINATION, region=region, retry_on=retry_on)
     elif destination.current_month_unpaid and policy.current_month_unpaid is not Treatment.IGNORE:
         month = f"{today:%Y-%m}"
@@ -257,11 +292,8 @@ def _at_destination(check: PreCheck, retry_on: date, today: date) -> Iterator[Fi
 
 
 def _resident_same_year(check: PreCheck, today: date) -> Iterator[Finding]:
-    if not InsuranceScheme.RESIDENT is check.from_scheme is check.to_scheme:
-        return
-    origin, destination = check.at_origin, check.at_destination
-    covered_this_year = origin is not None and (origin.active or (origin.stopped_on or today).year == today.year)
-    if covered_this_year and not (destination and destination.next_year_enrolled):
+    """With the earliest date by itself; R's enrolment for the coming year makes it possible at once."""
+    if _bound_to_this_year(check, today):
         next_year = date(today.year + 1, 1, 1)
         yield finding(RefusalCode.RESIDENT_SAME_YEAR, region=check.destination.code, retry_on=next_year)
 

@@ -152,6 +152,9 @@ def outlook(
     return continue_record(
         destination.periods,
         periods,
+        region=state.to_region,
+        from_scheme=state.from_scheme,
+        to_scheme=state.to_scheme,
         stopped_on=state.stopped_on,
         covered_from=destination.covered_from,
         policy=destination.waiting,

@@ -3,6 +3,7 @@
 A rule of law is found here by its number: every deadline, finding and waiting period carries one of these bases.
 """
 
+from datetime import date
 from typing import Final
 
 from pydantic import BaseModel
@@ -13,6 +14,8 @@ from workflows.vocabulary import RefusalCode, Side, TransferRoute, TransferStepK
 INSTRUMENTS: Final = {
     "SIL": "《社会保险法》第三十二条",
     "43号": "医保办发〔2021〕43号《基本医疗保险关系转移接续暂行办法》",
+    "43号 待遇衔接": "医保办发〔2021〕43号《基本医疗保险关系转移接续暂行办法》（待遇衔接）",
+    "38号": "国办发〔2024〕38号《国务院办公厅关于健全基本医疗保险参保长效机制的指导意见》",
     "94号": "人社厅发〔2016〕94号《流动就业人员基本医疗保险关系转移接续业务经办规程》",
     "94号 art. 4": "人社厅发〔2016〕94号《流动就业人员基本医疗保险关系转移接续业务经办规程》第四条",
     "94号 art. 5": "人社厅发〔2016〕94号《流动就业人员基本医疗保险关系转移接续业务经办规程》第五条",
@@ -67,6 +70,22 @@ CORRECTION_PERIOD: Final = Period(working_days=5, basis="platform, after 94号")
 DUE_SOON_WORKING_DAYS: Final = 2
 # An overdue step is escalated once it is this many working days late (ours): to the supervising bureau, to the province.
 ESCALATION_WORKING_DAYS: Final = (1, 5)
+
+# 43号 待遇衔接: a gap of up to three months may be paid and means no wait, for who switches schemes after two continuous
+# years; after a longer one, or without the two years, a region lets the person wait for at most six months.
+FREE_GAP_MONTHS: Final = 3
+CONTINUOUS_MONTHS_TO_SWITCH: Final = 24
+LONGEST_WAIT_MONTHS: Final = 6
+# 38号, the resident scheme from 2025: three months, one more for each year missed (每多断保1年), and from four missed years
+# on at least six, whatever a region takes off.
+RESIDENT_WAIT_FROM: Final = date(2025, 1, 1)
+RESIDENT_WAIT_MONTHS: Final = 3
+RESIDENT_WAIT_PER_MISSED_YEAR: Final = 1
+RESIDENT_MISSED_YEARS_WITH_LEAST_WAIT: Final = 4
+RESIDENT_LEAST_WAIT_MONTHS: Final = 6
+
+# Ours: the person is warned this many days before the last day on which cover may begin without a wait, most distant first.
+COVERAGE_GAP_WARNING_DAYS: Final = (30, 10, 3)
 
 
 class Ground(BaseModel, frozen=True):

@@ -5,7 +5,13 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from workflows.law import PERIODS
+from workflows.law import (
+    FREE_GAP_MONTHS,
+    LONGEST_WAIT_MONTHS,
+    PERIODS,
+    RESIDENT_WAIT_MONTHS,
+    RESIDENT_WAIT_PER_MISSED_YEAR,
+)
 from workflows.vocabulary import InsuranceScheme, TransferStepKind
 from workflows.workdays import DayOff
 
@@ -20,10 +26,22 @@ class Treatment(StrEnum):
 
 
 class WaitingPolicy(BaseModel, frozen=True, extra="forbid"):
-    """No wait up to `free_gap_months` without cover; after a longer gap `months` of waiting (43号: at most 6)."""
+    """How R lets a person wait for benefits after a gap in cover: as the law does by default, or more kindly, never longer.
 
-    free_gap_months: Annotated[int, Field(ge=3, le=12)] = 3
-    months: Annotated[int, Field(ge=0, le=6)] = 6
+    No wait up to `free_gap_months` without cover; else `months` (43号), in the resident scheme from 2025 `resident_months`
+    and `resident_months_per_missed_year` for each calendar year without cover (38号). `ratio` is the share of the benefits
+    that is paid during the wait, None when there are none. `retroactive`: once the gap is paid, its benefits are too.
+    """
+
+    free_gap_months: Annotated[int, Field(ge=FREE_GAP_MONTHS, le=12)] = FREE_GAP_MONTHS
+    months: Annotated[int, Field(ge=0, le=LONGEST_WAIT_MONTHS)] = LONGEST_WAIT_MONTHS
+    resident_months: Annotated[int, Field(ge=0, le=RESIDENT_WAIT_MONTHS)] = RESIDENT_WAIT_MONTHS
+    resident_months_per_missed_year: Annotated[int, Field(ge=0, le=RESIDENT_WAIT_PER_MISSED_YEAR)] = (
+        RESIDENT_WAIT_PER_MISSED_YEAR
+    )
+    # A decimal as text, in whole percents above none and below all: "0.5", "0.65".
+    ratio: Annotated[str, Field(pattern="^0[.](0[1-9]|[1-9][0-9]?)$")] | None = None
+    retroactive: bool = False
 
 
 class Disposition(StrEnum):

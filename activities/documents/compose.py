@@ -36,6 +36,7 @@ from workflows.state import STEPS_OF_TRANSFER_IN, Step, TransferState
 from workflows.vocabulary import FundsStatus, Side, StepState, TransferStepKind
 from workflows.words import Language, say
 from workflows.words.findings import finding_words
+from workflows.words.waiting import ratio_percent, waiting_words
 from workflows.workdays import WorkingCalendar
 
 HOW_TO_FOLLOW = "凭转移接续编号在国家医保服务平台、参保地医保小程序或任一方经办窗口查询办理进度。"
@@ -166,11 +167,12 @@ def continuation_content(
         total_months=outcome.total_months,
         overlaps=_overlap_lines(outcome, state),
         gap_months=wait.gap_months,
-        waiting_rule=say(ZH, f"waiting.{wait.rule}", gap_months=wait.gap_months, months=wait.months),
-        waiting_basis=INSTRUMENTS["43号"],
+        waiting_rule=waiting_words(wait, ZH),
+        waiting_basis=INSTRUMENTS[wait.basis],
         waiting_months=wait.months,
         waiting_from=wait.starts_on,
         waiting_to=wait.ends_on,
+        waiting_ratio_percent=ratio_percent(wait) if wait.months else None,
         credited_fen=_credited_fen(state),
         credited_on=_done_on(state, TransferStepKind.CONFIRM_RECEIPT),
     )

@@ -1,6 +1,7 @@
 """Findings of the pre-check, put into words, and what they add up to."""
 
 from datetime import date
+from decimal import Decimal
 
 import strawberry
 
@@ -29,6 +30,10 @@ class WaitingPeriod:
     starts_on: date | None
     ends_on: date | None
     rule: str
+    legal_basis: str
+    ratio: Decimal | None = strawberry.field(
+        description="Share of the benefits that is paid during the wait; null when there are none, or no wait."
+    )
 
 
 @strawberry.type

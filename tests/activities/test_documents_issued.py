@@ -14,11 +14,13 @@ from activities.documents.content import (
 from activities.documents.sheet import texts
 from activities.documents.sheets import sheet_of
 from activities.people import person_by_id
+from activities.reference import set_policy
 from tests.activities.desk import RECEIPT, THURSDAY, TUESDAY, WEDNESDAY, Desk, open_desk
 from tests.activities.register_extracts import WANG
 from tests.cases import BALANCE_FEN, BEIJING, O_CLERK, R_CLERK, R_FINANCE, SHANGHAI_POOL
 from tests.conftest import Database
 from workflows import commands as c
+from workflows.policy import RegionPolicy, WaitingPolicy
 from workflows.vocabulary import DocumentKind, ReturnReason
 
 K = DocumentKind
@@ -53,6 +55,33 @@ async def test_the_continuation_statement_says_what_was_credited_before_it(datab
         assert "4,200.00元（人民币肆仟贰佰元整）" in printed(statement)
         assert "2026年3月5日" in printed(statement)
         assert "尚未到账" not in printed(statement)
+
+
+async def test_the_continuation_statement_names_the_rule_of_the_wait_its_instrument_and_the_share(
+    database: Database,
+) -> None:
+    async with open_desk(database) as desk:
+        await set_policy(desk.db, SHANGHAI_POOL, RegionPolicy(waiting=WaitingPolicy(ratio="0.5")), date(2026, 3, 1))
+        await desk.db.execute("update enrolments set enrolled_on = '2026-03-02' where region = $1", SHANGHAI_POOL)
+        await desk.continued()
+        statement = await statement_of(desk)
+        # Covered until 31 October 2025.
+        assert (statement.gap_months, statement.waiting_months, statement.waiting_ratio_percent) == (4, 6, 50)
+        assert (statement.waiting_from, statement.waiting_to) == (date(2026, 3, 2), date(2026, 9, 1))
+        text = printed(statement)
+        assert text[text.index("等待期报销比例") + 1] == "50%"
+        assert text[text.index("适用规则") + 1] == (
+            "中断缴费4个月，超过政策规定的期限，需等待6个月后享受统筹基金待遇。等待期内先按正常待遇的50%享受。"
+        )
+        assert text[text.index("依据") + 1] == ("医保办发〔2021〕43号《基本医疗保险关系转移接续暂行办法》（待遇衔接）")
+
+
+async def test_the_continuation_statement_has_no_share_where_there_is_no_wait(database: Database) -> None:
+    async with open_desk(database) as desk:
+        await desk.continued()
+        statement = await statement_of(desk)
+        assert (statement.waiting_months, statement.waiting_ratio_percent) == (0, None)
+        assert "等待期报销比例" not in printed(statement)
 
 
 async def test_the_continuation_statement_says_that_the_money_is_on_its_way_while_it_is(database: Database) -> None:

@@ -1,11 +1,12 @@
 """What the gateway reads and tells: exact values, one statement for the hot path, and no list that asks row by row."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from activities.reference import set_policy
 from gateway.auth import ANONYMOUS
 from gateway.faults import Language
 from gateway.types.reference import node_id
@@ -30,6 +31,7 @@ from tests.gateway.window import (
 from workflows import commands as c
 from workflows.deadlines import SHANGHAI
 from workflows.events import FundsReceived
+from workflows.policy import RegionPolicy, WaitingPolicy
 from workflows.vocabulary import RefusalCode, ReturnReason
 
 PROGRESS = """query ($no: TransferNo!) { transfer(no: $no) { status fundsStatus
@@ -454,6 +456,43 @@ async def test_the_dry_run_says_what_a_submission_would_meet_and_changes_nothing
         "findings": [],
     }
     assert await snapshot(window.desk.db) == before
+
+
+WAIT = """query ($input: EligibilityInput!) { eligibility(input: $input) {
+  waitingPeriod { gapMonths months startsOn endsOn rule legalBasis ratio } } }"""
+
+
+async def test_the_dry_run_says_how_long_the_wait_would_be_by_which_rule_and_what_is_paid_meanwhile(
+    window: Window,
+) -> None:
+    db = window.desk.db
+
+    async def wait() -> Any:
+        return (await window.data(PERSON, WAIT, "en", input=asked()))["eligibility"]["waitingPeriod"]
+
+    await db.execute("update enrolments set enrolled_on = '2026-01-01' where region = '319900'")
+    assert await wait() == {
+        "gapMonths": 2,
+        "months": 0,
+        "startsOn": None,
+        "endsOn": None,
+        "rule": "A gap of 2 month(s) is within the limit: benefits start with cover at the destination, without a wait."
+        " The 2 month(s) without cover may be paid for at the destination.",
+        "legalBasis": "医保办发〔2021〕43号《基本医疗保险关系转移接续暂行办法》（待遇衔接）",
+        "ratio": None,
+    }
+    await set_policy(db, "319900", RegionPolicy(waiting=WaitingPolicy(months=2, ratio="0.5")), date(2026, 3, 1))
+    await db.execute("update enrolments set enrolled_on = '2026-03-02' where region = '319900'")
+    assert await wait() == {
+        "gapMonths": 4,
+        "months": 2,
+        "startsOn": "2026-03-02",
+        "endsOn": "2026-05-01",
+        "rule": "A gap of 4 months is past the limit: pooled-fund benefits start after 2 month(s)."
+        " During the wait 50% of the benefits are paid.",
+        "legalBasis": "医保办发〔2021〕43号《基本医疗保险关系转移接续暂行办法》（待遇衔接）",
+        "ratio": "0.5",
+    }
 
 
 async def test_the_dry_run_counts_the_steps_before_acceptance_and_the_regions_shorter_periods(window: Window) -> None:

@@ -16,15 +16,20 @@ from workflows.contribution import (
     format_months,
     gap_months,
     merge,
+    month_number,
     month_text,
+    months_without_a_break,
     normalise,
     overlapping_months,
     parse_months,
     total_months,
+    years_with_a_month,
 )
 from workflows.vocabulary import InsuranceScheme
 
 EMPLOYEE, RESIDENT = InsuranceScheme.EMPLOYEE, InsuranceScheme.RESIDENT
+# The region whose register takes the months in; the other periods are of 110000.
+HOME = "319900"
 
 
 def period(first: str, last: str, *, deemed: bool = False, region: str = "110000") -> ContributionPeriod:
@@ -114,17 +119,80 @@ def test_a_month_both_actual_and_deemed_counts_once_as_actual() -> None:
 
 def test_merging_keeps_the_own_month_and_where_each_month_came_from() -> None:
     own, incoming = period("2020-01", "2020-06", region="319900"), period("2019-11", "2020-02")
-    assert merge([own], [incoming]) == (period("2019-11", "2019-12"), own)
+    assert merge([own], [incoming], home=HOME) == (period("2019-11", "2019-12"), own)
     assert overlapping_months([own], [incoming]) == ("2020-01", "2020-02")
 
 
 def test_an_actual_month_is_not_lost_to_an_own_deemed_one() -> None:
     own, incoming = period("2020-01", "2020-03", deemed=True, region="319900"), period("2020-02", "2020-02")
-    assert merge([own], [incoming]) == (
+    assert merge([own], [incoming], home=HOME) == (
         period("2020-01", "2020-01", deemed=True, region="319900"),
         incoming,
         period("2020-03", "2020-03", deemed=True, region="319900"),
     )
+
+
+def test_months_that_come_home_deemed_count_as_actual_again() -> None:
+    """Paid here, recognised by 110000 as deemed after a transfer, and now brought back."""
+    returned = period("2010-01", "2012-12", deemed=True, region=HOME)
+    since = period("2013-01", "2019-12")
+    home_again = (period("2010-01", "2012-12", region=HOME), since)
+    assert merge([], [returned, since], home=HOME) == home_again
+    # Whether or not the own register kept them.
+    assert merge([period("2010-01", "2012-12", region=HOME)], [returned, since], home=HOME) == home_again
+    assert merge([period("2010-01", "2010-06", region=HOME)], [returned, since], home=HOME) == home_again
+
+
+def test_a_month_that_the_own_register_has_as_actual_counts_as_actual_whoever_calls_it_deemed() -> None:
+    own, recognised = period("2010-01", "2010-12", region=HOME), period("2010-01", "2010-12", deemed=True)
+    assert merge([own], [recognised], home=HOME) == (own,)
+
+
+def test_a_chain_through_a_third_region_comes_home_as_well() -> None:
+    through_c = (period("2010-01", "2010-12", deemed=True, region=HOME), period("2011-01", "2011-12", region="440100"))
+    assert merge([], through_c, home=HOME) == (period("2010-01", "2010-12", region=HOME), through_c[1])
+
+
+def test_a_month_deemed_by_the_own_register_was_never_paid_and_comes_home_as_it_went() -> None:
+    own = period("1998-01", "1998-06", deemed=True, region=HOME)
+    returned = period("1998-04", "1998-09", deemed=True, region=HOME)
+    merged = merge([own], [returned], home=HOME)
+    assert merged == (own, period("1998-07", "1998-09", region=HOME))
+
+
+def test_months_deemed_elsewhere_stay_deemed() -> None:
+    deemed = period("1998-01", "1998-06", deemed=True)
+    assert merge([], [deemed], home=HOME) == (deemed,)
+
+
+def test_a_record_that_moved_along_and_came_back_is_seen_twice_and_not_insured_twice() -> None:
+    own, returned = period("2010-01", "2012-12", region=HOME), period("2011-01", "2013-06", deemed=True, region=HOME)
+    assert overlapping_months([own], [returned]) == ()
+    resident = returned.model_copy(update={"scheme": RESIDENT, "last_month": "2011-02"})
+    assert overlapping_months([own], [resident]) == ("2011-01", "2011-02")
+
+
+@pytest.mark.parametrize(
+    ("text", "until", "count"),
+    [
+        ("202401-202512", date(2025, 12, 31), 24),
+        ("202401-202512", date(2025, 12, 1), 24),
+        ("202401-202512", date(2025, 6, 30), 18),
+        # The month of the stop is not paid any more.
+        ("202401-202512", date(2026, 1, 15), 24),
+        ("202401-202512", date(2026, 2, 1), 0),
+        ("202301-202406;202408-202512", date(2025, 12, 31), 17),
+        ("d202301-202406;202407-202512", date(2025, 12, 31), 36),
+        ("202401-202512", date(2023, 12, 31), 0),
+        ("", date(2025, 12, 31), 0),
+    ],
+)
+def test_months_without_a_break_are_counted_back_from_the_stop(text: str, until: date, count: int) -> None:
+    assert months_without_a_break(parse(text), until) == count
+
+
+def test_the_years_with_a_month() -> None:
+    assert years_with_a_month(parse("202012-202101;202306")) == {2020, 2021, 2023}
 
 
 def test_months_of_several_regions_are_written_as_one_list() -> None:
@@ -173,13 +241,58 @@ def test_what_is_written_is_read_back(periods: tuple[ContributionPeriod, ...]) -
 
 
 @given(any_periods(), any_periods())
-def test_a_merge_is_the_union_whose_totals_do_not_depend_on_the_side(
+def test_a_merge_is_the_union_and_loses_no_paid_month(
     own: tuple[ContributionPeriod, ...], incoming: tuple[ContributionPeriod, ...]
 ) -> None:
-    merged, other = merge(own, incoming), merge(incoming, own)
-    assert total_months(merged) == total_months(other) == total_months([*own, *incoming])
+    merged = merge(own, incoming, home=HOME)
+    assert total_months(merged) == total_months([*own, *incoming])
+    paid = months_of(own, deemed=False) | months_of(incoming, deemed=False)
+    recognised_of_home = months_of(tuple(p for p in incoming if p.region == HOME), deemed=True)
+    came_home = recognised_of_home - months_of(own, deemed=True)
+    assert months_of(merged, deemed=False) == paid | came_home
+    assert months_of(merged, deemed=True) == (
+        (months_of(own, deemed=True) | months_of(incoming, deemed=True)) - paid - came_home
+    )
+    # What was merged once is merged: the same form again changes nothing.
+    assert merge(merged, incoming, home=HOME) == merged
+
+
+@given(any_periods(), any_periods())
+def test_without_months_that_come_home_the_totals_do_not_depend_on_the_side(
+    own: tuple[ContributionPeriod, ...], incoming: tuple[ContributionPeriod, ...]
+) -> None:
+    merged, other = merge(own, incoming, home="440100"), merge(incoming, own, home="440100")
+    assert total_months(merged) == total_months(other)
     assert actual_months(merged) == actual_months(other) == actual_months([*own, *incoming])
-    in_both = {m for p in own for m in range(p.first, p.last + 1)} & {
-        m for p in incoming for m in range(p.first, p.last + 1)
-    }
-    assert overlapping_months(own, incoming) == tuple(map(month_text, sorted(in_both)))
+
+
+@given(any_periods(), any_periods())
+def test_overlaps_are_the_months_of_both_that_are_not_one_record(
+    own: tuple[ContributionPeriod, ...], incoming: tuple[ContributionPeriod, ...]
+) -> None:
+    overlaps = overlapping_months(own, incoming)
+    numbers = [month_number(month) for month in overlaps]
+    of_own, of_incoming = places_of(own), places_of(incoming)
+    assert numbers == sorted(month for month in of_own.keys() & of_incoming if of_own[month] != of_incoming[month])
+    assert overlapping_months(incoming, own) == overlaps
+
+
+@given(any_periods(), st.integers(1990 * 12, 1998 * 12))
+def test_months_without_a_break_against_counting_back_one_by_one(
+    periods: tuple[ContributionPeriod, ...], month: int
+) -> None:
+    held = months_of(periods, deemed=False) | months_of(periods, deemed=True)
+    counted = 0
+    expected_from = month if month in held else month - 1
+    while expected_from - counted in held:
+        counted += 1
+    assert months_without_a_break(periods, date(month // 12, month % 12 + 1, 28)) == counted
+
+
+def places_of(periods: tuple[ContributionPeriod, ...]) -> dict[int, tuple[str, InsuranceScheme]]:
+    """Each month once, where the first actual one, or else the first, has it from."""
+    places: dict[int, tuple[str, InsuranceScheme]] = {}
+    for period in sorted(periods, key=lambda each: each.deemed):
+        for month in range(period.first, period.last + 1):
+            places.setdefault(month, (period.region, period.scheme))
+    return places

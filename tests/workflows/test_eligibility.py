@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.workflows.pure_cases import CALENDAR, O, R, months
-from workflows.continuation import WaitingPeriod
+from workflows.continuation import WaitingPeriod, WaitingRule
 from workflows.eligibility import Assessment, CompletedTransfer, Enrolment, PreCheck, Region, assess, shortened_periods
 from workflows.findings import Finding
 from workflows.policy import RegionPolicy, Treatment
@@ -81,7 +81,9 @@ def test_a_person_stopped_at_o_and_insured_at_r_may_transfer() -> None:
         route=TransferRoute.PLATFORM,
         stop_needed=False,
         stopped_on=date(2026, 8, 31),
-        waiting_period=WaitingPeriod(gap_months=0, months=0, starts_on=None, ends_on=None, rule="NO_WAIT"),
+        waiting_period=WaitingPeriod(
+            gap_months=0, months=0, starts_on=None, ends_on=None, rule=WaitingRule.NO_WAIT, basis="43号 待遇衔接"
+        ),
         periods={},
     )
 
@@ -248,13 +250,168 @@ class TestEachReason:
     def test_agent_not_authorised(self) -> None:
         assert found(check(authorised=False)) == reason(C.AGENT_NOT_AUTHORISED, Side.PLATFORM, basis="PIPL")
 
-    def test_resident_same_year_with_the_earliest_date(self) -> None:
-        schemes: dict[str, Any] = {"from_scheme": RESIDENT, "to_scheme": RESIDENT}
-        asked = check({"scheme": RESIDENT}, {"scheme": RESIDENT}, **schemes)
-        same_year = reason(C.RESIDENT_SAME_YEAR, Side.TRANSFER_IN, region=R, retry_on=date(2027, 1, 1))
-        assert found(asked) == same_year
-        enrolled = {"scheme": RESIDENT, "next_year_enrolled": True}
-        assert found(check({"scheme": RESIDENT}, enrolled, **schemes)) == ()
+
+def resident_to_resident(o: dict[str, Any] | None = None, r: dict[str, Any] | None = None, **given: Any) -> PreCheck:
+    """Someone in the resident scheme of O this year; R's register has them, for no year yet."""
+    o = {"scheme": RESIDENT, "active": True, "stopped_on": None, "periods": months("202401-202612")} | (o or {})
+    r = {"scheme": RESIDENT, "active": False, "enrolled_on": None, "periods": ()} | (r or {})
+    return check(o, r, **({"from_scheme": RESIDENT, "to_scheme": RESIDENT} | given))
+
+
+SAME_YEAR = reason(C.RESIDENT_SAME_YEAR, Side.TRANSFER_IN, region=R, retry_on=date(2027, 1, 1))
+NEXT_YEAR = {"next_year_enrolled": True}
+NO_WAIT = WaitingPeriod(
+    gap_months=0, months=0, starts_on=None, ends_on=None, rule=WaitingRule.NO_WAIT, basis="43号 待遇衔接"
+)
+
+
+class TestResidentToResident:
+    """The one condition is R's enrolment for the coming year: the scheme is insured by the calendar year."""
+
+    @pytest.mark.parametrize("active_at_r", [True, False])
+    def test_enrolled_at_r_for_the_next_year_o_s_cover_ends_with_this_one(self, active_at_r: bool) -> None:
+        asked = resident_to_resident(r=NEXT_YEAR | {"active": active_at_r})
+        assert judged(asked) == Assessment(
+            findings=(),
+            route=TransferRoute.PLATFORM,
+            stop_needed=False,
+            stopped_on=date(2026, 12, 31),
+            waiting_period=NO_WAIT,
+            periods={},
+        )
+
+    def test_no_stop_is_asked_of_o_for_it_would_end_the_cover_before_r_s_begins(self) -> None:
+        answer = judged(resident_to_resident(r=NEXT_YEAR, request_stop=True))
+        assert (answer.findings, answer.stop_needed, answer.stopped_on) == ((), False, date(2026, 12, 31))
+
+    @pytest.mark.parametrize("request_stop", [True, False])
+    @pytest.mark.parametrize("r", [{}, {"active": True, "enrolled_on": date(2026, 9, 1)}])
+    @pytest.mark.parametrize("o", [{}, {"active": False, "stopped_on": date(2026, 1, 31)}])
+    def test_without_it_in_the_same_year_the_earliest_date_is_told_and_nothing_else(
+        self, o: dict[str, Any], r: dict[str, Any], request_stop: bool
+    ) -> None:
+        """Neither "stop at O" nor "enrol at R": the one cannot be done by the person, the other would insure twice."""
+        answer = judged(resident_to_resident(o, r, request_stop=request_stop))
+        assert (answer.findings, answer.stopped_on) == (SAME_YEAR, o.get("stopped_on"))
+
+    def test_without_any_enrolment_at_r_in_the_same_year_it_is_the_same(self) -> None:
+        at_o = AT_O.model_copy(update={"scheme": RESIDENT, "active": True, "stopped_on": None})
+        assert found(resident_to_resident(enrolments=(at_o,))) == SAME_YEAR
+
+    def test_in_the_other_scheme_at_r_is_told_beside_it(self) -> None:
+        employed = AT_R.model_copy(update={"scheme": EMPLOYEE})
+        mismatch = reason(C.SCHEME_MISMATCH, Side.TRANSFER_IN, region=R, held="EMPLOYEE")
+        assert found(resident_to_resident(others=(employed,))) == mismatch + SAME_YEAR
+        assert found(resident_to_resident(r=NEXT_YEAR, others=(employed,))) == mismatch
+
+    def test_stopped_in_an_earlier_year_and_insured_at_r(self) -> None:
+        answer = judged(
+            resident_to_resident(
+                {"active": False, "stopped_on": date(2025, 12, 31)}, {"active": True, "enrolled_on": date(2026, 1, 1)}
+            )
+        )
+        assert (answer.findings, answer.stopped_on, answer.waiting_period) == ((), date(2025, 12, 31), NO_WAIT)
+
+    def test_stopped_in_an_earlier_year_and_not_enrolled_at_r(self) -> None:
+        asked = resident_to_resident({"active": False, "stopped_on": date(2025, 12, 31)})
+        assert found(asked) == reason(C.NOT_ENROLLED_AT_DESTINATION, Side.TRANSFER_IN, region=R, retry_on=TOMORROW)
+
+    def test_stopped_in_an_earlier_year_and_enrolled_at_r_for_the_next_one(self) -> None:
+        """R's cover begins with January: the year without cover is a missed one."""
+        paid = months("202401-202512")
+        answer = judged(
+            resident_to_resident({"active": False, "stopped_on": date(2025, 12, 31), "periods": paid}, NEXT_YEAR)
+        )
+        assert (answer.findings, answer.stopped_on) == ((), date(2025, 12, 31))
+        assert answer.waiting_period == WaitingPeriod(
+            gap_months=12,
+            months=4,
+            starts_on=date(2027, 1, 1),
+            ends_on=date(2027, 4, 30),
+            rule=WaitingRule.WAIT_RESIDENT,
+            basis="38号",
+            missed_years=1,
+        )
+
+    def test_stopped_in_this_year_and_enrolled_at_r_for_the_next_one(self) -> None:
+        answer = judged(resident_to_resident({"active": False, "stopped_on": date(2026, 10, 31)}, NEXT_YEAR))
+        assert (answer.findings, answer.stopped_on) == ((), date(2026, 10, 31))
+        assert answer.waiting_period is not None
+        assert (answer.waiting_period.gap_months, answer.waiting_period.payable_gap) == (2, True)
+
+
+KINDS = [(EMPLOYEE, RESIDENT), (RESIDENT, EMPLOYEE), (EMPLOYEE, EMPLOYEE)]
+
+
+class TestFromAndToTheEmployeeScheme:
+    """O's cover stopped, and enrolled in the target scheme at R: between the schemes as within the employee scheme."""
+
+    @pytest.mark.parametrize(("from_scheme", "to_scheme"), KINDS)
+    def test_stopped_at_o_and_insured_at_r(self, from_scheme: InsuranceScheme, to_scheme: InsuranceScheme) -> None:
+        answer = judged(of_kind(from_scheme, to_scheme))
+        assert (answer.findings, answer.stop_needed, answer.stopped_on) == ((), False, date(2026, 8, 31))
+        rule = WaitingRule.NO_WAIT if from_scheme is to_scheme else WaitingRule.NO_WAIT_SWITCHING
+        assert answer.waiting_period == NO_WAIT.model_copy(update={"rule": rule})
+
+    @pytest.mark.parametrize(("from_scheme", "to_scheme"), KINDS)
+    def test_still_covered_at_o(self, from_scheme: InsuranceScheme, to_scheme: InsuranceScheme) -> None:
+        active = {"active": True, "stopped_on": None}
+        still_active = reason(C.COVERAGE_STILL_ACTIVE, Side.TRANSFER_OUT, region=O, retry_on=TOMORROW)
+        assert found(of_kind(from_scheme, to_scheme, active)) == still_active
+        # R's year to come does not end a cover that is not by the year on both sides.
+        assert found(of_kind(from_scheme, to_scheme, active, NEXT_YEAR)) == still_active
+        answer = judged(of_kind(from_scheme, to_scheme, active, request_stop=True))
+        assert (answer.findings, answer.stop_needed, answer.stopped_on) == ((), True, None)
+
+    @pytest.mark.parametrize(("from_scheme", "to_scheme"), KINDS)
+    @pytest.mark.parametrize("r", [{"active": False}, {"active": False, "next_year_enrolled": True}])
+    def test_not_insured_at_r(
+        self, from_scheme: InsuranceScheme, to_scheme: InsuranceScheme, r: dict[str, Any]
+    ) -> None:
+        not_enrolled = reason(C.NOT_ENROLLED_AT_DESTINATION, Side.TRANSFER_IN, region=R, retry_on=TOMORROW)
+        assert found(of_kind(from_scheme, to_scheme, r=r)) == not_enrolled
+
+    @pytest.mark.parametrize(("from_scheme", "to_scheme"), [*KINDS, (RESIDENT, RESIDENT)])
+    def test_a_record_or_an_enrolment_in_the_other_scheme_only(
+        self, from_scheme: InsuranceScheme, to_scheme: InsuranceScheme
+    ) -> None:
+        other = {EMPLOYEE: RESIDENT, RESIDENT: EMPLOYEE}
+        at_o = {"scheme": other[from_scheme], "stopped_on": date(2025, 8, 31)}
+        assert found(of_kind(from_scheme, to_scheme, at_o)) == reason(
+            C.SCHEME_MISMATCH, Side.TRANSFER_OUT, region=O, held=other[from_scheme]
+        )
+        at_r = {"scheme": other[to_scheme]}
+        assert found(of_kind(from_scheme, to_scheme, {"stopped_on": date(2025, 8, 31)}, at_r)) == reason(
+            C.SCHEME_MISMATCH, Side.TRANSFER_IN, region=R, held=other[to_scheme]
+        )
+
+    def test_who_switches_without_two_continuous_years_is_told_the_wait_beforehand(self) -> None:
+        wait = judged(of_kind(RESIDENT, EMPLOYEE, {"periods": months("202601-202608")})).waiting_period
+        assert wait is not None
+        assert (wait.rule, wait.months, wait.starts_on) == (WaitingRule.WAIT_AFTER_SWITCHING, 6, date(2026, 9, 1))
+
+    @pytest.mark.parametrize(("from_scheme", "to_scheme"), [*KINDS, (RESIDENT, RESIDENT)])
+    def test_retirees_are_refused_and_special_personnel_go_to_the_clerk(
+        self, from_scheme: InsuranceScheme, to_scheme: InsuranceScheme
+    ) -> None:
+        earlier: dict[str, Any] = {"stopped_on": date(2025, 8, 31)}
+        retired = reason(C.RETIRED, Side.TRANSFER_OUT, region=O)
+        assert found(of_kind(from_scheme, to_scheme, earlier | {"retired": True})) == retired
+        special = reason(C.SPECIAL_PERSONNEL, Side.PLATFORM, cls=RefusalClass.MANUAL)
+        answer = judged(of_kind(from_scheme, to_scheme, earlier | {"special_personnel": True}))
+        assert (answer.findings, answer.blocking) == (special, ())
+
+
+def of_kind(
+    from_scheme: InsuranceScheme,
+    to_scheme: InsuranceScheme,
+    o: dict[str, Any] | None = None,
+    r: dict[str, Any] | None = None,
+    **given: Any,
+) -> PreCheck:
+    """A person stopped in one scheme at O and insured in another, or the same, at R, but for the changes."""
+    o, r = {"scheme": from_scheme} | (o or {}), {"scheme": to_scheme} | (r or {})
+    return check(o, r, from_scheme=from_scheme, to_scheme=to_scheme, **given)
 
 
 class TestPolicies:
@@ -359,7 +516,8 @@ class TestTheWaitBeforehand:
             months=6,
             starts_on=date(2026, 9, 1),
             ends_on=date(2027, 2, 28),
-            rule="WAIT_AFTER_GAP",
+            rule=WaitingRule.WAIT_AFTER_GAP,
+            basis="43号 待遇衔接",
         )
 
     @pytest.mark.parametrize(

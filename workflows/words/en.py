@@ -16,6 +16,13 @@ WORDS: dict[str, str] = {
     "basis.platform, after 43号": "Service promise of this platform (医保办发〔2021〕43号, one-stop handling)",
     "waiting.NO_WAIT": "A gap of {gap_months} month(s) is within the limit: benefits start with cover at the destination, without a wait.",
     "waiting.WAIT_AFTER_GAP": "A gap of {gap_months} months is past the limit: pooled-fund benefits start after {months} month(s).",
+    "waiting.NO_WAIT_SWITCHING": "You change between the schemes after two continuous years, and a gap of {gap_months} month(s) is within the limit: no wait.",
+    "waiting.NO_WAIT_HERE": "The destination asks for no wait after a gap of {gap_months} month(s): benefits start with cover.",
+    "waiting.WAIT_AFTER_SWITCHING": "You change between the schemes, with a gap of {gap_months} month(s) and without two continuous years before it: pooled-fund benefits start after {months} month(s).",
+    "waiting.WAIT_RESIDENT": "A gap of {gap_months} months, {missed_years} whole year(s) of them missed: in the resident scheme pooled-fund benefits start after {months} month(s).",
+    "waiting.payable": "The {gap_months} month(s) without cover may be paid for at the destination.",
+    "waiting.retroactive": "Once they are paid for, their benefits are granted as well, by the destination's rules.",
+    "waiting.ratio": "During the wait {percent}% of the benefits are paid.",
     "phone.unknown": "see the agency's website",
     # ---------------------------------------------------------------- progress: where it is
     "headline.SUBMITTED": "Submitted, waiting to be accepted",

@@ -16,6 +16,13 @@ WORDS: dict[str, str] = {
     "basis.platform, after 43号": "本平台服务承诺（医保办发〔2021〕43号 一站式联办）",
     "waiting.NO_WAIT": "中断缴费{gap_months}个月，未超过政策规定的期限，自转入地参保之日起享受待遇，无等待期。",
     "waiting.WAIT_AFTER_GAP": "中断缴费{gap_months}个月，超过政策规定的期限，需等待{months}个月后享受统筹基金待遇。",
+    "waiting.NO_WAIT_SWITCHING": "在职工医保与居民医保之间转换，此前已连续参保满2年，中断缴费{gap_months}个月，未超过政策规定的期限，无等待期。",
+    "waiting.NO_WAIT_HERE": "中断缴费{gap_months}个月，转入地不设等待期，自转入地参保之日起享受待遇。",
+    "waiting.WAIT_AFTER_SWITCHING": "在职工医保与居民医保之间转换，中断缴费{gap_months}个月，此前连续参保未满2年，需等待{months}个月后享受统筹基金待遇。",
+    "waiting.WAIT_RESIDENT": "中断缴费{gap_months}个月，其中整年未参保{missed_years}年，参加居民医保需等待{months}个月后享受统筹基金待遇。",
+    "waiting.payable": "中断的{gap_months}个月可按转入地规定补缴。",
+    "waiting.retroactive": "补缴后，中断期间的待遇可按转入地规定追溯享受。",
+    "waiting.ratio": "等待期内先按正常待遇的{percent}%享受。",
     "phone.unknown": "见该机构官方网站",
     # ---------------------------------------------------------------- progress: where it is
     "headline.SUBMITTED": "待受理",
