@@ -20,16 +20,21 @@ class BankStatus(StrEnum):
     TAKEN = "TAKEN"
 
 
-class PaymentOrder(BaseModel, frozen=True):
-    """What the bank is told: amount in fen, payee, and our reference, carried unchanged. No personal data."""
+class Payee(BaseModel, frozen=True):
+    """Whose account the money goes to: an agency's, or that of a person whose balance is paid out."""
 
-    reference: str
-    amount_fen: int
-    payer_agency: str
     payee_name: str
     payee_bank: str
     payee_bank_code: str | None
     payee_account: str
+
+
+class PaymentOrder(Payee, frozen=True):
+    """What the bank is told: amount in fen, payee, and our reference, carried unchanged."""
+
+    reference: str
+    amount_fen: int
+    payer_agency: str
 
 
 class Bank(Protocol):

@@ -19,12 +19,14 @@ from activities.keyring import Keyring
 from activities.ledger import Account
 from activities.people import PersonRef, person_by_id
 from activities.reference import RegionEntry, calendar_in_force, regions_on
+from activities.registers import Enrolled
 from workflows import events as e
 from workflows.actors import Actor
+from workflows.contribution import merge
 from workflows.deadlines import shanghai_date
 from workflows.fold import advance
 from workflows.state import TransferState
-from workflows.vocabulary import RemittanceStatus
+from workflows.vocabulary import DocumentKind, RemittanceKind, RemittanceStatus
 
 DocumentedFact = TypeVar("DocumentedFact", bound=e.Documented)
 
@@ -126,43 +128,97 @@ async def _deliver_form(scene: Scene, fact: e.FormDelivered) -> e.AnyFact:
         made_by=scene.actor.subject,
         issued_on=scene.today,
     )
+    if fact.version > 1:
+        await store.void_earlier(scene.connection, state.transfer_id, DocumentKind.INFORMATION_FORM, scene.at)
     issued = await _issue(scene, content, version=fact.version)
-    if fact.balance_fen:
-        await registers.freeze(scene.connection, state, fact.balance_fen, scene.today)
-        await _post(scene, fact.balance_fen, _origin(state, "PERSONAL_ACCOUNTS"), _origin(state, "FROZEN"))
+    freeze_fen = fact.balance_fen if fact.freeze_fen is None else fact.freeze_fen
+    await _freeze(scene, _origin(state), freeze_fen)
     return _with(fact, issued)
 
 
-async def _order_funds(scene: Scene, fact: e.FundsOrdered) -> e.AnyFact:
-    await scene.connection.execute(
-        """insert into remittances (reference, transfer_id, kind, amount_fen, status, ordered_at, ordered_by)
-           values ($1, $2, 'TRANSFER', $3, 'ORDERED', $4, $5)""",
-        fact.reference, scene.state.transfer_id, fact.amount_fen, scene.at, scene.actor.subject,
-    )  # fmt: skip
-    content = compose.remittance_content(
-        scene.state,
-        fact,
-        person=await scene.person_block(),
-        regions=await scene.regions(),
-        ordered_by=scene.actor.subject,
-        issued_on=scene.today,
-    )
-    await _issue(scene, content, number=fact.reference)
+async def _freeze(scene: Scene, side: Enrolled, amount_fen: int) -> None:
+    """Set so much of the person's account at `side` aside; a negative amount is given back."""
+    if not amount_fen:
+        return
+    await registers.freeze(scene.connection, scene.state, side, amount_fen, scene.today)
+    usable, frozen = Account("PERSONAL_ACCOUNTS", *side), Account("FROZEN", *side)
+    source, target = (usable, frozen) if amount_fen > 0 else (frozen, usable)
+    await _post(scene, abs(amount_fen), source, target)
+
+
+async def _release_funds(scene: Scene, fact: e.FundsReleased) -> e.AnyFact:
+    await _freeze(scene, _origin(scene.state), -fact.amount_fen)
     return fact
 
 
+async def _propose_reverse(scene: Scene, fact: e.ReverseProposed) -> e.AnyFact:
+    await _keep_order(scene, fact, RemittanceKind.REVERSE, RemittanceStatus.AWAITING_RELEASE)
+    return fact
+
+
+async def _order_funds(scene: Scene, fact: e.FundsOrdered) -> e.AnyFact:
+    if fact.kind is RemittanceKind.REVERSE:
+        # Proposed before; it is R that sets the amount aside and sends it.
+        await scene.connection.execute(
+            "update remittances set status = 'ORDERED', ordered_at = $2, ordered_by = $3 where reference = $1",
+            fact.reference, scene.at, scene.actor.subject,
+        )  # fmt: skip
+        await _freeze(scene, _destination(scene.state), fact.amount_fen)
+    else:
+        await _keep_order(scene, fact, fact.kind, RemittanceStatus.ORDERED)
+    if fact.kind is RemittanceKind.TRANSFER:
+        content = compose.remittance_content(
+            scene.state,
+            fact,
+            person=await scene.person_block(),
+            regions=await scene.regions(),
+            ordered_by=scene.actor.subject,
+            issued_on=scene.today,
+        )
+        await _issue(scene, content, number=fact.reference)
+    return fact
+
+
+async def _keep_order(
+    scene: Scene, fact: e.FundsOrdered | e.ReverseProposed, kind: RemittanceKind, status: RemittanceStatus
+) -> None:
+    await scene.connection.execute(
+        """insert into remittances (reference, transfer_id, kind, amount_fen, status, ordered_at, ordered_by, corrects)
+           values ($1, $2, $3, $4, $5, $6, $7, $8)""",
+        fact.reference, scene.state.transfer_id, kind, fact.amount_fen, status, scene.at, scene.actor.subject,
+        fact.corrects,
+    )  # fmt: skip
+
+
+async def _keep_payout_account(scene: Scene, fact: e.PayoutAccountProvided) -> e.AnyFact:
+    """The account lies sealed beside the person's register; the event keeps the digits that people may see."""
+    await scene.connection.execute(
+        """insert into payout_accounts (transfer_id, person_id, account_sealed, provided_at) values ($1, $2, $3, $4)
+           on conflict (transfer_id) do update set account_sealed = excluded.account_sealed, provided_at = excluded.provided_at""",
+        scene.state.transfer_id, scene.state.person_id, bytes.fromhex(fact.sealed), scene.at,
+    )  # fmt: skip
+    return fact.model_copy(update={"sealed": ""})
+
+
 async def _remit_funds(scene: Scene, fact: e.FundsRemitted) -> e.AnyFact:
-    state = scene.state
+    payer = _payer(scene.state, fact.reference)
     await _mark(scene, fact.reference, RemittanceStatus.REMITTED)
-    await registers.pay_out_frozen(scene.connection, state, fact.amount_fen, scene.today)
-    await _post(scene, fact.amount_fen, _origin(state, "FROZEN"), _origin(state, "IN_TRANSIT"))
+    await registers.pay_out_frozen(scene.connection, scene.state, payer, fact.amount_fen, scene.today)
+    await _post(scene, fact.amount_fen, Account("FROZEN", *payer), Account("IN_TRANSIT", *payer))
+    return fact
+
+
+async def _pay_out_funds(scene: Scene, fact: e.FundsPaidOut) -> e.AnyFact:
+    payer = _payer(scene.state, fact.reference)
+    await _mark(scene, fact.reference, RemittanceStatus.CREDITED)
+    await _post(scene, fact.amount_fen, Account("IN_TRANSIT", *payer), Account("PAID_OUT", *payer))
     return fact
 
 
 async def _receive_funds(scene: Scene, fact: e.FundsReceived) -> e.AnyFact:
-    state = scene.state
+    payer, payee = _payer(scene.state, fact.reference), _payee(scene.state, fact.reference)
     await _mark(scene, fact.reference, RemittanceStatus.RECEIVED, advice=fact)
-    await _post(scene, fact.amount_fen, _origin(state, "IN_TRANSIT"), _destination(state, "RECEIVED"))
+    await _post(scene, fact.amount_fen, Account("IN_TRANSIT", *payer), Account("RECEIVED", *payee))
     return fact
 
 
@@ -172,10 +228,10 @@ async def _mismatch_funds(scene: Scene, fact: e.FundsMismatched) -> e.AnyFact:
 
 
 async def _credit_funds(scene: Scene, fact: e.FundsCredited) -> e.AnyFact:
-    state = scene.state
+    payee = _payee(scene.state, fact.reference)
     await _mark(scene, fact.reference, RemittanceStatus.CREDITED)
-    await registers.credit(scene.connection, state, fact.amount_fen, scene.today)
-    await _post(scene, fact.amount_fen, _destination(state, "RECEIVED"), _destination(state, "PERSONAL_ACCOUNTS"))
+    await registers.credit(scene.connection, scene.state, payee, fact.amount_fen, scene.today)
+    await _post(scene, fact.amount_fen, Account("RECEIVED", *payee), Account("PERSONAL_ACCOUNTS", *payee))
     return fact
 
 
@@ -183,11 +239,14 @@ async def _confirm_continuation(scene: Scene, fact: e.ContinuationConfirmed) -> 
     state = scene.state
     if state.form is None:
         raise ValueError("no form, nothing to continue")
-    await registers.merge_months(scene.connection, state, state.form.periods, scene.today)
+    months = merge(fact.own_periods or (), state.form.periods, home=state.to_region)
+    await registers.set_months(scene.connection, state, months, scene.today)
+    if fact.version > 1:
+        await store.void_earlier(scene.connection, state.transfer_id, DocumentKind.CONTINUATION_STATEMENT, scene.at)
     content = compose.continuation_content(
         state, fact, person=await scene.person_block(), regions=await scene.regions(), issued_on=scene.today
     )
-    return _with(fact, await _issue(scene, content))
+    return _with(fact, await _issue(scene, content, version=fact.version))
 
 
 async def _decline(scene: Scene, fact: e.Declined) -> e.AnyFact:
@@ -213,7 +272,7 @@ async def _complete(scene: Scene, fact: e.Completed) -> e.AnyFact:
     return fact
 
 
-async def _withdraw(scene: Scene, fact: e.Withdrawn) -> e.AnyFact:
+async def _end_early(scene: Scene, fact: e.Withdrawn | e.TerminationOrdered | e.Terminated) -> e.AnyFact:
     await store.void_certificates(scene.connection, scene.state.transfer_id, scene.at)
     return fact
 
@@ -232,7 +291,13 @@ EFFECTS: dict[type[e.Fact], Callable[[Scene, Any], Awaitable[e.AnyFact]]] = {
     e.FundsCredited: _credit_funds,
     e.ContinuationConfirmed: _confirm_continuation,
     e.Declined: _decline,
-    e.Withdrawn: _withdraw,
+    e.FundsReleased: _release_funds,
+    e.ReverseProposed: _propose_reverse,
+    e.PayoutAccountProvided: _keep_payout_account,
+    e.FundsPaidOut: _pay_out_funds,
+    e.Withdrawn: _end_early,
+    e.TerminationOrdered: _end_early,
+    e.Terminated: _end_early,
     e.Completed: _complete,
 }
 
@@ -339,9 +404,23 @@ async def _post(scene: Scene, amount_fen: int, source: Account, target: Account)
     )
 
 
-def _origin(state: TransferState, name: ledger.AccountName) -> Account:
-    return Account(name, state.from_region, state.from_scheme)
+def _origin(state: TransferState) -> Enrolled:
+    return Enrolled(state.from_region, state.from_scheme)
 
 
-def _destination(state: TransferState, name: ledger.AccountName) -> Account:
-    return Account(name, state.to_region, state.to_scheme)
+def _destination(state: TransferState) -> Enrolled:
+    return Enrolled(state.to_region, state.to_scheme)
+
+
+def _payer(state: TransferState, reference: str) -> Enrolled:
+    """Who sends the order's money: O, or R when it comes home."""
+    return _destination(state) if _comes_home(state, reference) else _origin(state)
+
+
+def _payee(state: TransferState, reference: str) -> Enrolled:
+    return _origin(state) if _comes_home(state, reference) else _destination(state)
+
+
+def _comes_home(state: TransferState, reference: str) -> bool:
+    order = next(each for each in state.remittances if each.reference == reference)
+    return order.kind is RemittanceKind.REVERSE

@@ -1,7 +1,7 @@
 """Double entry in whole fen. A posting moves an amount between two accounts; nothing is ever changed or deleted.
 
-Accounts of one transfer hold what it set aside (FROZEN), sent (IN_TRANSIT) and received (RECEIVED), and are never
-negative. PERSONAL_ACCOUNTS of a region and scheme is what that agency owes its insured, derived over all transfers.
+Accounts of one transfer hold what it set aside (FROZEN), sent (IN_TRANSIT), received (RECEIVED) and paid to the person's
+own bank account (PAID_OUT), and are never negative. PERSONAL_ACCOUNTS of a region and scheme is what that agency owes its insured, derived over all transfers.
 The database refuses a posting that does not sum to zero.
 """
 
@@ -12,7 +12,7 @@ from uuid import UUID
 from activities.database import Connection
 from workflows.vocabulary import InsuranceScheme
 
-AccountName = Literal["PERSONAL_ACCOUNTS", "FROZEN", "IN_TRANSIT", "RECEIVED"]
+AccountName = Literal["PERSONAL_ACCOUNTS", "FROZEN", "IN_TRANSIT", "RECEIVED", "PAID_OUT"]
 
 
 class Account(NamedTuple):

@@ -89,7 +89,7 @@ async def merge(connection: asyncpg.Connection, columns: tuple[str, ...], as_of:
         f"  insert into enrolments as e ({', '.join(_ENROLMENT_COLUMNS)})"
         f"  select {', '.join(_ENROLMENT_COLUMNS)} from staged order by {', '.join(_KEY)}"
         f"  on conflict (person_id, region, scheme) do update"
-        f"  set as_of = excluded.as_of, {', '.join(f'{column} = excluded.{column}' for column in said)}"
+        f"  set as_of = excluded.as_of, changed_at = clock_timestamp(), {', '.join(f'{column} = excluded.{column}' for column in said)}"
         f"  where {_differs('excluded', said)} and not coalesce({_PASSED}, false)"
         # An inserted row has no deleter; an updated one carries the lock of the conflict.
         f"  returning xmax = 0 as inserted"

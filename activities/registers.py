@@ -4,14 +4,15 @@ import json
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
+from uuid import UUID
 
 from activities.database import Connection
 from activities.keyring import Keyring
 from activities.people import PersonRef, name_key, open_name
 from activities.reference import RegionEntry, regions_on
 from workflows.actors import Actor
-from workflows.commands import Application, DestinationFacts, FormFacts, StopFacts
-from workflows.contribution import ContributionPeriod, merge
+from workflows.commands import Application, DestinationFacts, FormFacts, ReverseFacts, StopFacts
+from workflows.contribution import ContributionPeriod
 from workflows.deadlines import shanghai_date
 from workflows.eligibility import CompletedTransfer, Enrolment, PreCheck, Region
 from workflows.identity import comparable_name
@@ -60,7 +61,8 @@ select p.person_id, p.wrapped_key, p.resident_id_sealed, e.*
 # two that came at once the first is carried out. $3 is the application's own command, or none yet.
 OWN_RECORD_SQL = """
 select t.no, t.status, t.from_region, t.from_scheme, t.state->>'stopped_on' as stopped_on, t.closed_at
-  from transfers t where t.person_id = $1 and (t.closed_at is null or t.status = 'COMPLETED')
+  from transfers t
+ where t.person_id = $1 and (t.closed_at is null or t.status = 'COMPLETED') and t.transfer_id <> $4
  union all
 select c.transfer_no, 'SUBMITTED', '', 'EMPLOYEE', null, null
   from commands c where c.person_key = any($2) and c.outcome is null and c.kind = 'SUBMIT_TRANSFER'
@@ -94,6 +96,7 @@ async def read_precheck(
         from_scheme=application.from_scheme,
         to_scheme=application.to_scheme,
         request_stop=application.request_stop,
+        wait_for_register=application.wait_for_register,
         resident_id_fault=resident_id_fault,
     )
     if resident_id_fault is not None:
@@ -113,17 +116,37 @@ async def read_precheck(
         update={
             "authorised": _authorised(applicant, check),
             "names_agree": person is None or _names_agree(person, check, held),
+            "certificate_fault": await _certificate_fault(connection, person, application, today),
         }
-        | await _own_record(connection, person, applicant, command_id)
+        | await _own_record(connection, person, applicant, application.transfer_id, command_id)
     )
     return Reading(check, person, given, regions)
 
 
+async def _certificate_fault(
+    connection: Connection, person: PersonRef | None, application: Application, today: date
+) -> str | None:
+    """What is wrong with the certificate that the application names: a key of words, None when nothing is."""
+    if application.certificate_number is None:
+        return None
+    row = await connection.fetchrow(
+        """select voided_at, valid_until from documents
+            where kind = 'ENROLMENT_CERTIFICATE' and number = $1 and person_id = $2 and issued_by = $3
+            order by version desc limit 1""",
+        application.certificate_number, person.person_id if person else None, application.from_region,
+    )  # fmt: skip
+    if row is None:
+        return "UNKNOWN"
+    if row["voided_at"] is not None:
+        return "VOID"
+    return "EXPIRED" if row["valid_until"] is not None and row["valid_until"] < today else None
+
+
 async def _own_record(
-    connection: Connection, person: PersonRef | None, applicant: Applicant, command_id: str
+    connection: Connection, person: PersonRef | None, applicant: Applicant, transfer_id: UUID, command_id: str
 ) -> dict[str, Any]:
     person_id = person.person_id if person else None
-    rows = await connection.fetch(OWN_RECORD_SQL, person_id, applicant.person_keys, command_id)
+    rows = await connection.fetch(OWN_RECORD_SQL, person_id, applicant.person_keys, command_id, transfer_id)
     completed = tuple(
         CompletedTransfer(
             no=row["no"],
@@ -229,38 +252,57 @@ async def name_sealed(connection: Connection, state: TransferState) -> bytes:
 
 async def stop_facts(connection: Connection, state: TransferState, periods: dict[TransferStepKind, int]) -> StopFacts:
     """The first and the last day of cover at O, as far as its register says; `periods` are the regions' of the day."""
-    row = await origin_row(connection, state)
+    origin, destination = await lock_both(connection, state)
+    row = _held(origin, state.from_region)
     first_day: date | None = row["enrolled_on"]
     months = periods_of(row["contribution_periods"])
     if first_day is None and months:
         first_day = date.fromisoformat(f"{min(each.first_month for each in months)}-01")
-    return StopFacts(covered_from=first_day, already_stopped_on=row["stopped_on"], periods=periods)
+    return StopFacts(
+        covered_from=first_day,
+        already_stopped_on=row["stopped_on"],
+        covered_elsewhere=destination is not None and destination["status"] == "ACTIVE",
+        periods=periods,
+    )
 
 
 async def form_facts(connection: Connection, state: TransferState, at: datetime) -> FormFacts:
     """What the information form takes from O's register, and from R's for the outlook."""
     origin, destination = await lock_both(connection, state)
     row = _held(origin, state.from_region)
+    regions = await regions_on(connection, shanghai_date(at), [state.from_region, state.to_region])
+    policy = regions[state.from_region].policy
     return FormFacts(
         periods=periods_of(row["contribution_periods"]),
         balance_fen=row["personal_account_fen"],
-        destination=await _destination_facts(connection, state, destination, at),
+        destination=_destination_facts(regions[state.to_region], destination, at),
+        needs_checker=policy.form_needs_checker,
+        disposition=policy.disposition_of(
+            from_scheme=state.from_scheme,
+            to_scheme=state.to_scheme,
+            to_province=regions[state.to_region].province,
+        ),
     )
+
+
+async def reverse_facts(connection: Connection, state: TransferState) -> ReverseFacts:
+    """What the person's account at R holds, from which money goes home."""
+    _, destination = await lock_both(connection, state)
+    return ReverseFacts(balance_fen=destination["personal_account_fen"] if destination else 0)
 
 
 async def destination_facts(connection: Connection, state: TransferState, at: datetime) -> DestinationFacts:
     """R's own periods, the first day of its cover and its rule for waiting periods. O's row is locked with it."""
     _, destination = await lock_both(connection, state)
-    return await _destination_facts(connection, state, destination, at)
+    regions = await regions_on(connection, shanghai_date(at), [state.to_region])
+    return _destination_facts(regions[state.to_region], destination, at)
 
 
-async def _destination_facts(connection: Connection, state: TransferState, row: Any, at: datetime) -> DestinationFacts:
-    today = shanghai_date(at)
-    regions = await regions_on(connection, today, [state.to_region])
+def _destination_facts(region: RegionEntry, row: Any, at: datetime) -> DestinationFacts:
     return DestinationFacts(
         periods=periods_of(row["contribution_periods"]) if row else (),
-        covered_from=(row["enrolled_on"] if row else None) or today,
-        waiting=regions[state.to_region].policy.waiting,
+        covered_from=(row["enrolled_on"] if row else None) or shanghai_date(at),
+        waiting=region.policy.waiting,
     )
 
 
@@ -273,47 +315,54 @@ async def stop_coverage(connection: Connection, state: TransferState, stopped_on
     )  # fmt: skip
 
 
-async def freeze(connection: Connection, state: TransferState, amount_fen: int, today: date) -> None:
-    """O's register: the balance is set aside for the transfer."""
+class Enrolled(NamedTuple):
+    """One side of a transfer: whose account in which register."""
+
+    region: str
+    scheme: InsuranceScheme
+
+
+async def freeze(connection: Connection, state: TransferState, side: Enrolled, amount_fen: int, today: date) -> None:
+    """The side's register: so much is set aside for the transfer; a negative amount is the person's to use again."""
     await connection.execute(
         """update enrolments set personal_account_fen = personal_account_fen - $4, frozen_fen = frozen_fen + $4,
                   moved_on = $5, moved_by = $6 where person_id = $1 and region = $2 and scheme = $3""",
-        state.person_id, state.from_region, state.from_scheme, amount_fen, today, state.no,
+        state.person_id, *side, amount_fen, today, state.no,
     )  # fmt: skip
 
 
-async def pay_out_frozen(connection: Connection, state: TransferState, amount_fen: int, today: date) -> None:
-    """O's register: the frozen balance has left with the bank."""
+async def pay_out_frozen(
+    connection: Connection, state: TransferState, side: Enrolled, amount_fen: int, today: date
+) -> None:
+    """The side's register: the frozen amount has left with the bank."""
     await connection.execute(
         """update enrolments set frozen_fen = frozen_fen - $4, moved_on = $5, moved_by = $6
             where person_id = $1 and region = $2 and scheme = $3""",
-        state.person_id, state.from_region, state.from_scheme, amount_fen, today, state.no,
+        state.person_id, *side, amount_fen, today, state.no,
     )  # fmt: skip
 
 
-async def credit(connection: Connection, state: TransferState, amount_fen: int, today: date) -> None:
-    """R's register: the person's account is credited. Raises LookupError when R has no such enrolment."""
+async def credit(connection: Connection, state: TransferState, side: Enrolled, amount_fen: int, today: date) -> None:
+    """The side's register: the person's account is credited. Raises LookupError when it has no such enrolment."""
     done = await connection.execute(
         """update enrolments set personal_account_fen = personal_account_fen + $4, moved_on = $5, moved_by = $6
             where person_id = $1 and region = $2 and scheme = $3""",
-        state.person_id, state.to_region, state.to_scheme, amount_fen, today, state.no,
+        state.person_id, *side, amount_fen, today, state.no,
     )  # fmt: skip
-    _one_row(done, state)
+    _one_row(done, side.region)
 
 
-async def merge_months(
-    connection: Connection, state: TransferState, incoming: tuple[ContributionPeriod, ...], today: date
+async def set_months(
+    connection: Connection, state: TransferState, months: tuple[ContributionPeriod, ...], today: date
 ) -> None:
-    """R's register: the years of O are added to its own, each month once. Raises LookupError without an enrolment at R."""
-    row = await connection.fetchrow(ENROLMENT_SQL, state.person_id, state.to_region, state.to_scheme)
-    own = periods_of(row["contribution_periods"]) if row else ()
-    merged = [each.model_dump(mode="json") for each in merge(own, incoming, home=state.to_region)]
+    """R's register: its own months and those of O, each once. Raises LookupError without an enrolment at R."""
     done = await connection.execute(
         """update enrolments set contribution_periods = $4, moved_on = $5, moved_by = $6
             where person_id = $1 and region = $2 and scheme = $3""",
-        state.person_id, state.to_region, state.to_scheme, json.dumps(merged), today, state.no,
+        state.person_id, state.to_region, state.to_scheme,
+        json.dumps([each.model_dump(mode="json") for each in months]), today, state.no,
     )  # fmt: skip
-    _one_row(done, state)
+    _one_row(done, state.to_region)
 
 
 def _held(row: Any | None, region: str) -> Any:
@@ -322,9 +371,9 @@ def _held(row: Any | None, region: str) -> Any:
     return row
 
 
-def _one_row(done: str, state: TransferState) -> None:
+def _one_row(done: str, region: str) -> None:
     if done != "UPDATE 1":
-        raise _gone(state.to_region)
+        raise _gone(region)
 
 
 def _gone(region: str) -> LookupError:

@@ -5,7 +5,7 @@ Run twice a step changes nothing and answers the same: what is recorded is the a
 
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import asyncpg
@@ -24,7 +24,8 @@ from workflows import events as e
 from workflows.actors import BANK, PLATFORM, Actor
 from workflows.clocks import tick
 from workflows.deadlines import shanghai_date
-from workflows.decide import Submission, decide, decide_submission, issue_certificate, needs_clerk
+from workflows.conclusion import conclude
+from workflows.decide import Recheck, Submission, decide, decide_submission, issue_certificate, recheck
 from workflows.eligibility import Assessment, assess, shortened_periods
 from workflows.fold import Facts, advance
 from workflows.messages import BankWord, CertificateOrder, ClockOrder, CommandOutcome, StepOrder, StepResult
@@ -53,7 +54,7 @@ class Steps:
             if row["outcome"] is not None:
                 return await _recorded(connection, row, order)
             actor, at = Actor.model_validate_json(row["actor"]), row["received_at"]
-            reading, application = await self._read_application(connection, row, actor)
+            reading, application = await self._read_application(connection, row, actor, shanghai_date(at))
             calendar = await calendar_in_force(connection)
             assessment = assess(reading.check, today=shanghai_date(at), calendar=calendar)
             facts = decide_submission(_submission(application, reading, assessment), at, calendar)
@@ -111,13 +112,31 @@ class Steps:
         """Issue the certificate of an accepted transfer, unless it is issued."""
         return await self._by_itself(order, PLATFORM, lambda state, _: issue_certificate(state))
 
+    async def recheck_registers(self, order: ClockOrder) -> StepResult:
+        """Ask both registers again for a case that waits for them, and let it go on when nothing stands in its way."""
+        async with transaction(self._pool) as connection:
+            locked = await records.lock(connection, order.transfer_id)
+            await connection.execute(
+                "update transfers set checked_at = clock_timestamp() where transfer_id = $1", order.transfer_id
+            )
+            facts = await self._recheck(connection, locked.state, order.now) if locked.state.waiting else ()
+            if not facts:
+                return _result(DONE, await records.events_after(connection, order.transfer_id, order.after_seq))
+            return await self._record(connection, locked, facts, order, at=order.now, actor=PLATFORM)
+
     async def note_deadlines(self, order: ClockOrder) -> StepResult:
         """Note what the clocks say by the calendar in force: due soon, missed, revised."""
         return await self._by_itself(order, PLATFORM, lambda state, calendar: tick(state, order.now, calendar))
 
     async def note_bank_took_order(self, order: BankWord) -> StepResult:
         """Note that the bank has taken an order, unless that is known."""
-        return await self._by_itself(order, BANK, lambda state, _: bank_took_order(state, order.reference))
+
+        def took(state: TransferState, calendar: WorkingCalendar) -> Facts:
+            facts = bank_took_order(state, order.reference)
+            # A balance that is paid out to the person is at its end with the bank's word.
+            return conclude(state, facts, at=order.now, actor=BANK, calendar=calendar) if facts else ()
+
+        return await self._by_itself(order, BANK, took)
 
     async def issue_certificate_alone(self, order: CertificateOrder) -> CommandOutcome:
         """Issue a certificate by itself, as its command asks; its `document_id` is in the outcome.
@@ -183,7 +202,32 @@ class Steps:
             outcome, await records.events_after(connection, order.transfer_id, order.after_seq) if missed else events
         )
 
-    async def _read_application(self, connection: Connection, row: Any, actor: Actor) -> tuple[Reading, c.Application]:
+    async def _recheck(self, connection: Connection, state: TransferState, now: datetime) -> Facts:
+        """What the registers say now of the application that began the case."""
+        row = await connection.fetchrow(
+            "select * from commands where transfer_id = $1 and kind = 'SUBMIT_TRANSFER'", state.transfer_id
+        )
+        if row is None:
+            raise LookupError(f"there is no application of transfer {state.transfer_id}")
+        today = shanghai_date(now)
+        reading, _ = await self._read_application(connection, row, Actor.model_validate_json(row["actor"]), today)
+        calendar = await calendar_in_force(connection)
+        assessment = assess(reading.check, today=today, calendar=calendar)
+        checked = e.RegisterChecked(
+            findings=assessment.remaining,
+            waiting=assessment.waiting,
+            manual=assessment.manual,
+            stop_needed=assessment.stop_needed,
+            stopped_on=assessment.stopped_on,
+            gap=assessment.gap,
+            employer_ids=reading.employer_ids,
+        )
+        again = Recheck(checked, assessment.blocking, _arrears(assessment), assessment.periods)
+        return recheck(state, again, now, calendar)
+
+    async def _read_application(
+        self, connection: Connection, row: Any, actor: Actor, today: date
+    ) -> tuple[Reading, c.Application]:
         said = json.loads(row["input"])
         application = c.Application.model_validate(said["application"])
         applicant = Applicant(
@@ -192,7 +236,6 @@ class Steps:
             name_key=bytes.fromhex(said["name_key"]) if said.get("name_key") else None,
             is_self=said["is_self"],
         )
-        today = shanghai_date(row["received_at"])
         reading = await registers.read_precheck(
             connection, self._keyring, applicant, application, today=today, command_id=row["command_id"]
         )
@@ -203,18 +246,24 @@ def _submission(application: c.Application, reading: Reading, assessment: Assess
     if reading.person is None:
         raise LookupError(f"no register knows the person of application {application.no} any more")
     submitted = e.Submitted(
-        **application.model_dump(exclude={"request_stop"}),
+        **application.model_dump(exclude={"request_stop", "wait_for_register", "certificate_number"}),
         person_id=reading.person.person_id,
         route=assessment.route,
         findings=assessment.remaining,
         stop_needed=assessment.stop_needed,
-        manual=needs_clerk(assessment.remaining),
+        manual=assessment.manual,
+        waiting=assessment.waiting,
+        unconnected=tuple(code for code, entry in reading.regions.items() if not entry.policy.connected),
         stopped_on=assessment.stopped_on,
+        gap=assessment.gap,
         employer_ids=reading.employer_ids,
     )
+    return Submission(submitted, assessment.blocking, _arrears(assessment), assessment.periods)
+
+
+def _arrears(assessment: Assessment) -> e.ArrearsNotified | None:
     arrears = next((each for each in assessment.remaining if each.code is RefusalCode.ARREARS_OUTSTANDING), None)
-    notified = e.ArrearsNotified.model_validate(arrears.figures) if arrears else None
-    return Submission(submitted, assessment.blocking, notified, assessment.periods)
+    return e.ArrearsNotified.model_validate(arrears.figures) if arrears else None
 
 
 async def _decide(connection: Connection, state: TransferState, command: c.Command) -> Facts | Objection:
@@ -234,8 +283,10 @@ async def _read_facts(connection: Connection, state: TransferState, command: c.C
             return c.AcceptanceFacts(periods=await _shortened(connection, state, at))
         case c.StopCoverage():
             return await registers.stop_facts(connection, state, await _shortened(connection, state, at))
-        case c.DeliverInformationForm():
+        case c.DeliverInformationForm() | c.CheckInformationForm():
             return await registers.form_facts(connection, state, at)
+        case c.ApproveReverseRemittance():
+            return await registers.reverse_facts(connection, state)
         case c.ConfirmContinuation():
             return await registers.destination_facts(connection, state, at)
         case c.ConfirmReceipt(bank_reference=bank_reference):

@@ -53,6 +53,14 @@ select no, transfer_id from transfers
  where closed_at is null and transfer_id > $1 and submitted_at < now() - make_interval(secs => $2)
  order by transfer_id limit $3
 """
+# Cases that wait for the registers, and whose person's rows have changed since they were asked.
+WAITING_SQL = """
+select t.no, t.state from transfers t
+ where t.closed_at is null and t.state ->> 'waiting' = 'true'
+   and exists (select from enrolments e where e.person_id = t.person_id
+                  and e.changed_at > coalesce(t.checked_at, t.submitted_at))
+ order by t.transfer_id limit $1
+"""
 STATES_SQL = "select no, state from transfers where closed_at is null and transfer_id = any($1)"
 FIRST = UUID(int=0)
 
@@ -69,7 +77,7 @@ class Sweeper:
     async def run(self) -> None:
         """Sweep until cancelled. A pass that fails, for PostgreSQL or Temporal is away, keeps no other from its turn."""
         while True:
-            for sweep in (self.regrow_lost, self.resend_commands, self.recount_deadlines):
+            for sweep in (self.regrow_lost, self.resend_commands, self.recheck_waiting, self.recount_deadlines):
                 try:
                     async with asyncio.timeout(PASS_SECONDS):
                         await sweep()
@@ -81,6 +89,11 @@ class Sweeper:
         """Carry out at most `AT_MOST` commands that have waited, and return how many were."""
         rows = await self._pool.fetch(PENDING_SQL, older_than_seconds, AT_MOST)
         return (await _each(rows, self._resend, "command %s could not be carried out yet")).done
+
+    async def recheck_waiting(self) -> int:
+        """Wake at most `AT_MOST` cases that wait for a register which has changed, and return how many."""
+        rows = await self._pool.fetch(WAITING_SQL, AT_MOST)
+        return (await _each(rows, self._recheck, "case %s could not be woken to ask the registers again")).done
 
     async def regrow_lost(self, *, older_than_seconds: float = CASE_OLDER_THAN_SECONDS) -> int:
         """Start the workflows of open transfers that Temporal does not run, and return how many.
@@ -157,15 +170,23 @@ class Sweeper:
         state = TransferState.model_validate_json(row["state"])
         if not is_out_of_date(state, calendar):
             return False
-        handle = self._client.get_workflow_handle_for(TransferWorkflow.run, workflow_id(state.no))
+        await self._signal(state, TransferWorkflow.recount)
+        return True
+
+    async def _recheck(self, row: asyncpg.Record) -> bool:
+        await self._signal(TransferState.model_validate_json(row["state"]), TransferWorkflow.recheck)
+        return True
+
+    async def _signal(self, state: TransferState, signal: Callable[[TransferWorkflow], Awaitable[None]]) -> None:
+        """Wake a case, grown again first should Temporal have lost it."""
+        handle = self._client.get_workflow_handle(workflow_id(state.no))
         try:
-            await handle.signal(TransferWorkflow.recount, rpc_timeout=PATIENCE)
+            await handle.signal(signal, rpc_timeout=PATIENCE)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
             await regrow(self._client, state, timeout=PATIENCE)
-            await handle.signal(TransferWorkflow.recount, rpc_timeout=PATIENCE)
-        return True
+            await handle.signal(signal, rpc_timeout=PATIENCE)
 
 
 class _Tally(NamedTuple):

@@ -47,12 +47,13 @@ def activities(pool: asyncpg.Pool, keyring: Keyring, bank: Bank) -> list[Callabl
     taken = Steps(pool, keyring)
 
     async def through_the_bank(order: BankOrder) -> str:
-        return await send_to_bank(pool, bank, order)
+        return await send_to_bank(pool, keyring, bank, order)
 
     bound: dict[steps.ActivityStep[Any, Any], Callable[[Any], Awaitable[Any]]] = {
         steps.OPEN_TRANSFER: taken.open_transfer,
         steps.ISSUE_CERTIFICATE: taken.issue_certificate,
         steps.NOTE_DEADLINES: taken.note_deadlines,
+        steps.RECHECK_REGISTERS: taken.recheck_registers,
         steps.NOTE_BANK_TOOK_ORDER: taken.note_bank_took_order,
         steps.ISSUE_CERTIFICATE_ALONE: taken.issue_certificate_alone,
         steps.SEND_TO_BANK: through_the_bank,

@@ -14,7 +14,6 @@ from gateway.types.inputs import EligibilityInput, SubmitTransferInput
 from gateway.types.refusals import Eligibility
 from workflows.clocks import statutory_end
 from workflows.commands import Application
-from workflows.decide import needs_clerk
 from workflows.eligibility import Assessment, assess
 from workflows.identity import name_fault, resident_id_fault
 from workflows.vocabulary import Role, TransferStepKind
@@ -122,10 +121,10 @@ async def tell_eligibility(telling: Telling, given: EligibilityInput) -> Eligibi
 def _due_on(telling: Telling, assessment: Assessment) -> date:
     """The last day by law if applied for today; R's clerk and O's stop of coverage come before the law's clock starts."""
     before = (
-        *((TransferStepKind.ACCEPT_APPLICATION,) if needs_clerk(assessment.remaining) else ()),
+        *((TransferStepKind.ACCEPT_APPLICATION,) if assessment.manual else ()),
         *((TransferStepKind.STOP_COVERAGE,) if assessment.stop_needed else ()),
     )
-    return statutory_end(telling.today, before, assessment.periods, telling.reference.calendar)
+    return statutory_end(assessment.route, telling.today, before, assessment.periods, telling.reference.calendar)
 
 
 def _speaks_for_self(telling: Telling) -> bool:

@@ -49,11 +49,6 @@ class Recheck(NamedTuple):
     periods: dict[TransferStepKind, int]
 
 
-def needs_clerk(findings: tuple[Finding, ...]) -> bool:
-    """Whether a finding sends the application to R's clerk."""
-    return any(each.cls is RefusalClass.MANUAL for each in findings)
-
-
 def decide_submission(submission: Submission, at: datetime, calendar: WorkingCalendar) -> Facts:
     """The first facts of a case: accepted at once, or waiting for R's clerk, O's stop of coverage, or the registers.
 
@@ -290,7 +285,7 @@ def _confirm_continuation(state: TransferState, facts: c.DestinationFacts) -> Fa
     own = facts.periods
     if state.own_periods is not None:
         since = (each for each in facts.periods if each.region == state.to_region)
-        own = merge(state.own_periods, since)
+        own = merge(state.own_periods, since, home=state.to_region)
     continuation = outlook(state, state.form.periods, facts.model_copy(update={"periods": own}))
     return (e.ContinuationConfirmed(continuation=continuation, version=state.statements + 1, own_periods=own),)
 

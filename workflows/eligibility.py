@@ -10,6 +10,7 @@ from pydantic import BaseModel
 
 from workflows.continuation import WaitingPeriod, waiting_period
 from workflows.contribution import ContributionPeriod, merge, overlapping_months
+from workflows.coverage_gap import CoverageGap, open_gap
 from workflows.findings import Finding, finding
 from workflows.policy import RegionPolicy, Treatment
 from workflows.state import STEPS_OF_TRANSFER_IN
@@ -64,6 +65,10 @@ class PreCheck(BaseModel, frozen=True):
     from_scheme: InsuranceScheme
     to_scheme: InsuranceScheme
     request_stop: bool = False
+    # The applicant would rather wait for what passes with time than be refused.
+    wait_for_register: bool = False
+    # A key of the words for what is wrong with the certificate that was named, None when nothing is.
+    certificate_fault: str | None = None
     # A key of the words for what is wrong with the number, None when it is a valid one.
     resident_id_fault: str | None = None
     # The caller may act for this person.
@@ -77,6 +82,16 @@ class PreCheck(BaseModel, frozen=True):
 
     def enrolment(self, region: str, scheme: InsuranceScheme) -> Enrolment | None:
         return next((each for each in self.enrolments if (each.region, each.scheme) == (region, scheme)), None)
+
+    @property
+    def answered(self) -> "PreCheck":
+        """The check without what a register that is out of service would say: it is asked again, never guessed."""
+        silent = {each.code for each in (self.origin, self.destination) if not each.policy.register_available}
+        if not silent:
+            return self
+        return self.model_copy(
+            update={"enrolments": tuple(each for each in self.enrolments if each.region not in silent)}
+        )
 
     @property
     def at_origin(self) -> Enrolment | None:
@@ -99,17 +114,40 @@ class Assessment(BaseModel, frozen=True):
     stopped_on: date | None
     waiting_period: WaitingPeriod | None
     periods: dict[TransferStepKind, int]
+    # The person's own clock, where O has stopped and R does not cover them yet.
+    gap: CoverageGap | None = None
 
     @property
     def blocking(self) -> tuple[Finding, ...]:
-        return tuple(each for each in self.findings if each.cls in (RefusalClass.BLOCKS, RefusalClass.RETRIED))
+        return tuple(each for each in self.findings if each.cls is RefusalClass.BLOCKS)
 
     @property
     def remaining(self) -> tuple[Finding, ...]:
-        """What an eligible application goes on with: warnings, and what R's clerk decides."""
-        return tuple(each for each in self.findings if each not in self.blocking)
+        """What an application goes on with: what is waited for, what R's clerk decides, and warnings."""
+        return tuple(each for each in self.findings if each.cls is not RefusalClass.BLOCKS)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether the application waits for the registers."""
+        return any(each.cls is RefusalClass.RETRIED for each in self.findings)
+
+    @property
+    def manual(self) -> bool:
+        """Whether the application goes to R's clerk: for a finding, or since that is the paper route's way (94号 art. 5)."""
+        doubtful = any(each.cls is RefusalClass.MANUAL for each in self.findings)
+        return doubtful or self.route is TransferRoute.PAPER
 
 
+# Reasons that pass with time: who asked to wait is not refused for them.
+PASSING = frozenset(
+    {
+        RefusalCode.COVERAGE_STILL_ACTIVE,
+        RefusalCode.NOT_ENROLLED_AT_DESTINATION,
+        RefusalCode.CURRENT_MONTH_UNPAID,
+        RefusalCode.RESIDENT_SAME_YEAR,
+        RefusalCode.UNSETTLED_CLAIMS,
+    }
+)
 ORDER = (RefusalClass.BLOCKS, RefusalClass.RETRIED, RefusalClass.MANUAL, RefusalClass.WARNS)
 
 
@@ -123,7 +161,9 @@ def assess(check: PreCheck, *, today: date, calendar: WorkingCalendar) -> Assess
         return Assessment(
             findings=(ended,), route=route, stop_needed=False, stopped_on=None, waiting_period=None, periods=periods
         )
-    findings = sorted(_findings(check, today, calendar), key=lambda each: ORDER.index(each.cls))
+    found = (_waited_for(each) if check.wait_for_register else each for each in _findings(check, today, calendar))
+    findings = sorted(found, key=lambda each: ORDER.index(each.cls))
+    check = check.answered
     origin = check.at_origin
     return Assessment(
         findings=tuple(findings),
@@ -133,7 +173,23 @@ def assess(check: PreCheck, *, today: date, calendar: WorkingCalendar) -> Assess
         stopped_on=_stopped_on(check, origin, today) if origin else None,
         waiting_period=_waiting_period(check, today),
         periods=periods,
+        gap=_gap(check, today),
     )
+
+
+def _waited_for(found: Finding) -> Finding:
+    passing = found.cls is RefusalClass.BLOCKS and found.code in PASSING
+    return found.model_copy(update={"cls": RefusalClass.RETRIED}) if passing else found
+
+
+def _gap(check: PreCheck, today: date) -> CoverageGap | None:
+    """The gap that is open today; None while either side covers the person, and when it can close for free no more."""
+    origin, destination = check.at_origin, check.at_destination
+    covered = (origin is not None and origin.active) or (destination is not None and destination.active)
+    if covered or origin is None or origin.stopped_on is None:
+        return None
+    gap = open_gap(origin.stopped_on, check.destination.policy.waiting.free_gap_months)
+    return gap if today <= gap.closes_on else None
 
 
 def shortened_periods(origin: RegionPolicy, destination: RegionPolicy) -> dict[TransferStepKind, int]:
@@ -203,19 +259,39 @@ def _end_of_check(check: PreCheck) -> Finding | None:
 def _findings(check: PreCheck, today: date, calendar: WorkingCalendar) -> Iterator[Finding]:
     retry_on = calendar.next_working_day(today)
     yield from _own_record(check)
-    yield from _record_at_origin(check)
-    if check.at_origin is not None:
-        yield from _at_origin(check, check.at_origin, retry_on)
-    yield from _at_destination(check, retry_on, today)
-    yield from _resident_same_year(check, today)
+    yield from _unavailable(check, retry_on)
+    check = check.answered
+    if check.origin.policy.register_available:
+        yield from _record_at_origin(check)
+        if check.at_origin is not None:
+            yield from _at_origin(check, check.at_origin, retry_on)
+    if check.destination.policy.register_available:
+        yield from _at_destination(check, retry_on, today)
+        yield from _resident_same_year(check, today)
+    yield from _certificate(check)
     yield from _identity(check)
     yield from _double_insurance(check)
     yield from _overlaps(check)
 
 
+def _unavailable(check: PreCheck, retry_on: date) -> Iterator[Finding]:
+    """A register that is out of service is asked again; for one whom no register knows no case can wait for that."""
+    cls = RefusalClass.RETRIED if check.enrolments else RefusalClass.BLOCKS
+    for side, region in ((Side.TRANSFER_OUT, check.origin), (Side.TRANSFER_IN, check.destination)):
+        if not region.policy.register_available:
+            code = RefusalCode.REGISTER_UNAVAILABLE
+            yield finding(code, side=side, cls=cls, region=region.code, retry_on=retry_on)
+
+
+def _certificate(check: PreCheck) -> Iterator[Finding]:
+    if check.certificate_fault is not None:
+        cls = CLASS_OF[check.destination.policy.invalid_certificate]
+        region, fault = check.origin.code, check.certificate_fault
+        yield finding(RefusalCode.CERTIFICATE_INVALID, cls=cls, region=region, certificate_fault=fault)
+
+
 def _own_record(check: PreCheck) -> Iterator[Finding]:
-    if not (check.origin.policy.connected and check.destination.policy.connected):
-        # The paper route is not open yet: said, not pretended.
+    if not check.destination.policy.takes(check.from_scheme, check.to_scheme):
         yield finding(RefusalCode.DESTINATION_NOT_OPEN, region=check.destination.code)
     if check.open_transfer_no is not None:
         yield finding(RefusalCode.TRANSFER_IN_PROGRESS, transfer_no=check.open_transfer_no)

@@ -26,8 +26,10 @@ def static_summary(no: str) -> str:
     return summary(f"医保关系转移接续 {no}")
 
 
-def timer_summary(alarm: Alarm) -> str:
-    """What the running timer waits for."""
+def timer_summary(alarm: Alarm | None, ask_again_at: datetime | None = None) -> str:
+    """What the running timer waits for: the next date of a clock, or the day to ask the registers again."""
+    if alarm is None or (ask_again_at is not None and ask_again_at < alarm.at):
+        return summary(f"重新核验双方登记（{_minute(ask_again_at)}）" if ask_again_at else "")
     whose = _step(alarm.step) if alarm.step else "断保缺口"
     return summary(f"{whose}：{ALARM[alarm.kind]}（{_minute(alarm.at)}）")
 

@@ -15,6 +15,7 @@ from temporalio.exceptions import ApplicationError
 with workflow.unsafe.imports_passed_through():
     # Names, not modules: `from workflows import steps` would load a second copy of it inside the sandbox, with other classes.
     from workflows.clocks import next_alarm
+    from workflows.deadlines import ONE_DAY, shanghai_date, start_of
     from workflows.fold import apply
     from workflows.messages import (
         BankOrder,
@@ -35,10 +36,11 @@ with workflow.unsafe.imports_passed_through():
         NOTE_BANK_TOOK_ORDER,
         NOTE_DEADLINES,
         OPEN_TRANSFER,
+        RECHECK_REGISTERS,
         SEND_TO_BANK,
         ActivityStep,
     )
-    from workflows.vocabulary import FundsStatus, TransferStatus, TransferStepKind
+    from workflows.vocabulary import RemittanceStatus, TransferStatus, TransferStepKind
 
 
 @workflow.defn
@@ -98,6 +100,13 @@ class TransferWorkflow:
             if not self._present().closed:
                 await self._do(NOTE_DEADLINES, self._clock())
 
+    @workflow.signal
+    async def recheck(self) -> None:
+        """A register has changed: a case that waits for it asks again."""
+        await workflow.wait_condition(lambda: self._state is not None)
+        async with self._one_at_a_time:
+            await self._ask_registers_again()
+
     @workflow.query
     def state(self) -> TransferState | None:
         """For support: the state as this workflow has it. The truth is in PostgreSQL."""
@@ -108,20 +117,31 @@ class TransferWorkflow:
     async def _wait(self, state: TransferState) -> TransferState:
         """Wait until something happens to the case or its next date is reached; a missed date is noted, nothing ends."""
         alarm = next_alarm(state)
+        ask_again_at = start_of(shanghai_date(workflow.now()) + ONE_DAY) if state.waiting else None
+        times = [time for time in (alarm and alarm.at, ask_again_at) if time is not None]
         try:
             await workflow.wait_condition(
                 lambda: (
                     self._present().closed
                     or next_alarm(self._present()) != alarm
+                    or self._present().waiting != state.waiting
                     or workflow.info().is_continue_as_new_suggested()
                 ),
-                timeout=max(alarm.at - workflow.now(), timedelta(0)) if alarm else None,
-                timeout_summary=timer_summary(alarm) if alarm else None,
+                timeout=max(min(times) - workflow.now(), timedelta(0)) if times else None,
+                timeout_summary=timer_summary(alarm, ask_again_at) if times else None,
             )
         except TimeoutError:
             async with self._one_at_a_time:
-                await self._do(NOTE_DEADLINES, self._clock())
+                if alarm and alarm.at <= workflow.now():
+                    await self._do(NOTE_DEADLINES, self._clock())
+                if ask_again_at and ask_again_at <= workflow.now():
+                    await self._ask_registers_again()
         return self._present()
+
+    async def _ask_registers_again(self) -> None:
+        if self._present().waiting:
+            await self._do(RECHECK_REGISTERS, self._clock())
+            await self._settle_locked()
 
     # -------------------------------------------------------------- acting
 
@@ -134,8 +154,10 @@ class TransferWorkflow:
         if self._present().is_open(TransferStepKind.ISSUE_CERTIFICATE):
             await self._do(ISSUE_CERTIFICATE, self._clock())
         state = self._present()
-        if state.funds_status is FundsStatus.ORDERED and self._at_the_bank is None and state.remittance:
-            self._at_the_bank = asyncio.create_task(self._through_the_bank(state.remittance.reference))
+        order = state.on_its_way
+        # An unconnected side has sent its own bank; ours is asked for the others.
+        if order and order.status is RemittanceStatus.ORDERED and not order.by_post and self._at_the_bank is None:
+            self._at_the_bank = asyncio.create_task(self._through_the_bank(order.reference))
         return state
 
     async def _through_the_bank(self, reference: str) -> None:

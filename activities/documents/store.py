@@ -68,9 +68,14 @@ def new_verification_code() -> str:
 
 async def void_certificates(connection: Connection, transfer_id: UUID, at: datetime) -> None:
     """From `at` on no certificate of the transfer is good any more (94号 art. 4)."""
+    await void_earlier(connection, transfer_id, DocumentKind.ENROLMENT_CERTIFICATE, at)
+
+
+async def void_earlier(connection: Connection, transfer_id: UUID, kind: DocumentKind, at: datetime) -> None:
+    """From `at` on the earlier versions of a document of the transfer are superseded."""
     await connection.execute(
         "update documents set voided_at = $2 where transfer_id = $1 and kind = $3 and voided_at is null",
-        transfer_id, at, DocumentKind.ENROLMENT_CERTIFICATE,
+        transfer_id, at, kind,
     )  # fmt: skip
 
 

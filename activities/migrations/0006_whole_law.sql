@@ -1,0 +1,27 @@
+-- Every kind, both routes, every exit: what they need beside the first route's tables.
+
+-- When the registers were last asked for a case that waits for them; and when a row of a register last changed.
+alter table transfers add column checked_at timestamptz;
+alter table enrolments add column changed_at timestamptz not null default clock_timestamp();
+create index transfers_waiting on transfers (transfer_id) where closed_at is null and (state ->> 'waiting') = 'true';
+
+-- Until when a certificate is good, where its region says so.
+alter table documents add column valid_until date;
+
+-- One order of money at a time, whichever way it goes; and the order that an order corrects.
+alter table remittances add column corrects text references remittances;
+drop index remittances_one_open;
+create unique index remittances_one_open on remittances (transfer_id) where status not in ('RETURNED', 'CREDITED');
+
+alter table ledger_entries drop constraint ledger_entries_account_check;
+alter table ledger_entries add constraint ledger_entries_account_check
+    check (account in ('PERSONAL_ACCOUNTS', 'FROZEN', 'IN_TRANSIT', 'RECEIVED', 'PAID_OUT'));
+
+-- Where a balance is paid out to, sealed under the person's data key.
+create table payout_accounts (
+    transfer_id uuid primary key references transfers,
+    person_id uuid not null references persons,
+    account_sealed bytea not null,
+    provided_at timestamptz not null
+);
+grant select, insert, update on payout_accounts to yibao_worker;
