@@ -78,7 +78,12 @@ class Cases:
         await self.registers(ORIGIN | origin, DESTINATION)
 
     async def apply(
-        self, *, resident_id: str = WANG, request_stop: bool = False, at: datetime | None = None
+        self,
+        *,
+        resident_id: str = WANG,
+        request_stop: bool = False,
+        schemes: tuple[InsuranceScheme, InsuranceScheme] = (InsuranceScheme.EMPLOYEE, InsuranceScheme.EMPLOYEE),
+        at: datetime | None = None,
     ) -> PendingCommand:
         """Put an application into the log, as the gateway does, and return what is to be dispatched."""
         self.serial += 1
@@ -88,8 +93,8 @@ class Cases:
             no=f"ZY-{SHANGHAI_POOL}-{at:%Y%m%d}-{self.serial:06d}",
             from_region=BEIJING,
             to_region=SHANGHAI_POOL,
-            from_scheme=InsuranceScheme.EMPLOYEE,
-            to_scheme=InsuranceScheme.EMPLOYEE,
+            from_scheme=schemes[0],
+            to_scheme=schemes[1],
             request_stop=request_stop,
         )
         keys = [key.hex() for key in self.keyring.person_keys(resident_id)]
