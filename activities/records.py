@@ -11,7 +11,7 @@ from workflows.deadlines import SHANGHAI
 from workflows.events import TransferEvent
 from workflows.messages import CommandOutcome
 from workflows.state import Step, TransferState
-from workflows.vocabulary import TransferStatus
+from workflows.vocabulary import TransferStatus, TransferStepKind
 
 # Subscribers of a transfer's progress listen here; the payload is "<transfer id>:<seq>".
 CHANNEL = "transfer_events"
@@ -69,8 +69,9 @@ with appended as (
 ), closed_items as (
     delete from work_items where transfer_id = $1 and (step, round) in (select * from unnest($8::text[], $9::int[]))
 ), opened_items as (
-    insert into work_items (transfer_id, step, round, region, counterpart_region, due_on, opened_at)
-    select $1, step, round, region, case region when $16 then $17 else $16 end, due_on, opened_at
+    insert into work_items (transfer_id, step, round, region, counterpart_region, due_on, opened_at, entering_region)
+    select $1, step, round, region, case region when $16 then $17 else $16 end, due_on, opened_at,
+           case when region = any($26::text[]) then case region when $16 then $17 else $16 end end
       from unnest($10::text[], $11::int[], $12::text[], $13::date[], $14::timestamptz[]) as i (step, round, region, due_on, opened_at)
     on conflict (transfer_id, step, round) do update set due_on = excluded.due_on
 ), answered as (
@@ -121,6 +122,7 @@ async def record(
         after.closed_at if after.status is TransferStatus.COMPLETED else None,
         CHANNEL,
         f"{after.transfer_id}:{after.revision}",
+        list(after.unconnected),
     )
 
 
@@ -145,9 +147,17 @@ def in_shanghai(instant: datetime) -> datetime:
 
 
 def _changed_items(before: TransferState | None, after: TransferState) -> tuple[list[Step], list[Step]]:
-    """Open steps with a deadline that left the worklist, and those that came or were re-dated."""
-    old = {(step.kind, step.round): step for step in (before.open_steps if before else ()) if step.deadline}
-    new = {(step.kind, step.round): step for step in after.open_steps if step.deadline}
+    """Steps that left the worklist, and those that came or were re-dated."""
+    old, new = (_work_of(before) if before else {}), _work_of(after)
     gone = [step for key, step in old.items() if key not in new]
     came = [step for key, step in new.items() if key not in old or old[key].deadline != step.deadline]
     return gone, came
+
+
+def _work_of(state: TransferState) -> dict[tuple[TransferStepKind, int], Step]:
+    """Open steps whose clock runs: nobody is asked for one that waits for the post or for the other side's answer."""
+    return {
+        (step.kind, step.round): step
+        for step in state.open_steps
+        if step.deadline is not None and step.deadline.paused_since is None
+    }

@@ -23,8 +23,8 @@ from workflows import commands as c
 from workflows import events as e
 from workflows.actors import BANK, PLATFORM, Actor
 from workflows.clocks import tick
-from workflows.deadlines import shanghai_date
 from workflows.conclusion import conclude
+from workflows.deadlines import shanghai_date
 from workflows.decide import Recheck, Submission, decide, decide_submission, issue_certificate, recheck
 from workflows.eligibility import Assessment, assess, shortened_periods
 from workflows.fold import Facts, advance
@@ -275,7 +275,9 @@ async def _decide(connection: Connection, state: TransferState, command: c.Comma
     return decide(state, command, facts, await calendar_in_force(connection))
 
 
-async def _read_facts(connection: Connection, state: TransferState, command: c.Command) -> c.StepFacts | None:
+async def _read_facts(  # noqa: PLR0911 - one arm for each kind of facts
+    connection: Connection, state: TransferState, command: c.Command
+) -> c.StepFacts | None:
     """What the registers say that the step rests on."""
     at = command.received_at
     match command.ask:

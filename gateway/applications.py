@@ -128,6 +128,8 @@ async def _application(telling: Telling, connection: Connection, asked: Asked, g
         from_scheme=given.from_scheme,
         to_scheme=given.to_scheme,
         request_stop=given.request_stop,
+        wait_for_register=given.wait_for_register,
+        certificate_number=given.certificate_number or None,
     )
     reading, assessment = await read_and_assess(connection, telling, asked, application)
     if assessment.blocking:

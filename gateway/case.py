@@ -7,17 +7,18 @@ from typing import Any, Final
 from gateway.case_progress import tell_progress
 from gateway.scalars import Month, TransferNo
 from gateway.telling import Telling
-from gateway.types.enums import RemittanceKind, TransferAction
+from gateway.types.enums import TransferAction
 from gateway.types.reference import Money, node_id
 from gateway.types.transfer import (
     ContinuationStatement,
     ContributionPeriod,
+    CoverageGap,
     Deadline,
     Remittance,
     Transfer,
     TransferStep,
 )
-from workflows.deadlines import deadline_state
+from workflows.deadlines import deadline_state, shanghai_date
 from workflows.rules import allowed_actions
 from workflows.state import Step, TransferState
 from workflows.vocabulary import StepState
@@ -93,15 +94,24 @@ def _remittances(case: Case) -> list[Remittance]:
     return [
         Remittance(
             reference=each.reference,
-            kind=RemittanceKind.TRANSFER,
+            kind=each.kind,
             amount=Money.of(each.amount_fen),
             status=each.status,
             ordered_at=each.ordered_at,
             bank_reference=each.bank_reference,
             return_reason=None,
+            corrects=each.corrects,
         )
         for each in case.stored.remittances
     ]
+
+
+def _coverage_gap(case: Case) -> CoverageGap | None:
+    gap = case.stored.gap
+    if gap is None:
+        return None
+    days_left = (gap.closes_on - shanghai_date(_now(case))).days
+    return CoverageGap(stopped_on=gap.stopped_on, closes_on=gap.closes_on, days_left=days_left)
 
 
 def step_of(step: Step, state: TransferState, telling: Telling) -> TransferStep:
@@ -151,6 +161,7 @@ WORKED_OUT: Final[dict[str, Callable[[Case], Any]]] = {
     "continuation": _continuation,
     "personal_account_balance": lambda case: Money.of(case.stored.form.balance_fen) if case.stored.form else None,
     "remittances": _remittances,
+    "coverage_gap": _coverage_gap,
     "allowed_actions": lambda case: [
         TransferAction(each.value) for each in allowed_actions(case.stored, case.telling.actor)
     ],

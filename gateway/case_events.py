@@ -6,7 +6,7 @@ from gateway.types.enums import TransferEventKind
 from gateway.types.transfer import Transfer, TransferEvent
 from workflows import events as e
 from workflows.state import TransferState
-from workflows.vocabulary import TransferStepKind
+from workflows.vocabulary import RemittanceKind, TransferStepKind
 from workflows.words import day, month, yuan
 
 if TYPE_CHECKING:
@@ -36,6 +36,22 @@ PUBLIC_KIND: Final[dict[type[e.Fact], TransferEventKind]] = {
     e.DeadlineDueSoon: P.DEADLINE_DUE_SOON,
     e.DeadlineMissed: P.DEADLINE_MISSED,
     e.DeadlineRevised: P.DEADLINE_REVISED,
+    e.RegisterChecked: P.REGISTER_CHECKED,
+    e.GapWarned: P.NEEDS_ATTENTION,
+    e.ClockStarted: P.CLOCK_STARTED,
+    e.ContactLetterIssued: P.STEP_DONE,
+    e.MailRecorded: P.MAIL_RECORDED,
+    e.FormPrepared: P.FORM_PREPARED,
+    e.CorrectionRequested: P.CORRECTION_REQUESTED,
+    e.CorrectionAnswered: P.CORRECTION_ANSWERED,
+    e.ReverseProposed: P.NEEDS_ATTENTION,
+    e.PayoutAccountProvided: P.PAYOUT_ACCOUNT_PROVIDED,
+    e.FundsPaidOut: P.FUNDS_PAID_OUT,
+    e.FundsRetained: P.FUNDS_RETAINED,
+    e.FundsReleased: P.FUNDS_RELEASED,
+    e.Escalated: P.NEEDS_ATTENTION,
+    e.TerminationOrdered: P.NEEDS_ATTENTION,
+    e.Terminated: P.TERMINATED,
     e.Withdrawn: P.WITHDRAWN,
     e.Completed: P.COMPLETED,
 }
@@ -54,16 +70,32 @@ def tell_event(stored: e.TransferEvent, case: Transfer, telling: "Telling") -> T
 
 
 def _message(stored: e.TransferEvent, state: TransferState, telling: "Telling") -> str:
-    """The sentence of the fact, and what the agency wrote beside it."""
-    message = telling.say(_key(stored.fact), **_figures(stored, state, telling))
-    match stored.fact:
-        case e.Declined(note=note) | e.FundsReceived(note=note) | e.FundsMismatched(note=note) if note:
-            return telling.say("event.noted", message=message, note=note)
-        case _:
-            return message
+    """The sentence of the fact, what the agency wrote beside it, and who entered it from what came by post."""
+    fact = stored.fact
+    message = telling.say(_key(fact, state), **_figures(stored, state, telling))
+    note = getattr(fact, "note", None)
+    if isinstance(fact, e.Declined | e.FundsReceived | e.FundsMismatched | e.CorrectionRequested) and note:
+        message = telling.say("event.noted", message=message, note=note)
+    entered_by = _entered_by(stored, state)
+    if entered_by is None:
+        return message
+    return telling.say("event.entered", message=message, entered_by=telling.agency(entered_by).name)
 
 
-def _key(fact: e.AnyFact) -> str:
+def _entered_by(stored: e.TransferEvent, state: TransferState) -> str | None:
+    """The agency that entered what another one, which is not connected, did by post (94号)."""
+    region, actor = _doer(stored, state), stored.actor.region
+    entered = region is not None and region in state.unconnected and actor not in (None, region)
+    return actor if entered and actor in (state.from_region, state.to_region) else None
+
+
+def _doer(stored: e.TransferEvent, state: TransferState) -> str | None:
+    """The agency whose doing the fact is; None for what happens by itself, and for the post, which anyone may see arrive."""
+    kind = e.STEP_OF_FACT.get(type(stored.fact))
+    return state.step(kind).region if kind is not None else None
+
+
+def _key(fact: e.AnyFact, state: TransferState) -> str:  # noqa: PLR0911 - one arm for each fact that has several sentences
     key = f"event.{fact.type.partition('.')[0]}"
     match fact:
         case e.Declined(returned=reason) if reason is not None:
@@ -72,8 +104,24 @@ def _key(fact: e.AnyFact) -> str:
             return f"{key}.due"
         case e.DeadlineRevised(before=before, after=after) if before.due_on == after.due_on:
             return f"{key}.firm"
+        case e.RegisterChecked(waiting=False):
+            return f"{key}.passed"
+        case e.MailRecorded():
+            return f"{key}.arrived" if fact.arrived_on else f"{key}.sent" if fact.sent_on else key
+        case e.Terminated(reason=reason) if reason:
+            return f"{key}.why"
+        case e.FundsOrdered(by_post=True):
+            return f"{key}.by_post"
+        case e.FundsOrdered() | e.FundsReceived() | e.FundsCredited():
+            kind = _kind_of_order(fact, state)
+            return key if kind is RemittanceKind.TRANSFER else f"{key}.{kind}"
         case _:
             return key
+
+
+def _kind_of_order(fact: e.FundsOrdered | e.FundsReceived | e.FundsCredited, state: TransferState) -> RemittanceKind:
+    kinds = (each.kind for each in state.remittances if each.reference == fact.reference)
+    return next(kinds, RemittanceKind.TRANSFER)
 
 
 def _figures(stored: e.TransferEvent, state: TransferState, telling: "Telling") -> dict[str, object]:
@@ -93,21 +141,41 @@ def _figures(stored: e.TransferEvent, state: TransferState, telling: "Telling") 
             figures["reason"] = telling.say(f"returned.{reason}")
         case e.CoverageStopped():
             figures["stopped_on"] = day(language, fact.stopped_on)
-        case e.CertificateIssued() | e.CertificateReissued():
+        case e.CertificateIssued() | e.CertificateReissued() | e.ContactLetterIssued():
             figures["number"] = fact.number
         case e.ArrearsNotified():
             figures["amount"] = yuan(fact.arrears_fen)
             figures["first_month"] = month(language, fact.first_month)
             figures["last_month"] = month(language, fact.last_month)
-        case e.FormDelivered():
-            figures["months"] = sum(period.months for period in fact.periods)
-            figures["amount"] = yuan(fact.balance_fen)
         case e.ContinuationConfirmed():
             figures["total_months"] = fact.continuation.total_months
             figures["waiting"] = telling.waiting(fact.continuation.waiting_period).rule
+        case e.TerminationOrdered() | e.Terminated():
+            figures["reason"] = fact.reason
         case _:
-            figures |= _clock_figures(fact, telling) | _money_figures(fact, telling)
+            figures |= _form_figures(fact, telling) | _clock_figures(fact, telling) | _money_figures(fact, telling)
     return figures
+
+
+def _form_figures(fact: e.AnyFact, telling: "Telling") -> dict[str, object]:
+    match fact:
+        case e.FormDelivered():
+            return {"months": sum(period.months for period in fact.periods), "amount": yuan(fact.balance_fen)}
+        case e.FormPrepared() | e.CorrectionAnswered():
+            return {"version": fact.version}
+        case e.CorrectionRequested():
+            return {"reason": telling.say(f"correction.{fact.reason}")}
+        case e.MailRecorded():
+            days = {"sent_on": fact.sent_on, "arrived_on": fact.arrived_on}
+            said = {name: day(telling.language, value) for name, value in days.items() if value is not None}
+            return {
+                "item": telling.say(f"item.{fact.item}"),
+                "carrier": fact.carrier,
+                "tracking_no": fact.tracking_no,
+                **said,
+            }
+        case _:
+            return {}
 
 
 def _clock_figures(fact: e.AnyFact, telling: "Telling") -> dict[str, object]:
@@ -115,8 +183,14 @@ def _clock_figures(fact: e.AnyFact, telling: "Telling") -> dict[str, object]:
     match fact:
         case e.StepOpened(deadline=deadline) if deadline is not None:
             return {"due_on": day(language, deadline.due_on)}
+        case e.ClockStarted(deadline=deadline):
+            return {"starts_on": day(language, deadline.starts_on), "due_on": day(language, deadline.due_on)}
         case e.DeadlineDueSoon() | e.DeadlineMissed():
             return {"due_on": day(language, fact.due_on), "told": _told(fact.told, telling)}
+        case e.Escalated():
+            return {"days": fact.working_days_late, "told": _told(fact.told, telling)}
+        case e.GapWarned():
+            return {"closes_on": day(language, fact.closes_on)}
         case e.DeadlineRevised():
             return {"before": day(language, fact.before.due_on), "due_on": day(language, fact.after.due_on)}
         case _:
@@ -125,14 +199,17 @@ def _clock_figures(fact: e.AnyFact, telling: "Telling") -> dict[str, object]:
 
 def _money_figures(fact: e.AnyFact, telling: "Telling") -> dict[str, object]:
     match fact:
-        case e.RemittanceOrdered() | e.FundsOrdered() | e.FundsRemitted() | e.ReceiptConfirmed() | e.FundsCredited():
-            return {"amount": yuan(fact.amount_fen), "reference": fact.reference}
         case e.FundsReceived():
             return {"amount": yuan(fact.amount_fen), "received_on": day(telling.language, fact.received_on)}
         case e.FundsMismatched():
             return {"amount": yuan(fact.ordered_fen), "received": yuan(fact.received_fen)}
+        case e.PayoutAccountProvided():
+            return {"account": fact.masked_account}
+        case e.FundsRetained() | e.FundsReleased():
+            return {"amount": yuan(fact.amount_fen)}
         case _:
-            return {}
+            amount = getattr(fact, "amount_fen", None)
+            return {} if amount is None else {"amount": yuan(amount), "reference": getattr(fact, "reference", "")}
 
 
 def _region(fact: e.AnyFact, step: TransferStepKind, state: TransferState) -> str:
@@ -145,5 +222,6 @@ def _told(recipients: tuple[str, ...], telling: "Telling") -> str:
     for recipient in recipients:
         who, _, region = recipient.partition(":")
         agency = telling.agency(region)
-        said.append(telling.say(f"told.{who}", agency=agency.name, region=agency.region.name))
+        names = {"agency": agency.name, "region": agency.region.name, "province": agency.region.province}
+        said.append(telling.say(f"told.{who}", **names))
     return telling.say("told.and").join(said)

@@ -6,17 +6,19 @@ from gateway.types.transfer import Progress, TransferStep
 from workflows.actors import Actor
 from workflows.deadlines import shanghai_date
 from workflows.rules import objection
-from workflows.state import TransferState
+from workflows.state import Remittance, TransferState
 from workflows.vocabulary import (
     DeadlineState,
     FundsStatus,
     RefusalCode,
+    RemittanceKind,
+    RemittanceStatus,
     Role,
     TransferAction,
     TransferStatus,
     TransferStepKind,
 )
-from workflows.words import day, yuan
+from workflows.words import day, knows, yuan
 
 A = PersonAction
 # What the person does about a reason for which an application was not accepted.
@@ -33,6 +35,7 @@ MENDED_BY = {
     RefusalCode.CERTIFICATE_INVALID: A.CORRECT_DETAILS,
 }
 _APPLICANT = Actor(subject="", roles=(Role.INSURED_PERSON,))
+_FORM = TransferStepKind.DELIVER_INFORMATION_FORM
 # With no remittance the money has gone nowhere, whatever ended the case.
 _ENDED_EARLY = (TransferStatus.DECLINED, TransferStatus.WITHDRAWN, TransferStatus.TERMINATED)
 
@@ -57,14 +60,25 @@ def tell_progress(state: TransferState, telling: Telling, current: TransferStep 
 
 
 def _headline(state: TransferState, telling: Telling, current: TransferStep | None) -> str:
-    key = f"headline.{state.status}"
-    if state.status is TransferStatus.SUBMITTED and current is not None:
-        key = f"{key}.{current.kind}"
     # The status names the track of the record; the money's own track does not change who works on it.
     region = state.to_region if state.status is TransferStatus.TRANSFERRING_IN else state.from_region
-    agency = telling.agency(region) if current is None or not key.endswith(current.kind) else current.agency
-    headline = telling.say(key, agency=agency.name)
+    key = f"headline.{state.status}"
+    if state.terminating and not state.closed:
+        key = "headline.terminating"
+    elif state.waiting:
+        key = f"{key}.waiting"
+    elif current is not None and knows(telling.language, f"{key}.{current.kind}"):
+        key, region = f"{key}.{current.kind}", current.agency.region.code
+    elif _in_the_post(state):
+        key = f"{key}.on_its_way"
+    headline = telling.say(key, agency=telling.agency(region).name)
     return telling.say("headline.overdue", headline=headline) if _overdue(current) else headline
+
+
+def _in_the_post(state: TransferState) -> bool:
+    """R's letter is on its way: the clock of O's form starts when it arrives."""
+    kind = TransferStepKind.DELIVER_INFORMATION_FORM
+    return state.status is TransferStatus.TRANSFERRING_OUT and state.is_open(kind) and state.step(kind).deadline is None
 
 
 def _overdue(current: TransferStep | None) -> bool:
@@ -75,6 +89,7 @@ def _money(state: TransferState, telling: Telling) -> str:
     figures: dict[str, object] = {
         "transfer_out": telling.region(state.from_region).name,
         "transfer_in": telling.region(state.to_region).name,
+        "account": state.payout_account or "",
     }
     status, order = state.funds_status, state.remittance
     if order is not None:
@@ -85,16 +100,42 @@ def _money(state: TransferState, telling: Telling) -> str:
         credited_at = state.step(TransferStepKind.CONFIRM_RECEIPT).done_at
         if credited_at is not None:
             figures["credited_on"] = day(telling.language, shanghai_date(credited_at))
+        special = _special_order(order)
+        if special is not None:
+            return telling.say(special, **figures)
     if status is not FundsStatus.PENDING:
         return telling.say(f"money.{status}", **figures)
     if state.status in _ENDED_EARLY:
         return telling.say("money.UNTOUCHED", **figures)
-    frozen_at = state.step(TransferStepKind.DELIVER_INFORMATION_FORM).done_at
+    return _pending(state, telling, figures)
+
+
+def _special_order(order: Remittance) -> str | None:
+    """The words of an order that does not go from O to R, or of one whose status says it better than the track's."""
+    at_an_end = order.status is RemittanceStatus.CREDITED
+    match order.kind:
+        case RemittanceKind.REVERSE if order.status is RemittanceStatus.AWAITING_RELEASE:
+            return "money.REVERSE.AWAITING_RELEASE"
+        case RemittanceKind.REVERSE:
+            return "money.REVERSE.HOME" if at_an_end else "money.REVERSE.ON_ITS_WAY"
+        case RemittanceKind.PAYOUT if not at_an_end:
+            return "money.PAYOUT.ON_ITS_WAY"
+        case _:
+            return None
+
+
+def _pending(state: TransferState, telling: Telling, figures: dict[str, object]) -> str:
+    """Nothing is ordered yet, or not all of it."""
+    frozen_at = next((step.done_at for step in state.steps if step.kind is _FORM and step.done_at), None)
     if state.form is None or frozen_at is None:
         return telling.say("money.PENDING", **figures)
-    figures["amount"] = yuan(state.form.balance_fen)
+    figures["amount"] = yuan(state.target_fen - state.settled_fen)
     figures["frozen_on"] = day(telling.language, shanghai_date(frozen_at))
-    return telling.say("money.PENDING.FROZEN", **figures)
+    if state.awaits_account:
+        return telling.say("money.PENDING.ACCOUNT", **figures)
+    if state.pays_out:
+        return telling.say("money.PENDING.PAYOUT", **figures)
+    return telling.say("money.PENDING.MORE" if state.settled_fen else "money.PENDING.FROZEN", **figures)
 
 
 def _actions(state: TransferState, current: TransferStep | None) -> list[PersonAction]:
@@ -104,7 +145,11 @@ def _actions(state: TransferState, current: TransferStep | None) -> list[PersonA
         wanted.add(A.WITHDRAW)
     if state.is_open(TransferStepKind.STOP_COVERAGE):
         wanted.add(A.STOP_COVERAGE)
+    if state.awaits_account and state.is_open(TransferStepKind.REMIT_PERSONAL_ACCOUNT):
+        wanted.add(A.PROVIDE_PAYOUT_ACCOUNT)
     codes = {each.code for each in state.findings}
+    if state.waiting:
+        wanted |= {MENDED_BY[code] for code in codes & MENDED_BY.keys()}
     if RefusalCode.ARREARS_OUTSTANDING in codes and state.status is not TransferStatus.WITHDRAWN:
         wanted.add(A.PAY_ARREARS)
     if state.status is TransferStatus.DECLINED:

@@ -10,19 +10,24 @@ from gateway.authorisation import field
 from gateway.commands import take_step
 from gateway.context import RequestContext
 from gateway.errors import RequestCertificateResult, StepResult, SubmitTransferResult
+from gateway.payout import provide_payout_account
 from gateway.types.inputs import (
     ConfirmReceiptInput,
     DeclineTransferInput,
     DeliverInformationFormInput,
+    PayoutAccountInput,
     ReasonInput,
+    RecordMailInput,
+    RemittanceInput,
     RequestCertificateInput,
+    RequestCorrectionInput,
     ReturnTransferInput,
     StopCoverageInput,
     SubmitTransferInput,
     TransferInput,
 )
 from workflows import commands as c
-from workflows.vocabulary import APPLICANTS, CLERKS, FINANCE, FORM_MAKERS, Role
+from workflows.vocabulary import APPLICANTS, CLERKS, FINANCE, FORM_CHECKERS, FORM_MAKERS, Role
 
 # ruff: noqa: A002 - `input` is the contract's name
 
@@ -68,6 +73,23 @@ class Mutation:
         ask = c.ReissueCertificate(expected_revision=_given(input.expected_revision), reason=input.reason)
         return await take_step(info.context, "reissueCertificate", input, ask)
 
+    @field(requires=CLERKS)
+    async def issue_contact_letter(self, info: Info, input: TransferInput) -> StepResult:
+        ask = c.IssueContactLetter(expected_revision=_given(input.expected_revision))
+        return await take_step(info.context, "issueContactLetter", input, ask)
+
+    @field("Either side of a paper case; also enters what the other, unconnected side sent by post.", requires=CLERKS)
+    async def record_mail(self, info: Info, input: RecordMailInput) -> StepResult:
+        ask = c.RecordMail(
+            expected_revision=_given(input.expected_revision),
+            item=input.item,
+            carrier=input.carrier,
+            tracking_no=input.tracking_no,
+            sent_on=_given(input.sent_on),
+            arrived_on=_given(input.arrived_on),
+        )
+        return await take_step(info.context, "recordMail", input, ask)
+
     @field(requires=FORM_MAKERS)
     async def deliver_information_form(self, info: Info, input: DeliverInformationFormInput) -> StepResult:
         periods = _given(input.contribution_periods)
@@ -84,6 +106,11 @@ class Mutation:
         )
         return await take_step(info.context, "deliverInformationForm", input, ask)
 
+    @field("Where the region wants a second person; not the one who delivered.", requires=FORM_CHECKERS)
+    async def check_information_form(self, info: Info, input: TransferInput) -> StepResult:
+        ask = c.CheckInformationForm(expected_revision=_given(input.expected_revision))
+        return await take_step(info.context, "checkInformationForm", input, ask)
+
     @field(requires=FORM_MAKERS)
     async def return_transfer(self, info: Info, input: ReturnTransferInput) -> StepResult:
         ask = c.ReturnTransfer(expected_revision=_given(input.expected_revision), reason=input.reason, note=input.note)
@@ -94,7 +121,18 @@ class Mutation:
         ask = c.RemitPersonalAccount(expected_revision=_given(input.expected_revision))
         return await take_step(info.context, "remitPersonalAccount", input, ask)
 
-    @field("R.", requires=FINANCE)
+    @field("Where the balance is paid out to the person.", requires=(R.INSURED_PERSON,))
+    async def provide_payout_account(self, info: Info, input: PayoutAccountInput) -> StepResult:
+        return await provide_payout_account(info.context, input)
+
+    @field("R.", requires=FORM_MAKERS)
+    async def request_correction(self, info: Info, input: RequestCorrectionInput) -> StepResult:
+        ask = c.RequestCorrection(
+            expected_revision=_given(input.expected_revision), reason=input.reason, note=input.note
+        )
+        return await take_step(info.context, "requestCorrection", input, ask)
+
+    @field("R; and O, for money that comes home.", requires=FINANCE)
     async def confirm_receipt(self, info: Info, input: ConfirmReceiptInput) -> StepResult:
         ask = c.ConfirmReceipt(
             expected_revision=_given(input.expected_revision),
@@ -110,6 +148,18 @@ class Mutation:
     async def confirm_continuation(self, info: Info, input: TransferInput) -> StepResult:
         ask = c.ConfirmContinuation(expected_revision=_given(input.expected_revision))
         return await take_step(info.context, "confirmContinuation", input, ask)
+
+    @field("S.", requires=(R.SUPERVISOR,))
+    async def approve_reverse_remittance(self, info: Info, input: RemittanceInput) -> StepResult:
+        ask = c.ApproveReverseRemittance(
+            expected_revision=_given(input.expected_revision), remittance_reference=input.remittance_reference
+        )
+        return await take_step(info.context, "approveReverseRemittance", input, ask)
+
+    @field(requires=(R.SUPERVISOR,))
+    async def terminate_transfer(self, info: Info, input: ReasonInput) -> StepResult:
+        ask = c.TerminateTransfer(expected_revision=_given(input.expected_revision), reason=input.reason)
+        return await take_step(info.context, "terminateTransfer", input, ask)
 
 
 def _given(value: T | None) -> T | None:

@@ -34,6 +34,15 @@ async def transfer_by_id(pool: asyncpg.Pool, scope: Scope, transfer_id: UUID) ->
     return _state(await pool.fetchval(sql, *parameters))
 
 
+async def wrapped_key(pool: asyncpg.Pool, scope: Scope, transfer_id: UUID) -> bytes | None:
+    """The wrapped data key of the transfer's person, if `scope` covers the transfer."""
+    parameters: list[Any] = [transfer_id]
+    sql = f"""select p.wrapped_key from transfers t join persons p using (person_id)
+               where t.transfer_id = $1 and {visible(scope, parameters)}"""
+    key: bytes | None = await pool.fetchval(sql, *parameters)
+    return key
+
+
 class TransferConditions(NamedTuple):
     """What a list of transfers is narrowed to; None narrows nothing."""
 
@@ -188,7 +197,7 @@ async def work_item(
     """One open step of `regions`."""
     row = await pool.fetchrow(
         """select w.due_on, t.state from work_items w join transfers t using (transfer_id)
-            where w.region = any($1::text[]) and w.transfer_id = $2 and w.step = $3 and w.round = $4""",
+            where (w.region = any($1::text[]) or w.entering_region = any($1::text[])) and w.transfer_id = $2 and w.step = $3 and w.round = $4""",
         regions, transfer_id, step, round_,
     )  # fmt: skip
     if row is None:
@@ -198,7 +207,8 @@ async def work_item(
 
 
 def _work_conditions(conditions: WorkConditions, parameters: list[Any]) -> str:
-    where = ["w.region = any($2::text[])", "$1::date is not null"]
+    # What an unconnected agency does by post, the other side enters: it is on both lists.
+    where = ["(w.region = any($2::text[]) or w.entering_region = any($2::text[]))", "$1::date is not null"]
     if conditions.steps is not None:
         parameters.append(list(conditions.steps))
         where.append(f"w.step = any(${len(parameters)}::text[])")

@@ -13,7 +13,11 @@ from gateway.types.inputs import (
     ConfirmReceiptInput,
     DeclineTransferInput,
     DeliverInformationFormInput,
+    PayoutAccountInput,
     ReasonInput,
+    RecordMailInput,
+    RemittanceInput,
+    RequestCorrectionInput,
     ReturnTransferInput,
     TransferInput,
 )
@@ -21,8 +25,10 @@ from workflows.rules import Violation
 
 MAX_TEXT: Final = 500
 MAX_REFERENCE: Final = 64
+MAX_NAME: Final = 100
 _KEY: Final = re.compile("[A-Za-z0-9_-]{16,64}")
 _REFERENCE: Final = re.compile("[A-Za-z0-9._/-]+")
+_ACCOUNT: Final = re.compile("[0-9]{8,32}")
 # A note may have lines.
 _LAYOUT: Final = "\n\r\t"
 
@@ -62,7 +68,7 @@ def _said(telling: Telling, path: list[str], code: str, figures: dict[str, objec
     return FieldViolation(path=["input", *path], code=code, message=telling.say(f"violation.{code}", **figures))
 
 
-def _own_fields(given: TransferInput) -> Found:
+def _own_fields(given: TransferInput) -> Found:  # noqa: C901 - one arm for each input
     match given:
         case ReasonInput(reason=reason):
             yield from _text("reason", reason, MAX_TEXT)
@@ -70,12 +76,22 @@ def _own_fields(given: TransferInput) -> Found:
             if not reasons:
                 yield ["reasons"], "EMPTY", {}
             yield from _text("note", note, MAX_TEXT)
-        case ReturnTransferInput(note=note):
+        case ReturnTransferInput(note=note) | RequestCorrectionInput(note=note):
             yield from _text("note", note, MAX_TEXT)
         case DeliverInformationFormInput(contribution_periods=periods, note=note):
             if periods == []:
                 yield ["contributionPeriods"], "EMPTY", {}
             yield from _text("note", note, MAX_TEXT)
+        case RecordMailInput():
+            yield from _text("carrier", given.carrier, MAX_REFERENCE)
+            yield from _reference("trackingNo", given.tracking_no)
+        case RemittanceInput(remittance_reference=reference):
+            yield from _reference("remittanceReference", reference)
+        case PayoutAccountInput():
+            yield from _text("bankName", given.bank_name, MAX_NAME)
+            yield from _text("accountName", given.account_name, MAX_NAME)
+            if not _ACCOUNT.fullmatch(given.account_number):
+                yield ["accountNumber"], "ACCOUNT_FORM", {}
         case ConfirmReceiptInput():
             yield from _reference("remittanceReference", given.remittance_reference)
             yield from _reference("bankReference", given.bank_reference)

@@ -25,3 +25,8 @@ create table payout_accounts (
     provided_at timestamptz not null
 );
 grant select, insert, update on payout_accounts to yibao_worker;
+
+-- What an unconnected agency does by post is on the other side's worklist too: it is they who enter it.
+alter table work_items add column entering_region text;
+create index work_items_by_entering_region on work_items (entering_region, due_on, transfer_id, step)
+    where entering_region is not null;

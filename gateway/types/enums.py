@@ -51,11 +51,14 @@ _public(
 _public(v.StepState)
 _public(v.DeadlineState)
 _public(v.DocumentKind)
+_public(v.RemittanceKind)
 _public(v.RemittanceStatus)
 _public(v.RefusalCode)
 _public(v.RefusalClass)
 _public(v.Side)
 _public(v.ReturnReason, "Why O sends a case back: the transfer ends DECLINED.")
+_public(v.CorrectionReason, "What R disputes in the form: O delivers a new version.")
+_public(v.MailItem)
 
 
 @strawberry.enum
@@ -86,15 +89,6 @@ class TransferAction(StrEnum):
 
 @strawberry.enum
 @unique
-class RemittanceKind(StrEnum):
-    TRANSFER = "TRANSFER"
-    RESIDUAL = "RESIDUAL"
-    REVERSE = "REVERSE"
-    PAYOUT = "PAYOUT"
-
-
-@strawberry.enum
-@unique
 class PersonAction(StrEnum):
     WITHDRAW = "WITHDRAW"
     STOP_COVERAGE = "STOP_COVERAGE"
@@ -104,6 +98,8 @@ class PersonAction(StrEnum):
     DOWNLOAD_DOCUMENTS = "DOWNLOAD_DOCUMENTS"
     CONTACT_AGENCY = "CONTACT_AGENCY"
     NONE = "NONE"
+    # Not in version 1 of the contract: where the balance is paid out to the person.
+    PROVIDE_PAYOUT_ACCOUNT = "PROVIDE_PAYOUT_ACCOUNT"
 
 
 @strawberry.enum
@@ -134,8 +130,14 @@ class TransferEventKind(StrEnum):
     COMPLETED = "COMPLETED"
     WITHDRAWN = "WITHDRAWN"
     TERMINATED = "TERMINATED"
-    # Not in version 1 of the contract: a zero balance is neither ordered, paid out nor retained.
+    # Not in version 1 of the contract, each for what it has no word for: a zero balance is neither ordered, paid out nor
+    # retained; what was frozen is released; a waiting application is checked again; the post starts a clock.
     FUNDS_NOT_REQUIRED = "FUNDS_NOT_REQUIRED"
+    FUNDS_RELEASED = "FUNDS_RELEASED"
+    REGISTER_CHECKED = "REGISTER_CHECKED"
+    CLOCK_STARTED = "CLOCK_STARTED"
+    FORM_PREPARED = "FORM_PREPARED"
+    PAYOUT_ACCOUNT_PROVIDED = "PAYOUT_ACCOUNT_PROVIDED"
 
 
 @strawberry.enum

@@ -7,8 +7,10 @@ from strawberry import UNSET
 
 from gateway.scalars import Fen, IdempotencyKey, Month, PoolingRegionCode, ResidentId
 from workflows.vocabulary import (
+    CorrectionReason,
     FundsStatus,
     InsuranceScheme,
+    MailItem,
     RefusalCode,
     ReturnReason,
     TransferStatus,
@@ -62,12 +64,11 @@ class SubmitTransferInput:
     )
     wait_for_register: bool = strawberry.field(
         default=False,
-        description="Not offered yet: an application whose reasons pass with time (not stopped, not enrolled, unpaid, "
-        "unsettled) is refused, each reason with its `retryOn`.",
+        description="If the only blocking reasons pass with time (not stopped, not enrolled, unpaid, unsettled): wait as "
+        "SUBMITTED and go on by itself.",
     )
     certificate_number: str | None = strawberry.field(
-        default=UNSET,
-        description="Paper route, which is not open yet: the certificate the person holds. It is not looked at.",
+        default=UNSET, description="Paper route: the certificate the person holds."
     )
 
 
@@ -95,6 +96,15 @@ class StopCoverageInput(TransferInput):
 
 
 @strawberry.input
+class RecordMailInput(TransferInput):
+    item: MailItem
+    carrier: str
+    tracking_no: str
+    sent_on: date | None = UNSET
+    arrived_on: date | None = UNSET
+
+
+@strawberry.input
 class ContributionPeriodInput:
     first_month: Month
     last_month: Month
@@ -115,6 +125,24 @@ class DeliverInformationFormInput(TransferInput):
 class ReturnTransferInput(TransferInput):
     reason: ReturnReason
     note: str
+
+
+@strawberry.input
+class RequestCorrectionInput(TransferInput):
+    reason: CorrectionReason
+    note: str
+
+
+@strawberry.input
+class RemittanceInput(TransferInput):
+    remittance_reference: str
+
+
+@strawberry.input
+class PayoutAccountInput(TransferInput):
+    bank_name: str
+    account_name: str
+    account_number: str
 
 
 @strawberry.input(

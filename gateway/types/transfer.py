@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import strawberry
 
 from gateway.scalars import Month, TransferNo
-from gateway.types.enums import PersonAction, RemittanceKind, TransferAction, TransferEventKind
+from gateway.types.enums import PersonAction, TransferAction, TransferEventKind
 from gateway.types.reference import Agency, InsuredPerson, Money, Node, PageInfo, PoolingRegion
 from gateway.types.refusals import Refusal, WaitingPeriod
 from workflows.state import TransferState
@@ -15,6 +15,7 @@ from workflows.vocabulary import (
     DocumentKind,
     FundsStatus,
     InsuranceScheme,
+    RemittanceKind,
     RemittanceStatus,
     StepState,
     TransferRoute,
@@ -102,6 +103,15 @@ class Progress:
     actions: list[PersonAction]
 
 
+@strawberry.type(
+    description="The person's own clock while nobody covers them: the gap must close by `closesOn`, or a waiting period follows."
+)
+class CoverageGap:
+    stopped_on: date
+    closes_on: date
+    days_left: int = strawberry.field(description="Whole days from today to `closesOn`; negative once it has passed.")
+
+
 @strawberry.type
 class Remittance:
     reference: str = strawberry.field(description="Ours, unique for ever, carried unchanged through the bank.")
@@ -113,6 +123,7 @@ class Remittance:
         description="The bank's own reference of the credit; null before it arrived."
     )
     return_reason: str | None
+    corrects: str | None = strawberry.field(description="The reference of the order that this one corrects.")
 
 
 @strawberry.type
@@ -166,6 +177,9 @@ class Transfer(Node):
     )
     allowed_actions: list[TransferAction] = strawberry.field(
         description="What the caller may do now: the same rule the mutations enforce."
+    )
+    coverage_gap: CoverageGap | None = strawberry.field(
+        description="Null while either side covers the person. How to close it: enrol and pay at the destination."
     )
     submitted_at: datetime
     accepted_at: datetime | None

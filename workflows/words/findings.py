@@ -76,5 +76,6 @@ _WRITERS: dict[str, Callable[[Language, str | int], str]] = {
     "month": _month,
     "held": lambda language, value: say(language, f"scheme.{value}"),
     "fault": lambda language, value: say(language, f"fault.{value}"),
+    "certificate_fault": lambda language, value: say(language, f"certificate_fault.{value}"),
 }
 _RENAMED = {"arrears_fen": "amount"}
