@@ -150,6 +150,16 @@ class ReturnReason(StrEnum):
     DECEASED = "DECEASED"
 
 
+class CorrectionReason(StrEnum):
+    """What R disputes in an information form."""
+
+    FORM_INCOMPLETE = "FORM_INCOMPLETE"
+    YEARS_DISPUTED = "YEARS_DISPUTED"
+    AMOUNT_DISPUTED = "AMOUNT_DISPUTED"
+    IDENTITY_DOUBT = "IDENTITY_DOUBT"
+    SEAL_INVALID = "SEAL_INVALID"
+
+
 class DocumentKind(StrEnum):
     ACCEPTANCE_NOTICE = "ACCEPTANCE_NOTICE"
     REFUSAL_NOTICE = "REFUSAL_NOTICE"
@@ -159,6 +169,10 @@ class DocumentKind(StrEnum):
     REMITTANCE_ORDER = "REMITTANCE_ORDER"
     CONTINUATION_STATEMENT = "CONTINUATION_STATEMENT"
     COMPLETION_NOTICE = "COMPLETION_NOTICE"
+    # Not in version 1 of the contract.
+    APPLICATION = "APPLICATION"
+    CORRECTION_REQUEST = "CORRECTION_REQUEST"
+    ARREARS_NOTICE = "ARREARS_NOTICE"
 
 
 class RemittanceStatus(StrEnum):

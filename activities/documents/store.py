@@ -4,11 +4,18 @@ import asyncio
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 from uuid import UUID, uuid4
 
 from activities.database import Connection
-from activities.documents.content import DocumentContent, IssuedDocument, canonical_bytes, digest, from_canonical_bytes
+from activities.documents.content import (
+    DocumentContent,
+    IssuedDocument,
+    canonical_bytes,
+    case_shown,
+    digest,
+    from_canonical_bytes,
+)
 from activities.documents.render import render_pdf
 from activities.documents.verification import verification_code as code_of
 from activities.documents.words import TITLE
@@ -84,6 +91,13 @@ async def valid_documents(connection: Connection, transfer_id: UUID) -> tuple[Is
     return tuple(IssuedDocument(title=TITLE[DocumentKind(row["kind"])], number=row["number"]) for row in rows)
 
 
+def qr_url(content: DocumentContent, *, public_url: str, number: str, verification_code: str) -> str:
+    """Where the QR code of a document leads: to its verification, or to the page of its case, which offers that too."""
+    asked = urlencode({"number": number, "code": verification_code})
+    case = case_shown(content)
+    return f"{public_url}/case/{quote(case, safe='')}?{asked}" if case else f"{public_url}/verify?{asked}"
+
+
 async def rendered(
     connection: Connection, keyring: Keyring, document_id: UUID, *, public_url: str
 ) -> RenderedDocument | None:
@@ -104,8 +118,8 @@ async def rendered(
     if row["pdf_sealed"] is not None:
         return RenderedDocument(kind, number, data_key.open(row["pdf_sealed"], _PDF))
     content = from_canonical_bytes(data_key.open(row["content_sealed"], _CONTENT))
-    verify_url = f"{public_url}/verify?{urlencode({'number': number, 'code': row['verification_code']})}"
-    pdf = await asyncio.to_thread(render_pdf, content, number=number, issued_at=row["issued_at"], verify_url=verify_url)
+    url = qr_url(content, public_url=public_url, number=number, verification_code=row["verification_code"])
+    pdf = await asyncio.to_thread(render_pdf, content, number=number, issued_at=row["issued_at"], qr_url=url)
     await connection.execute(
         "insert into document_files (document_id, pdf_sealed) values ($1, $2) on conflict do nothing",
         document_id, data_key.seal(pdf, _PDF),
