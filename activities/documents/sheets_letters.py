@@ -48,8 +48,8 @@ def contact_letter(content: ContactLetterContent) -> Sheet:
             pairs=(
                 wide("户名（全称）", account.name),
                 wide("开户银行", account.bank),
-                narrow("银行行号", account.bank_code),
-                narrow("账号", account.account),
+                wide("银行行号", account.bank_code),
+                wide("账号", account.account),
             ),
         ),
         Notes(
