@@ -304,3 +304,10 @@ def test_the_code_of_every_other_document_leads_to_its_verification() -> None:
             "https://y.example/verify?number=1&code=7K3M-0QXZ-9V2C"
         )
         assert sheet_of(content).scan == "扫描二维码可核验本文书。"
+
+
+@pytest.mark.parametrize("rows", range(3, 9))
+def test_the_seal_never_stands_alone_on_a_page(rows: int) -> None:
+    form = INFORMATION_FORM.model_copy(update={"segments": INFORMATION_FORM.segments[:1] * rows})
+    last = read_pdf(form).pages[-1].extract_text().replace(" ", "")
+    assert {"经办示例经办甲复核示例复核乙", "电子印章（示例）"} <= set(last.splitlines())
