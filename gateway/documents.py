@@ -110,7 +110,7 @@ def html_page(status: int, language: Language, title: str, body: str) -> HTMLRes
     """A page in the one look of ours. `title` and `body` are HTML already."""
     whole = (
         f'<!doctype html><html lang="{language}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f'<title>{title}</title><body style="font-family:sans-serif;max-width:32em;margin:4em auto;padding:0 1em">'
+        f'<title>{title}</title><body style="font-family:sans-serif;max-width:32em;margin:4em auto;padding:0 1em;overflow-wrap:anywhere">'
         f"{body}</body></html>"
     )
     return HTMLResponse(whole, status, {"cache-control": "no-store"})

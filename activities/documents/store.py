@@ -81,6 +81,17 @@ async def void_certificates(connection: Connection, transfer_id: UUID, at: datet
     )  # fmt: skip
 
 
+async def void_earlier_versions(
+    connection: Connection, transfer_id: UUID, kind: DocumentKind, version: int, at: datetime
+) -> None:
+    """From `at` on the versions before `version`, which supersedes them, are not good any more: what was issued says so."""
+    await connection.execute(
+        """update documents set voided_at = $4
+            where transfer_id = $1 and kind = $2 and version < $3 and voided_at is null""",
+        transfer_id, kind, version, at,
+    )  # fmt: skip
+
+
 async def valid_documents(connection: Connection, transfer_id: UUID) -> tuple[IssuedDocument, ...]:
     """Titles and numbers of the transfer's documents that are in force, oldest first."""
     rows = await connection.fetch(

@@ -19,7 +19,7 @@ from activities.documents.sheets import sheet_of
 from activities.documents.verification import contact_letter_number
 from activities.people import person_by_id
 from tests.activities.desk import RECEIPT, THURSDAY, TUESDAY, WEDNESDAY, Desk, open_desk
-from tests.activities.documents_samples import CONTACT_LETTER
+from tests.activities.documents_samples import CONTACT_LETTER, INFORMATION_FORM
 from tests.activities.register_extracts import WANG
 from tests.cases import BALANCE_FEN, BEIJING, O_CLERK, R_CLERK, R_FINANCE, SHANGHAI_POOL
 from tests.conftest import Database
@@ -167,6 +167,27 @@ async def test_a_refusal_notice_shows_what_the_origin_wrote(database: Database) 
         assert isinstance(notice, RefusalNoticeContent)
         assert (notice.note, notice.agency.region) == (note, BEIJING)
         assert {"经办机构说明", note} <= set(printed(notice))
+
+
+async def test_a_version_that_supersedes_leaves_the_earlier_ones_void_and_itself_in_force(database: Database) -> None:
+    async with open_desk(database) as desk:
+        await desk.form_delivered()
+        state = await desk.state()
+        person = await person_by_id(desk.db, desk.cases.keyring, state.person_id)
+        assert person is not None
+        second = INFORMATION_FORM.model_copy(update={"transfer_no": state.no, "version": 2})
+        await store.issue(
+            desk.db, person, second, number=state.no, issued_at=WEDNESDAY, transfer_id=state.transfer_id, version=2
+        )
+        await store.void_earlier_versions(desk.db, state.transfer_id, K.INFORMATION_FORM, 2, WEDNESDAY)
+        rows = await desk.db.fetch(
+            "select version, voided_at from documents where kind = 'INFORMATION_FORM' order by 1"
+        )
+        assert [tuple(row) for row in rows] == [(1, WEDNESDAY), (2, None)]
+        untouched = await desk.db.fetchval(
+            "select count(*) from documents where kind <> 'INFORMATION_FORM' and voided_at is not null"
+        )
+        assert untouched == 0
 
 
 async def test_a_contact_letter_is_kept_under_its_number_and_printed_with_the_way_to_its_case(
