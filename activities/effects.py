@@ -12,9 +12,10 @@ from typing import Any, TypeVar
 from activities import ledger, registers
 from activities.database import Connection
 from activities.documents import compose, store
+from activities.documents import compose_letters as letters
 from activities.documents.content import DocumentContent, PersonBlock
 from activities.documents.store import Issued
-from activities.documents.verification import certificate_number
+from activities.documents.verification import certificate_number, contact_letter_number
 from activities.keyring import Keyring
 from activities.ledger import Account
 from activities.people import PersonRef, person_by_id
@@ -22,11 +23,12 @@ from activities.reference import RegionEntry, calendar_in_force, regions_on
 from activities.registers import Enrolled
 from workflows import events as e
 from workflows.actors import Actor
+from workflows.continuation import end_of_months
 from workflows.contribution import merge
 from workflows.deadlines import shanghai_date
 from workflows.fold import advance
 from workflows.state import TransferState
-from workflows.vocabulary import DocumentKind, RemittanceKind, RemittanceStatus
+from workflows.vocabulary import DocumentKind, RemittanceKind, RemittanceStatus, Role, TransferRoute
 
 DocumentedFact = TypeVar("DocumentedFact", bound=e.Documented)
 
@@ -103,6 +105,55 @@ async def _accept(scene: Scene, fact: e.Accepted) -> e.AnyFact:
     return fact
 
 
+async def issue_application(scene: Scene, enrolment: Any, certificate_number: str | None) -> None:
+    """The application form, which travels by post; `enrolment` is O's register row, None when it has none."""
+    applicant = "EMPLOYER" if scene.actor.has(Role.EMPLOYER) else "PERSON"
+    content = letters.application_content(
+        scene.state,
+        applicant=applicant,
+        person=await scene.person_block(),
+        regions=await scene.regions(),
+        enrolment=enrolment,
+        periods=registers.periods_of(enrolment["contribution_periods"]) if enrolment else (),
+        certificate_number=certificate_number,
+    )
+    await _issue(scene, content)
+
+
+async def _issue_letter(scene: Scene, fact: e.ContactLetterIssued) -> e.AnyFact:
+    content = letters.contact_letter_content(
+        scene.state,
+        person=await scene.person_block(),
+        regions=await scene.regions(),
+        contact=scene.actor.subject,
+        issued_on=scene.today,
+    )
+    serial = await scene.connection.fetchval("select nextval('contact_letter_serial')")
+    number = contact_letter_number(scene.state.to_region, scene.today.year, serial)
+    return _with(fact, await _issue(scene, content, number=number))
+
+
+async def _request_correction(scene: Scene, fact: e.CorrectionRequested) -> e.AnyFact:
+    content = letters.correction_content(
+        scene.state,
+        correction_round=fact.round,
+        reason=fact.reason,
+        note=fact.note,
+        person=await scene.person_block(),
+        regions=await scene.regions(),
+        issued_on=scene.today,
+    )
+    return _with(fact, await _issue(scene, content, version=fact.round))
+
+
+async def _notify_of_arrears(scene: Scene, fact: e.ArrearsNotified) -> e.AnyFact:
+    content = letters.arrears_content(
+        scene.state, fact, person=await scene.person_block(), regions=await scene.regions(), issued_on=scene.today
+    )
+    await _issue(scene, content)
+    return fact
+
+
 async def _stop_coverage(scene: Scene, fact: e.CoverageStopped) -> e.AnyFact:
     await registers.stop_coverage(scene.connection, scene.state, fact.stopped_on, scene.today)
     return fact
@@ -119,21 +170,33 @@ async def _reissue_certificate(scene: Scene, fact: e.CertificateReissued) -> e.A
 
 async def _deliver_form(scene: Scene, fact: e.FormDelivered) -> e.AnyFact:
     state, enrolment = scene.state, await registers.origin_row(scene.connection, scene.state)
+    prepared = state.prepared
+    if prepared is not None:
+        fact = fact.model_copy(update={"note": await _note_of_prepared(scene)})
     content = compose.form_content(
         state,
         fact,
         person=compose.person_block(await scene.person(), enrolment["name_sealed"]),
         regions=await scene.regions(*(period.region for period in fact.periods)),
         enrolled_on=enrolment["enrolled_on"],
-        made_by=scene.actor.subject,
+        made_by=prepared.made_by if prepared else scene.actor.subject,
+        checked_by=scene.actor.subject if prepared else None,
         issued_on=scene.today,
     )
-    if fact.version > 1:
-        await store.void_earlier(scene.connection, state.transfer_id, DocumentKind.INFORMATION_FORM, scene.at)
-    issued = await _issue(scene, content, version=fact.version)
+    issued = await _issue_version(scene, content, DocumentKind.INFORMATION_FORM, fact.version)
     freeze_fen = fact.balance_fen if fact.freeze_fen is None else fact.freeze_fen
     await _freeze(scene, _origin(state), freeze_fen)
     return _with(fact, issued)
+
+
+async def _note_of_prepared(scene: Scene) -> str | None:
+    """What the form's maker wrote: people's words are in the event alone, not in the state."""
+    note: str | None = await scene.connection.fetchval(
+        """select event -> 'fact' ->> 'note' from transfer_events where transfer_id = $1 and type = 'form_prepared.1'
+            order by seq desc limit 1""",
+        scene.state.transfer_id,
+    )
+    return note
 
 
 async def _freeze(scene: Scene, side: Enrolled, amount_fen: int) -> None:
@@ -241,12 +304,15 @@ async def _confirm_continuation(scene: Scene, fact: e.ContinuationConfirmed) -> 
         raise ValueError("no form, nothing to continue")
     months = merge(fact.own_periods or (), state.form.periods, home=state.to_region)
     await registers.set_months(scene.connection, state, months, scene.today)
-    if fact.version > 1:
-        await store.void_earlier(scene.connection, state.transfer_id, DocumentKind.CONTINUATION_STATEMENT, scene.at)
     content = compose.continuation_content(
-        state, fact, person=await scene.person_block(), regions=await scene.regions(), issued_on=scene.today
+        state,
+        fact,
+        person=await scene.person_block(),
+        regions=await scene.regions(),
+        issued_on=scene.today,
+        version=fact.version,
     )
-    return _with(fact, await _issue(scene, content, version=fact.version))
+    return _with(fact, await _issue_version(scene, content, DocumentKind.CONTINUATION_STATEMENT, fact.version))
 
 
 async def _decline(scene: Scene, fact: e.Declined) -> e.AnyFact:
@@ -280,6 +346,9 @@ async def _end_early(scene: Scene, fact: e.Withdrawn | e.TerminationOrdered | e.
 # Each effect takes the scene and its own kind of fact.
 EFFECTS: dict[type[e.Fact], Callable[[Scene, Any], Awaitable[e.AnyFact]]] = {
     e.Accepted: _accept,
+    e.ArrearsNotified: _notify_of_arrears,
+    e.ContactLetterIssued: _issue_letter,
+    e.CorrectionRequested: _request_correction,
     e.CoverageStopped: _stop_coverage,
     e.CertificateIssued: _issue_certificate,
     e.CertificateReissued: _reissue_certificate,
@@ -300,6 +369,13 @@ EFFECTS: dict[type[e.Fact], Callable[[Scene, Any], Awaitable[e.AnyFact]]] = {
     e.Terminated: _end_early,
     e.Completed: _complete,
 }
+
+
+async def _issue_version(scene: Scene, content: DocumentContent, kind: DocumentKind, version: int) -> Issued:
+    """Keep a version of a document; those before it are superseded, and say so."""
+    if version > 1:
+        await store.void_earlier_versions(scene.connection, scene.state.transfer_id, kind, version, scene.at)
+    return await _issue(scene, content, version=version)
 
 
 async def _issue(
@@ -350,6 +426,8 @@ async def certificate(
     issued_on = shanghai_date(at)
     code = store.new_verification_code()
     serial = await connection.fetchval("select nextval('certificate_serial')")
+    months = region.policy.certificate_months
+    valid_until = end_of_months(issued_on, months) if months is not None else None
     content = compose.certificate_content(
         person=compose.person_block(person, enrolment["name_sealed"]),
         region=region,
@@ -358,6 +436,8 @@ async def certificate(
         verification_code=code,
         issued_on=issued_on,
         transfer_no=state.no if state else None,
+        route=state.route if state else TransferRoute.PLATFORM,
+        valid_until=valid_until,
     )
     return await store.issue(
         connection,
@@ -368,6 +448,7 @@ async def certificate(
         transfer_id=state.transfer_id if state else None,
         issued_by=region.code,
         verification_code=code,
+        valid_until=valid_until,
     )
 
 

@@ -231,8 +231,12 @@ async def lock_both(connection: Connection, state: TransferState) -> BothSides:
 
 async def origin_row(connection: Connection, state: TransferState) -> Any:
     """O's enrolment, locked. Raises LookupError when the register no longer has it."""
-    row = await connection.fetchrow(ENROLMENT_SQL, state.person_id, state.from_region, state.from_scheme)
-    return _held(row, state.from_region)
+    return _held(await origin_row_if_any(connection, state), state.from_region)
+
+
+async def origin_row_if_any(connection: Connection, state: TransferState) -> Any | None:
+    """O's enrolment, locked, where its register has one."""
+    return await connection.fetchrow(ENROLMENT_SQL, state.person_id, state.from_region, state.from_scheme)
 
 
 async def name_sealed(connection: Connection, state: TransferState) -> bytes:

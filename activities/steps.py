@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from activities import records, registers
 from activities.database import Connection, transaction
-from activities.effects import Scene, certificate, complete
+from activities.effects import Scene, certificate, complete, issue_application
 from activities.keyring import Keyring
 from activities.people import PersonRef
 from activities.records import Locked
@@ -32,7 +32,7 @@ from workflows.messages import BankWord, CertificateOrder, ClockOrder, CommandOu
 from workflows.money import bank_took_order
 from workflows.rules import Invalid, NotAllowed, Objection, Stale, objection
 from workflows.state import TransferState
-from workflows.vocabulary import RefusalCode
+from workflows.vocabulary import RefusalCode, TransferRoute
 from workflows.workdays import WorkingCalendar
 
 _ASK: TypeAdapter[c.AnyAsk] = TypeAdapter(c.AnyAsk)
@@ -69,6 +69,9 @@ class Steps:
                 known_person=reading.person,
                 known_regions=reading.regions,
             )
+            if state.route is TransferRoute.PAPER:
+                enrolment = await registers.origin_row_if_any(connection, state)
+                await issue_application(scene, enrolment, application.certificate_number)
             following, after = advance(state, await complete(scene, facts[1:]), at=at, actor=actor)
             events = (*opening, *following)
             outcome = CommandOutcome(kind="DONE", seq=1)

@@ -22,6 +22,7 @@ from activities import temporal
 from activities.keyring import InvalidKeyringError, Keyring
 from gateway import graphiql
 from gateway.auth import Authenticator
+from gateway.case_page import CasePage
 from gateway.codec_endpoint import codec_routes
 from gateway.context import Services
 from gateway.documents import DocumentDownloads
@@ -118,6 +119,7 @@ def _routes(services: Services, schema: strawberry.Schema) -> list[BaseRoute]:
         Route("/metrics", metrics.endpoint),
         Route("/documents/{document_id:uuid}.pdf", DocumentDownloads(services).endpoint),
         Route("/verify", Verification(services).endpoint),
+        Route("/case/{no}", CasePage(services).endpoint),
         codec_routes(settings, services.keyring, authenticator),
     ]
     if settings.development:

@@ -178,7 +178,7 @@ def _form_figures(fact: e.AnyFact, telling: "Telling") -> dict[str, object]:
             return {}
 
 
-def _clock_figures(fact: e.AnyFact, telling: "Telling") -> dict[str, object]:
+def _clock_figures(fact: e.AnyFact, telling: "Telling") -> dict[str, object]:  # noqa: PLR0911 - one arm for each fact
     language = telling.language
     match fact:
         case e.StepOpened(deadline=deadline) if deadline is not None:

@@ -103,9 +103,14 @@ def _pdf(document: RenderedDocument, seconds_left: int) -> Response:
 def page(status: int, words: tuple[str, str, str, str], language: Language) -> HTMLResponse:
     """A short page: `words` are its title and text in Chinese, then in English."""
     title, text = words[2:] if language == "en" else words[:2]
-    body = (
+    return html_page(status, language, title, f"<h1>{title}</h1><p>{text}</p>")
+
+
+def html_page(status: int, language: Language, title: str, body: str) -> HTMLResponse:
+    """A page in the one look of ours. `title` and `body` are HTML already."""
+    whole = (
         f'<!doctype html><html lang="{language}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f'<title>{title}</title><body style="font-family:sans-serif;max-width:32em;margin:4em auto;padding:0 1em">'
-        f"<h1>{title}</h1><p>{text}</p></body></html>"
+        f'<title>{title}</title><body style="font-family:sans-serif;max-width:32em;margin:4em auto;padding:0 1em;overflow-wrap:anywhere">'
+        f"{body}</body></html>"
     )
-    return HTMLResponse(body, status, {"cache-control": "no-store"})
+    return HTMLResponse(whole, status, {"cache-control": "no-store"})

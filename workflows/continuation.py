@@ -143,7 +143,7 @@ def waiting_period(
         gap_months=gap,
         months=months,
         starts_on=covered_from if months else None,
-        ends_on=_end_of_months(covered_from, months) if months else None,
+        ends_on=end_of_months(covered_from, months) if months else None,
         rule=rule if months else WaitingRule.NO_WAIT_HERE,
         basis=basis,
         missed_years=missed,
@@ -171,7 +171,7 @@ def _resident_months(missed: int, policy: WaitingPolicy) -> int:
     return max(months, RESIDENT_LEAST_WAIT_MONTHS) if missed >= RESIDENT_MISSED_YEARS_WITH_LEAST_WAIT else months
 
 
-def _end_of_months(begins: date, months: int) -> date:
+def end_of_months(begins: date, months: int) -> date:
     """The last day of `months` whole months from `begins`.
 
     It is the day before the same day of the last month; where that month has no such day, its own last day (民法典 art. 202).

@@ -168,6 +168,7 @@ class CorrectionReason(StrEnum):
     SEAL_INVALID = "SEAL_INVALID"
 
 
+<<<<<<< HEAD
 class MailItem(StrEnum):
     """What travels by post on the paper route."""
 
@@ -176,6 +177,8 @@ class MailItem(StrEnum):
     CERTIFICATE = "CERTIFICATE"
 
 
+=======
+>>>>>>> docs
 class DocumentKind(StrEnum):
     ACCEPTANCE_NOTICE = "ACCEPTANCE_NOTICE"
     REFUSAL_NOTICE = "REFUSAL_NOTICE"
@@ -185,6 +188,10 @@ class DocumentKind(StrEnum):
     REMITTANCE_ORDER = "REMITTANCE_ORDER"
     CONTINUATION_STATEMENT = "CONTINUATION_STATEMENT"
     COMPLETION_NOTICE = "COMPLETION_NOTICE"
+    # Not in version 1 of the contract.
+    APPLICATION = "APPLICATION"
+    CORRECTION_REQUEST = "CORRECTION_REQUEST"
+    ARREARS_NOTICE = "ARREARS_NOTICE"
 
 
 class RemittanceKind(StrEnum):

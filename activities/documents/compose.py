@@ -1,7 +1,8 @@
 """From the state of a transfer and the registers to the content of its documents."""
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Final, Literal
 
 from activities.documents.content import (
     AcceptanceNoticeContent,
@@ -32,8 +33,9 @@ from workflows.deadlines import shanghai_date, start_of
 from workflows.events import ContinuationConfirmed, Declined, FormDelivered, FundsOrdered, StepOpened
 from workflows.identity import mask_name, mask_resident_id
 from workflows.law import INSTRUMENTS
+from workflows.policy import Disposition
 from workflows.state import STEPS_OF_TRANSFER_IN, Step, TransferState
-from workflows.vocabulary import FundsStatus, Side, StepState, TransferStepKind
+from workflows.vocabulary import FundsStatus, Side, StepState, TransferRoute, TransferStepKind
 from workflows.words import Language, say
 from workflows.words.findings import finding_words
 from workflows.words.waiting import ratio_percent, waiting_words
@@ -43,6 +45,12 @@ HOW_TO_FOLLOW = "凭转移接续编号在国家医保服务平台、参保地医
 # On paper; the bank is sent nothing until the directory has the account.
 NOT_IN_DIRECTORY = "未登记"
 ZH: Language = "zh-CN"
+# What becomes of the balance, as the form says it.
+SHOWN: Final[dict[Disposition, Literal["REMIT", "PAY_OUT", "RETAIN"]]] = {
+    Disposition.REMIT: "REMIT",
+    Disposition.PAY_OUT: "PAY_OUT",
+    Disposition.RETAIN: "RETAIN",
+}
 
 
 def person_block(person: PersonRef, name_sealed: bytes) -> PersonBlock:
@@ -79,8 +87,8 @@ def acceptance_content(
         issued_on=shanghai_date(accepted_at),
         transfer_no=state.no,
         person=person,
-        origin=_origin(state, regions),
-        destination=_destination(state, regions),
+        origin=origin_block(state, regions),
+        destination=destination_block(state, regions),
         deadlines=tuple(line for each in (form, money, continuing) for line in _deadline_lines(each, regions)),
         how_to_follow=HOW_TO_FOLLOW,
     )
@@ -95,22 +103,27 @@ def certificate_content(
     verification_code: str,
     issued_on: date,
     transfer_no: str | None,
+    route: TransferRoute = TransferRoute.PLATFORM,
+    valid_until: date | None = None,
 ) -> EnrolmentCertificateContent:
-    """The enrolment certificate 参保凭证, from O's register row. The balance counts what is frozen for a transfer too."""
-    first_month = min((each.first_month for each in periods), default=None)
-    covered_from = enrolment["enrolled_on"] or (date.fromisoformat(f"{first_month}-01") if first_month else None)
+    """The enrolment certificate 参保凭证, from O's register row. The balance counts what is frozen for a transfer too.
+
+    On the paper `route` it is printed in three copies; `valid_until` is its last day where the region sets one.
+    """
     return EnrolmentCertificateContent(
         agency=agency_block(region),
         issued_on=issued_on,
         verification_code=verification_code,
         transfer_no=transfer_no,
+        route=route,
         person=person,
         scheme=enrolment["scheme"],
-        coverage_from=covered_from,
+        coverage_from=first_covered_on(enrolment, periods),
         coverage_to=enrolment["stopped_on"],
         actual_months=actual_months(periods),
         deemed_months=deemed_months(periods),
         personal_account_fen=enrolment["personal_account_fen"] + enrolment["frozen_fen"],
+        valid_until=valid_until,
     )
 
 
@@ -123,15 +136,17 @@ def form_content(
     enrolled_on: date | None,
     made_by: str,
     issued_on: date,
+    checked_by: str | None = None,
 ) -> InformationFormContent:
-    """The information form 信息表, one row per continuous segment."""
+    """The information form 信息表, one row per continuous segment. `checked_by`: the other person, where O's region wants one."""
     return InformationFormContent(
         agency=agency_block(regions[state.from_region]),
         issued_on=issued_on,
         transfer_no=state.no,
+        route=state.route,
         version=fact.version,
         person=person,
-        destination=_destination(state, regions),
+        destination=destination_block(state, regions),
         segments=tuple(_segment(each, regions) for each in fact.periods),
         first_enrolled_on=enrolled_on,
         stopped_on=state.stopped_on,
@@ -139,8 +154,9 @@ def form_content(
         deemed_months=deemed_months(fact.periods),
         total_months=total_months(fact.periods),
         personal_account_fen=fact.balance_fen,
-        disposition="REMIT" if fact.balance_fen else "NOT_REQUIRED",
+        disposition=SHOWN[fact.disposition] if fact.balance_fen else "NOT_REQUIRED",
         made_by=made_by,
+        checked_by=checked_by,
         note=fact.note or None,
     )
 
@@ -152,16 +168,21 @@ def continuation_content(
     person: PersonBlock,
     regions: dict[str, RegionEntry],
     issued_on: date,
+    version: int = 1,
 ) -> ContinuationStatementContent:
-    """The continuation statement 接续说明: the years that count, the wait for benefits, and the money as it stands now."""
+    """The continuation statement 接续说明: the years that count, the wait for benefits, and the money as it stands now.
+
+    A `version` above 1 says that it supersedes the one before.
+    """
     outcome, wait = fact.continuation, fact.continuation.waiting_period
     return ContinuationStatementContent(
         agency=agency_block(regions[state.to_region]),
         issued_on=issued_on,
         transfer_no=state.no,
+        version=version,
         person=person,
-        origin=_origin(state, regions),
-        destination=_destination(state, regions),
+        origin=origin_block(state, regions),
+        destination=destination_block(state, regions),
         actual_months=outcome.actual_months,
         deemed_months=outcome.deemed_months,
         total_months=outcome.total_months,
@@ -186,20 +207,32 @@ def remittance_content(
     regions: dict[str, RegionEntry],
     ordered_by: str,
     issued_on: date,
+    batch: str | None = None,
+    released_by: str | None = None,
 ) -> RemittanceOrderContent:
-    """The remittance order 划转单, which the bank sees: the person masked."""
+    """The remittance order 划转单, which the bank sees: the person masked. On the paper route also R, as 转出通知书.
+
+    `batch` where the region remits by day or month, `released_by` where another person released the order.
+    """
     origin, payee = regions[state.from_region], regions[state.to_region]
+    on_paper = state.route is TransferRoute.PAPER
     return RemittanceOrderContent(
         agency=agency_block(origin),
         issued_on=issued_on,
         transfer_no=state.no,
+        route=state.route,
         reference=fact.reference,
         payee_name=payee.receiving_account_name or payee.agency_name,
         payee_bank=payee.receiving_bank or NOT_IN_DIRECTORY,
+        payee_bank_code=payee.receiving_bank_code,
         payee_account=payee.receiving_account or NOT_IN_DIRECTORY,
         amount_fen=fact.amount_fen,
+        origin=origin_block(state, regions) if on_paper else None,
+        destination=destination_block(state, regions) if on_paper else None,
         person=PersonBlock(name=mask_name(person.name), resident_id=mask_resident_id(person.resident_id)),
+        batch=batch,
         ordered_by=ordered_by,
+        released_by=released_by,
     )
 
 
@@ -222,8 +255,8 @@ def completion_content(
         verification_code=verification_code,
         transfer_no=state.no,
         person=person,
-        origin=_origin(state, regions),
-        destination=_destination(state, regions),
+        origin=origin_block(state, regions),
+        destination=destination_block(state, regions),
         completed_on=completed_on,
         days_used=tuple(
             PartyDays(party=SIDE[side], working_days=_days_used(state, side, calendar))
@@ -252,19 +285,26 @@ def refusal_content(
         issued_on=issued_on,
         transfer_no=state.no,
         person=person,
-        origin=_origin(state, regions),
-        destination=_destination(state, regions),
+        origin=origin_block(state, regions),
+        destination=destination_block(state, regions),
         reasons=_reasons(fact, regions),
         note=fact.note or None,
         how_to_follow=HOW_TO_FOLLOW,
     )
 
 
-def _origin(state: TransferState, regions: dict[str, RegionEntry]) -> RegionBlock:
+def first_covered_on(enrolment: Any, periods: Sequence[ContributionPeriod]) -> date | None:
+    """The day of enrolment by the register's row, or the first day of the first month that it counts."""
+    first_month = min((each.first_month for each in periods), default=None)
+    enrolled_on: date | None = enrolment["enrolled_on"]
+    return enrolled_on or (date.fromisoformat(f"{first_month}-01") if first_month else None)
+
+
+def origin_block(state: TransferState, regions: dict[str, RegionEntry]) -> RegionBlock:
     return RegionBlock(code=state.from_region, name=regions[state.from_region].name, scheme=state.from_scheme)
 
 
-def _destination(state: TransferState, regions: dict[str, RegionEntry]) -> RegionBlock:
+def destination_block(state: TransferState, regions: dict[str, RegionEntry]) -> RegionBlock:
     return RegionBlock(code=state.to_region, name=regions[state.to_region].name, scheme=state.to_scheme)
 
 

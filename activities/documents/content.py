@@ -2,22 +2,31 @@
 
 Whoever builds a content decides what it shows: persons' numbers in full only on documents for the person and the two
 agencies, masked elsewhere. Amounts are whole fen, dates are days in Asia/Shanghai, months are `YYYY-MM`.
+
+A digest that was given stays true for ever: a field that a kind got later is left out of the canonical bytes while it
+holds what every earlier document meant (`_later`).
 """
 
 import hashlib
 import json
 from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from activities.documents.amounts import MAX_FEN
-from workflows.vocabulary import DocumentKind, InsuranceScheme, RefusalCode, Side
+from workflows.vocabulary import CorrectionReason, DocumentKind, InsuranceScheme, RefusalCode, Side, TransferRoute
 
 Text = Annotated[str, Field(min_length=1, max_length=2000)]
 Month = Annotated[str, Field(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$")]
 Fen = Annotated[int, Field(strict=True, ge=0, le=MAX_FEN)]
 Count = Annotated[int, Field(strict=True, ge=0)]
+Ordinal = Annotated[int, Field(strict=True, ge=1)]
+
+
+def _later(default: Any) -> Any:
+    """A field that its kind got after documents had been issued; `default` is what those meant."""
+    return Field(default=default, exclude_if=lambda value: value == default)
 
 
 class _Frozen(BaseModel):
@@ -32,6 +41,7 @@ class AgencyBlock(_Frozen):
     address: Text | None = None
     contact: Text | None = None
     phone: Text | None = None
+    post_code: Text | None = _later(None)
 
 
 class PersonBlock(_Frozen):
@@ -115,9 +125,41 @@ class IssuedDocument(_Frozen):
     number: Text
 
 
+class ReceivingAccount(_Frozen):
+    """Where the balance is to be sent, as the directory has it."""
+
+    name: Text
+    bank: Text
+    bank_code: Text | None = None
+    account: Text
+
+
+class ApplicantContact(_Frozen):
+    """How the person is reached, as the applicant wrote it."""
+
+    phone: Text | None = None
+    household_address: Text | None = None
+    address: Text | None = None
+    post_code: Text | None = None
+
+
+class AgentBlock(_Frozen):
+    """代办人: the relation to the person, and the name as it is to be shown."""
+
+    relation: Text
+    name: Text | None = None
+
+
 class _Document(_Frozen):
     agency: AgencyBlock
     issued_on: date
+
+
+class _Posted(_Document):
+    """A document that on the paper route goes to the other agency by post: its QR code leads the clerk to the case."""
+
+    transfer_no: Text | None = None
+    route: TransferRoute = _later(TransferRoute.PLATFORM)
 
 
 class AcceptanceNoticeContent(_Document):
@@ -148,12 +190,11 @@ class RefusalNoticeContent(_Document):
     how_to_follow: Text
 
 
-class EnrolmentCertificateContent(_Document):
-    """参保凭证 (94号 art. 4): by the origin's agency, for the person and the destination."""
+class EnrolmentCertificateContent(_Posted):
+    """参保凭证 (94号 art. 4): by the origin's agency, for the person and the destination; on paper in three copies."""
 
     kind: Literal[DocumentKind.ENROLMENT_CERTIFICATE] = DocumentKind.ENROLMENT_CERTIFICATE
     verification_code: Text
-    transfer_no: Text | None = None
     person: PersonBlock
     scheme: InsuranceScheme
     coverage_from: date | None
@@ -166,12 +207,12 @@ class EnrolmentCertificateContent(_Document):
     valid_until: date | None = None
 
 
-class InformationFormContent(_Document):
+class InformationFormContent(_Posted):
     """信息表 (43号): by the origin's agency, for the destination's."""
 
     kind: Literal[DocumentKind.INFORMATION_FORM] = DocumentKind.INFORMATION_FORM
     transfer_no: Text
-    version: Annotated[int, Field(strict=True, ge=1)]
+    version: Ordinal
     person: PersonBlock
     destination: RegionBlock
     segments: tuple[ContributionSegment, ...]
@@ -190,17 +231,23 @@ class InformationFormContent(_Document):
     note: Text | None = None
 
 
-class RemittanceOrderContent(_Document):
-    """划转单: by the origin's finance, for the bank. The person appears masked, as the payment's reference."""
+class RemittanceOrderContent(_Posted):
+    """划转单: by the origin's finance, for the bank. The person appears masked, as the payment's reference.
+
+    On the paper route it travels with the information form as 转出通知书, and names the two regions.
+    """
 
     kind: Literal[DocumentKind.REMITTANCE_ORDER] = DocumentKind.REMITTANCE_ORDER
     transfer_no: Text
     reference: Text
     payee_name: Text
     payee_bank: Text
+    payee_bank_code: Text | None = _later(None)
     payee_account: Text
     amount_fen: Fen
     person: PersonBlock
+    origin: RegionBlock | None = _later(None)
+    destination: RegionBlock | None = _later(None)
     batch: Text | None = None
     ordered_by: Text
     released_by: Text | None = None
@@ -214,6 +261,7 @@ class ContinuationStatementContent(_Document):
 
     kind: Literal[DocumentKind.CONTINUATION_STATEMENT] = DocumentKind.CONTINUATION_STATEMENT
     transfer_no: Text
+    version: Ordinal = _later(1)
     person: PersonBlock
     origin: RegionBlock
     destination: RegionBlock
@@ -249,6 +297,81 @@ class CompletionNoticeContent(_Document):
     documents: tuple[IssuedDocument, ...] = ()
 
 
+class ContactLetterContent(_Posted):
+    """联系函 (94号 art. 5): by the destination's agency, for the origin's; on the paper route alone."""
+
+    kind: Literal[DocumentKind.CONTACT_LETTER] = DocumentKind.CONTACT_LETTER
+    transfer_no: Text
+    route: Literal[TransferRoute.PAPER] = TransferRoute.PAPER
+    addressee: AgencyBlock
+    person: PersonBlock
+    origin: RegionBlock
+    destination: RegionBlock
+    receiving_account: ReceivingAccount
+
+
+class ApplicationContent(_Posted):
+    """转移接续申请表: by the applicant, for the destination's agency. The agent's name is the caller's to mask."""
+
+    kind: Literal[DocumentKind.APPLICATION] = DocumentKind.APPLICATION
+    transfer_no: Text
+    route: TransferRoute
+    applicant: Literal["PERSON", "EMPLOYER", "AGENT"]
+    person: PersonBlock
+    contact: ApplicantContact = ApplicantContact()
+    origin: RegionBlock
+    origin_agency: AgencyBlock
+    destination: RegionBlock
+    employer_ids: tuple[Text, ...] = ()
+    coverage_from: date | None = None
+    coverage_to: date | None = None  # None while coverage is active
+    declared_months: Count | None = None
+    certificate_number: Text | None = None
+    agent: AgentBlock | None = None
+    consent: Text
+    applied_at: AwareDatetime
+
+    @model_validator(mode="after")
+    def _an_agent_applies_as_one(self) -> Self:
+        if (self.applicant == "AGENT") is (self.agent is None):
+            raise ValueError("an agent is named if and only if an agent applies")
+        return self
+
+
+class CorrectionRequestContent(_Posted):
+    """纠错单: by the destination's agency, for the origin's. `round` counts the requests of a transfer from 1.
+
+    `disputed_version` is the information form's. `reply` and its day are there once the origin has answered.
+    """
+
+    kind: Literal[DocumentKind.CORRECTION_REQUEST] = DocumentKind.CORRECTION_REQUEST
+    transfer_no: Text
+    route: TransferRoute
+    round: Ordinal
+    addressee: AgencyBlock
+    person: PersonBlock
+    disputed_version: Ordinal
+    reason: CorrectionReason
+    note: Text
+    reply: Text | None = None
+    replied_on: date | None = None
+
+
+class ArrearsNoticeContent(_Document):
+    """欠费提示 (94号): by the origin's agency, for the person."""
+
+    kind: Literal[DocumentKind.ARREARS_NOTICE] = DocumentKind.ARREARS_NOTICE
+    transfer_no: Text
+    person: PersonBlock
+    origin: RegionBlock
+    first_month: Month
+    last_month: Month
+    amount_fen: Fen
+    how_to_pay: Text
+    where_to_pay: Text
+    legal_basis: Text
+
+
 DocumentContent = Annotated[
     AcceptanceNoticeContent
     | RefusalNoticeContent
@@ -256,14 +379,21 @@ DocumentContent = Annotated[
     | InformationFormContent
     | RemittanceOrderContent
     | ContinuationStatementContent
-    | CompletionNoticeContent,
+    | CompletionNoticeContent
+    | ContactLetterContent
+    | ApplicationContent
+    | CorrectionRequestContent
+    | ArrearsNoticeContent,
     Field(discriminator="kind"),
 ]
 _ADAPTER: TypeAdapter[DocumentContent] = TypeAdapter(DocumentContent)
 
 
 def canonical_bytes(content: DocumentContent) -> bytes:
-    """The one spelling of a content: JSON, keys sorted, UTF-8, no white space; what is absent is written `null`."""
+    """The one spelling of a content: JSON, keys sorted, UTF-8, no white space.
+
+    What is absent is written `null`, but for fields that came later: those are left out.
+    """
     fields = content.model_dump(mode="json")
     return json.dumps(fields, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
@@ -271,6 +401,11 @@ def canonical_bytes(content: DocumentContent) -> bytes:
 def digest(content: DocumentContent) -> str:
     """SHA-256 of the canonical bytes, 64 hexadecimal digits."""
     return hashlib.sha256(canonical_bytes(content)).hexdigest()
+
+
+def case_shown(content: DocumentContent) -> str | None:
+    """The number of the case to which the document's QR code leads a clerk; None where it leads to verification alone."""
+    return content.transfer_no if isinstance(content, _Posted) and content.route is TransferRoute.PAPER else None
 
 
 def from_canonical_bytes(data: bytes) -> DocumentContent:

@@ -17,8 +17,8 @@ from activities.documents.sheets import sheet_of
 _TEMPLATE: Final = Path(__file__).with_name("sheet.typ")
 
 
-def render_pdf(content: DocumentContent, *, number: str, issued_at: datetime, verify_url: str) -> bytes:
-    """The PDF. `number` is the document's own, `verify_url` goes into the QR code, `issued_at` becomes the file's date.
+def render_pdf(content: DocumentContent, *, number: str, issued_at: datetime, qr_url: str) -> bytes:
+    """The PDF. `number` is the document's own, `qr_url` goes into the QR code, `issued_at` becomes the file's date.
 
     Holds a core for tens of milliseconds: from asynchronous code, call it in a thread. ValueError for a naive
     `issued_at`.
@@ -31,7 +31,7 @@ def render_pdf(content: DocumentContent, *, number: str, issued_at: datetime, ve
         "number": number,
         "digest": digest(content),
         "family": FAMILY,
-        "qr": _qr_code(verify_url),
+        "qr": _qr_code(qr_url),
     }
     compiler = typst.Compiler(_TEMPLATE, root=_TEMPLATE.parent, font_paths=typefaces(), ignore_system_fonts=True)
     # An archival profile also makes a character without a glyph an error instead of an empty box.

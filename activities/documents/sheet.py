@@ -38,7 +38,15 @@ class Notes(_Block):
     lines: tuple[str, ...]
 
 
-Block = Fields | Table | Notes
+class Space(_Block):
+    """Room for what is written and stamped by hand."""
+
+    block: Literal["space"] = "space"
+    heading: str
+    prompt: str
+
+
+Block = Fields | Table | Notes | Space
 
 
 class Sheet(_Block):
@@ -49,6 +57,12 @@ class Sheet(_Block):
     blocks: tuple[Block, ...]
     signed_by: str
     signed_on: str
+    # An agency seals; an applicant signs by hand beside `signed_by`, or has confirmed online.
+    signature: Literal["SEAL", "HAND", "ONLINE"] = "SEAL"
+    # Beside the QR code.
+    scan: str
+    # The same sheet once for each name, e.g. `第一联 转移联`; once without a name when there is none.
+    copies: tuple[str, ...] = ()
 
 
 def wide(label: str, value: str | None) -> tuple[str, str, bool]:

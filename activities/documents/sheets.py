@@ -2,25 +2,30 @@
 
 from collections.abc import Iterator
 
-from activities.documents import words
+from activities.documents import sheets_letters, words
 from activities.documents.amounts import yuan_figures, yuan_words
 from activities.documents.content import (
     AcceptanceNoticeContent,
-    AgencyBlock,
+    ApplicationContent,
+    ArrearsNoticeContent,
     CompletionNoticeContent,
+    ContactLetterContent,
     ContinuationStatementContent,
+    CorrectionRequestContent,
     DocumentContent,
     EnrolmentCertificateContent,
     InformationFormContent,
-    PersonBlock,
     RefusalNoticeContent,
-    RegionBlock,
     RemittanceOrderContent,
 )
-from activities.documents.sheet import Block, Fields, Notes, Sheet, Table, narrow, wide
+from activities.documents.parts import agency_part, person_part, route_part, sheet_for, superseding, transfer_caption
+from activities.documents.sheet import Fields, Notes, Sheet, Table, narrow, wide
+from workflows.vocabulary import TransferRoute
+
+PAPER_NOTICE = "参保人的基本医疗保险关系现予转出，个人账户余额按下列内容划转。本通知书随转移接续信息表一并寄送，请凭划转附言号核对到账。"
 
 
-def sheet_of(content: DocumentContent) -> Sheet:  # noqa: PLR0911 - one return for each kind
+def sheet_of(content: DocumentContent) -> Sheet:  # noqa: C901, PLR0911 - one return for each kind
     """The sheet of any document."""
     match content:
         case EnrolmentCertificateContent():
@@ -37,60 +42,14 @@ def sheet_of(content: DocumentContent) -> Sheet:  # noqa: PLR0911 - one return f
             return _remittance_order(content)
         case CompletionNoticeContent():
             return _completion_notice(content)
-
-
-def _sheet(
-    content: DocumentContent, title: str, *blocks: Block, captions: tuple[str, ...] = (), opening: str | None = None
-) -> Sheet:
-    return Sheet(
-        title=title,
-        captions=captions,
-        opening=opening,
-        blocks=blocks,
-        signed_by=content.agency.name,
-        signed_on=words.day(content.issued_on),
-    )
-
-
-def _agency(agency: AgencyBlock, heading: str) -> Fields:
-    return Fields(
-        heading=heading,
-        pairs=(
-            wide("机构名称", agency.name),
-            narrow("机构编码", agency.code),
-            narrow("统筹区", f"{agency.region_name}（{agency.region}）"),
-            narrow("联系人", agency.contact),
-            narrow("联系电话", agency.phone),
-            wide("地址", agency.address),
-        ),
-    )
-
-
-def _person(person: PersonBlock) -> Fields:
-    """What the registers do not know of a person takes no line."""
-    return Fields(
-        heading="参保人",
-        pairs=(
-            wide("姓名", person.name),
-            narrow("证件类型", "居民身份证"),
-            narrow("证件号码", person.resident_id),
-            *((narrow("性别", person.sex),) if person.sex else ()),
-            *((narrow("户籍类型", person.household_type),) if person.household_type else ()),
-            *((wide("个人医保编号", person.personal_insurance_number),) if person.personal_insurance_number else ()),
-        ),
-    )
-
-
-def _route(origin: RegionBlock, destination: RegionBlock) -> Fields:
-    return Fields(
-        heading="转移接续",
-        pairs=(
-            narrow("转出地", f"{origin.name}（{origin.code}）"),
-            narrow("转出险种", words.SCHEME[origin.scheme]),
-            narrow("转入地", f"{destination.name}（{destination.code}）"),
-            narrow("转入险种", words.SCHEME[destination.scheme]),
-        ),
-    )
+        case ContactLetterContent():
+            return sheets_letters.contact_letter(content)
+        case ApplicationContent():
+            return sheets_letters.application(content)
+        case CorrectionRequestContent():
+            return sheets_letters.correction_request(content)
+        case ArrearsNoticeContent():
+            return sheets_letters.arrears_notice(content)
 
 
 def _enrolment_certificate(content: EnrolmentCertificateContent) -> Sheet:
@@ -101,10 +60,10 @@ def _enrolment_certificate(content: EnrolmentCertificateContent) -> Sheet:
         validity,
         "扫描二维码或凭编号与验证码可核验本凭证的真伪。",
     )
-    return _sheet(
+    return sheet_for(
         content,
         "基本医疗保险参保凭证",
-        _person(content.person),
+        person_part(content.person),
         Fields(
             heading="参保情况",
             pairs=(
@@ -117,9 +76,10 @@ def _enrolment_certificate(content: EnrolmentCertificateContent) -> Sheet:
             ),
         ),
         _balance(content.personal_account_fen),
-        _agency(content.agency, "开具机构"),
+        agency_part(content.agency, "开具机构"),
         Notes(heading="说明", lines=tuple(note for note in notes if note)),
-        captions=(f"验证码：{content.verification_code}", *_transfer_caption(content.transfer_no)),
+        captions=(f"验证码：{content.verification_code}", *transfer_caption(content.transfer_no)),
+        copies=words.COPIES if content.route is TransferRoute.PAPER else (),
     )
 
 
@@ -137,10 +97,6 @@ def _balance(amount_fen: int, *more: tuple[str, str, bool], heading: str = "个�
 def _moved(amount_fen: int) -> str:
     """What went into the account; a balance of zero had nowhere to go."""
     return words.money(amount_fen) if amount_fen else words.DISPOSITION["NOT_REQUIRED"]
-
-
-def _transfer_caption(transfer_no: str | None) -> tuple[str, ...]:
-    return (f"业务流水号：{transfer_no}",) if transfer_no else ()
 
 
 def _information_form(content: InformationFormContent) -> Sheet:
@@ -182,11 +138,11 @@ def _information_form(content: InformationFormContent) -> Sheet:
         heading="办理",
         pairs=(narrow("经办", content.made_by), narrow("复核", content.checked_by), wide("备注", content.note)),
     )
-    return _sheet(
+    return sheet_for(
         content,
         "基本医疗保险关系转移接续信息表",
-        _person(content.person),
-        _agency(content.agency, "转出地经办机构"),
+        person_part(content.person),
+        agency_part(content.agency, "转出地经办机构"),
         Fields(
             heading="转入地",
             pairs=(
@@ -198,7 +154,8 @@ def _information_form(content: InformationFormContent) -> Sheet:
         totals,
         account,
         made,
-        captions=(f"版本：第{content.version}版", *_transfer_caption(content.transfer_no)),
+        captions=(f"版本：第{content.version}版", *transfer_caption(content.transfer_no)),
+        opening=superseding(content.version),
     )
 
 
@@ -238,18 +195,22 @@ def _continuation_statement(content: ContinuationStatementContent) -> Sheet:
             wide("计入日期", words.day(content.credited_on)),
         ),
     )
-    return _sheet(
+    return sheet_for(
         content,
         "基本医疗保险关系接续说明",
-        _person(content.person),
-        _route(content.origin, content.destination),
+        person_part(content.person),
+        route_part(content.origin, content.destination),
         months,
         *((overlaps,) if content.overlaps else ()),
         waiting,
         account,
         Notes(heading="需到窗口办理的事项", lines=content.at_the_window or ("无需到窗口办理任何手续。",)),
-        _agency(content.agency, "转入地经办机构"),
-        captions=_transfer_caption(content.transfer_no),
+        agency_part(content.agency, "转入地经办机构"),
+        captions=(
+            *((f"版本：第{content.version}版",) if content.version > 1 else ()),
+            *transfer_caption(content.transfer_no),
+        ),
+        opening=superseding(content.version),
     )
 
 
@@ -274,16 +235,16 @@ def _refusal_notice(content: RefusalNoticeContent) -> Sheet:
         )
         for position, reason in enumerate(content.reasons, start=1)
     )
-    return _sheet(
+    return sheet_for(
         content,
         "基本医疗保险关系转移接续\n不予受理告知书",
-        _person(content.person),
-        _route(content.origin, content.destination),
+        person_part(content.person),
+        route_part(content.origin, content.destination),
         *reasons,
         *((Notes(heading="经办机构说明", lines=(content.note,)),) if content.note else ()),
         Notes(heading="进度查询与咨询", lines=(content.how_to_follow,)),
-        _agency(content.agency, "告知机构"),
-        captions=_transfer_caption(content.transfer_no),
+        agency_part(content.agency, "告知机构"),
+        captions=transfer_caption(content.transfer_no),
         opening=f"经核对，您的申请暂不符合受理条件，共{len(content.reasons)}项原因。请按下列办法处理后再次申请。",
     )
 
@@ -304,28 +265,31 @@ def _acceptance_notice(content: AcceptanceNoticeContent) -> Sheet:
             for line in content.deadlines
         ),
     )
-    return _sheet(
+    return sheet_for(
         content,
         "基本医疗保险关系转移接续\n受理告知书",
-        _person(content.person),
-        _route(content.origin, content.destination),
+        person_part(content.person),
+        route_part(content.origin, content.destination),
         deadlines,
         Notes(heading="进度查询与咨询", lines=(content.how_to_follow,)),
-        _agency(content.agency, "告知机构"),
-        captions=_transfer_caption(content.transfer_no),
+        agency_part(content.agency, "告知机构"),
+        captions=transfer_caption(content.transfer_no),
         opening="您的申请已受理，办理时限如下。",
     )
 
 
 def _remittance_order(content: RemittanceOrderContent) -> Sheet:
-    return _sheet(
+    on_paper = content.route is TransferRoute.PAPER
+    return sheet_for(
         content,
-        "基本医疗保险个人账户划转单",
+        "基本医疗保险关系转出通知书\n（个人账户划转单）" if on_paper else "基本医疗保险个人账户划转单",
+        *((route_part(content.origin, content.destination),) if content.origin and content.destination else ()),
         Fields(
             heading="收款方",
             pairs=(
                 wide("户名", content.payee_name),
                 wide("开户银行", content.payee_bank),
+                *((wide("银行行号", content.payee_bank_code),) if content.payee_bank_code else ()),
                 wide("账号", content.payee_account),
             ),
         ),
@@ -342,17 +306,18 @@ def _remittance_order(content: RemittanceOrderContent) -> Sheet:
                 narrow("放行", content.released_by),
             ),
         ),
-        _agency(content.agency, "付款机构"),
-        captions=_transfer_caption(content.transfer_no),
+        agency_part(content.agency, "付款机构"),
+        captions=transfer_caption(content.transfer_no),
+        opening=PAPER_NOTICE if on_paper else None,
     )
 
 
 def _completion_notice(content: CompletionNoticeContent) -> Sheet:
-    return _sheet(
+    return sheet_for(
         content,
         "基本医疗保险关系转移接续办结通知",
-        _person(content.person),
-        _route(content.origin, content.destination),
+        person_part(content.person),
+        route_part(content.origin, content.destination),
         Fields(
             heading="办结",
             pairs=(
@@ -379,6 +344,6 @@ def _completion_notice(content: CompletionNoticeContent) -> Sheet:
             if content.documents
             else ()
         ),
-        _agency(content.agency, "经办机构"),
-        captions=(f"验证码：{content.verification_code}", *_transfer_caption(content.transfer_no)),
+        agency_part(content.agency, "经办机构"),
+        captions=(f"验证码：{content.verification_code}", *transfer_caption(content.transfer_no)),
     )

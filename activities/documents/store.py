@@ -3,12 +3,19 @@
 import asyncio
 import secrets
 from dataclasses import dataclass
-from datetime import datetime
-from urllib.parse import urlencode
+from datetime import date, datetime
+from urllib.parse import quote, urlencode
 from uuid import UUID, uuid4
 
 from activities.database import Connection
-from activities.documents.content import DocumentContent, IssuedDocument, canonical_bytes, digest, from_canonical_bytes
+from activities.documents.content import (
+    DocumentContent,
+    IssuedDocument,
+    canonical_bytes,
+    case_shown,
+    digest,
+    from_canonical_bytes,
+)
 from activities.documents.render import render_pdf
 from activities.documents.verification import verification_code as code_of
 from activities.documents.words import TITLE
@@ -45,6 +52,7 @@ async def issue(
     version: int = 1,
     issued_by: str | None = None,
     verification_code: str | None = None,
+    valid_until: date | None = None,
 ) -> Issued:
     """Keep a document as it is at this moment. `issued_by` is the agency's region, None for the platform.
 
@@ -53,11 +61,11 @@ async def issue(
     issued = Issued(uuid4(), number, digest(content))
     await connection.execute(
         """insert into documents (document_id, transfer_id, person_id, kind, number, version, issued_at, issued_by, sha256,
-                                  content_sealed, verification_code)
-           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)""",
+                                  content_sealed, verification_code, valid_until)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)""",
         issued.document_id, transfer_id, person.person_id, content.kind, number, version, issued_at, issued_by,
         issued.digest, person.data_key.seal(canonical_bytes(content), _CONTENT),
-        verification_code or new_verification_code(),
+        verification_code or new_verification_code(), valid_until,
     )  # fmt: skip
     return issued
 
@@ -68,14 +76,20 @@ def new_verification_code() -> str:
 
 async def void_certificates(connection: Connection, transfer_id: UUID, at: datetime) -> None:
     """From `at` on no certificate of the transfer is good any more (94号 art. 4)."""
-    await void_earlier(connection, transfer_id, DocumentKind.ENROLMENT_CERTIFICATE, at)
-
-
-async def void_earlier(connection: Connection, transfer_id: UUID, kind: DocumentKind, at: datetime) -> None:
-    """From `at` on the earlier versions of a document of the transfer are superseded."""
     await connection.execute(
         "update documents set voided_at = $2 where transfer_id = $1 and kind = $3 and voided_at is null",
-        transfer_id, at, kind,
+        transfer_id, at, DocumentKind.ENROLMENT_CERTIFICATE,
+    )  # fmt: skip
+
+
+async def void_earlier_versions(
+    connection: Connection, transfer_id: UUID, kind: DocumentKind, version: int, at: datetime
+) -> None:
+    """From `at` on the versions before `version`, which supersedes them, are not good any more: what was issued says so."""
+    await connection.execute(
+        """update documents set voided_at = $4
+            where transfer_id = $1 and kind = $2 and version < $3 and voided_at is null""",
+        transfer_id, kind, version, at,
     )  # fmt: skip
 
 
@@ -87,6 +101,13 @@ async def valid_documents(connection: Connection, transfer_id: UUID) -> tuple[Is
         transfer_id,
     )
     return tuple(IssuedDocument(title=TITLE[DocumentKind(row["kind"])], number=row["number"]) for row in rows)
+
+
+def qr_url(content: DocumentContent, *, public_url: str, number: str, verification_code: str) -> str:
+    """Where the QR code of a document leads: to its verification, or to the page of its case, which offers that too."""
+    asked = urlencode({"number": number, "code": verification_code})
+    case = case_shown(content)
+    return f"{public_url}/case/{quote(case, safe='')}?{asked}" if case else f"{public_url}/verify?{asked}"
 
 
 async def rendered(
@@ -109,8 +130,8 @@ async def rendered(
     if row["pdf_sealed"] is not None:
         return RenderedDocument(kind, number, data_key.open(row["pdf_sealed"], _PDF))
     content = from_canonical_bytes(data_key.open(row["content_sealed"], _CONTENT))
-    verify_url = f"{public_url}/verify?{urlencode({'number': number, 'code': row['verification_code']})}"
-    pdf = await asyncio.to_thread(render_pdf, content, number=number, issued_at=row["issued_at"], verify_url=verify_url)
+    url = qr_url(content, public_url=public_url, number=number, verification_code=row["verification_code"])
+    pdf = await asyncio.to_thread(render_pdf, content, number=number, issued_at=row["issued_at"], qr_url=url)
     await connection.execute(
         "insert into document_files (document_id, pdf_sealed) values ($1, $2) on conflict do nothing",
         document_id, data_key.seal(pdf, _PDF),

@@ -31,6 +31,16 @@ def certificate_number(region: str, year: int, serial: int) -> str:
     return f"{short_name}{year}{serial:06d}"
 
 
+def contact_letter_number(region: str, year: int, serial: int) -> str:
+    """Region + year + serial of six digits or more, e.g. `3199002026000042`; `region` is that of the agency that writes.
+
+    ValueError for a region that is not of six digits, a year that is not of four, or a serial below 1.
+    """
+    if re.fullmatch("[0-9]{6}", region) is None or not 1000 <= year <= 9999 or serial < 1:
+        raise ValueError(f"no contact letter number for region {region}, year {year}, serial {serial}")
+    return f"{region}{year}{serial:06d}"
+
+
 def verification_code(randomness: bytes) -> str:
     """Twelve characters in groups of four, e.g. `7K3M-0QXZ-9V2C`, from eight random bytes. ValueError for other lengths."""
     if len(randomness) != _CODE_BYTES:

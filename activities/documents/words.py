@@ -1,11 +1,12 @@
 """Chinese words for the values that documents show."""
 
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
 from activities.documents.amounts import yuan_figures, yuan_words
 from activities.documents.sheet import ABSENT
-from workflows.vocabulary import DocumentKind, InsuranceScheme, Side
+from workflows.deadlines import SHANGHAI
+from workflows.vocabulary import DocumentKind, InsuranceScheme, Side, TransferRoute
 
 TITLE: Final = {
     DocumentKind.ACCEPTANCE_NOTICE: "受理告知书",
@@ -16,6 +17,9 @@ TITLE: Final = {
     DocumentKind.REMITTANCE_ORDER: "个人账户划转单",
     DocumentKind.CONTINUATION_STATEMENT: "关系接续说明",
     DocumentKind.COMPLETION_NOTICE: "办结通知",
+    DocumentKind.APPLICATION: "转移接续申请表",
+    DocumentKind.CORRECTION_REQUEST: "纠错单",
+    DocumentKind.ARREARS_NOTICE: "欠费提示",
 }
 SCHEME: Final = {
     InsuranceScheme.EMPLOYEE: "职工基本医疗保险",
@@ -28,6 +32,19 @@ DISPOSITION: Final = {
     "RETAIN": "省内账户保留，不划转",
     "NOT_REQUIRED": "余额为零，无需划转",
 }
+ROUTE: Final = {
+    TransferRoute.PLATFORM: "平台办理（两地均已接入）",
+    TransferRoute.PAPER: "纸质办理（邮寄）",
+}
+APPLICANT: Final = {"PERSON": "参保人本人", "EMPLOYER": "用人单位", "AGENT": "代办人"}
+# The enrolment certificate on paper.
+COPIES: Final = (
+    "第一联　转移联（交转入地经办机构）",
+    "第二联　存档联（转出地经办机构留存）",
+    "第三联　参保人联（参保人留存）",
+)
+SCAN: Final = "扫描二维码可核验本文书。"
+SCAN_FOR_CASE: Final = "经办人员扫描二维码，可找到本业务并核验本文书。"
 
 
 def day(value: date | None) -> str:
@@ -38,6 +55,12 @@ def day(value: date | None) -> str:
 def days(first: date | None, last: date | None, *, open_end: str = ABSENT) -> str:
     """`2015年1月1日 至 2026年10月31日`; a dash when there is no first day."""
     return f"{day(first)} 至 {day(last) if last else open_end}" if first else ABSENT
+
+
+def moment(value: datetime) -> str:
+    """`2026年11月22日 09:30`, in Asia/Shanghai."""
+    there = value.astimezone(SHANGHAI)
+    return f"{day(there.date())} {there:%H:%M}"
 
 
 def month(value: str | None) -> str:

@@ -30,3 +30,7 @@ grant select, insert, update on payout_accounts to yibao_worker;
 alter table work_items add column entering_region text;
 create index work_items_by_entering_region on work_items (entering_region, due_on, transfer_id, step)
     where entering_region is not null;
+
+-- As with certificates: a letter's number never repeats.
+create sequence contact_letter_serial;
+grant usage on sequence contact_letter_serial to yibao_worker;

@@ -9,9 +9,15 @@ from pypdf import PdfReader
 from activities.documents.content import (
     AcceptanceNoticeContent,
     AgencyBlock,
+    AgentBlock,
+    ApplicantContact,
+    ApplicationContent,
+    ArrearsNoticeContent,
     CompletionNoticeContent,
+    ContactLetterContent,
     ContinuationStatementContent,
     ContributionSegment,
+    CorrectionRequestContent,
     DeadlineLine,
     DocumentContent,
     EnrolmentCertificateContent,
@@ -20,6 +26,7 @@ from activities.documents.content import (
     OverlapLine,
     PartyDays,
     PersonBlock,
+    ReceivingAccount,
     RefusalNoticeContent,
     RefusalReason,
     RegionBlock,
@@ -27,7 +34,7 @@ from activities.documents.content import (
     StepLine,
 )
 from activities.documents.render import render_pdf
-from workflows.vocabulary import InsuranceScheme, RefusalCode, Side
+from workflows.vocabulary import CorrectionReason, InsuranceScheme, RefusalCode, Side, TransferRoute
 
 TRANSFER_NO: Final = "ZY-319900-20261122-000042"
 BEIJING_AGENCY: Final = AgencyBlock(
@@ -206,6 +213,88 @@ COMPLETION_NOTICE: Final = CompletionNoticeContent(
     documents=(IssuedDocument(title="参保凭证", number="京2026000042"),),
 )
 
+# ---------------------------------------------------------------- the paper route, and what parties write to each other
+PAPER: Final = TransferRoute.PAPER
+CERTIFICATE_ON_PAPER: Final = CERTIFICATE.model_copy(update={"route": PAPER})
+INFORMATION_FORM_ON_PAPER: Final = INFORMATION_FORM.model_copy(update={"route": PAPER})
+TRANSFER_OUT_NOTICE: Final = REMITTANCE_ORDER.model_copy(
+    update={
+        "route": PAPER,
+        "payee_bank_code": "999000000042",
+        "origin": BEIJING,
+        "destination": SHANGHAI,
+        "batch": "2026-11-27 第1批",
+        "released_by": "示例财务丁",
+    }
+)
+CONTACT_LETTER: Final = ContactLetterContent(
+    agency=SHANGHAI_AGENCY.model_copy(
+        update={"address": "上海市示例区示例路42号", "contact": "示例经办戊", "post_code": "000042"}
+    ),
+    issued_on=date(2026, 11, 24),
+    transfer_no=TRANSFER_NO,
+    addressee=BEIJING_AGENCY,
+    person=PERSON,
+    origin=BEIJING,
+    destination=SHANGHAI,
+    receiving_account=ReceivingAccount(
+        name="示例上海市医疗保险基金专户",
+        bank="示例银行上海分行",
+        bank_code="999000000042",
+        account="6000000000000000042",
+    ),
+)
+APPLICATION: Final = ApplicationContent(
+    agency=SHANGHAI_AGENCY,
+    issued_on=date(2026, 11, 22),
+    transfer_no=TRANSFER_NO,
+    route=PAPER,
+    applicant="AGENT",
+    person=PERSON,
+    contact=ApplicantContact(
+        phone="000-0000042",
+        household_address="北京市示例区示例胡同1号",
+        address="上海市示例区示例路7号",
+        post_code="000042",
+    ),
+    origin=BEIJING,
+    origin_agency=BEIJING_AGENCY,
+    destination=SHANGHAI,
+    employer_ids=("91310000EXAMPLE42X",),
+    coverage_from=date(2015, 1, 1),
+    coverage_to=date(2026, 10, 31),
+    declared_months=142,
+    certificate_number="京2026000042",
+    agent=AgentBlock(relation="配偶", name="李*例"),
+    consent="示例声明：本人自愿申请，所填内容真实。",
+    applied_at=datetime(2026, 11, 22, 9, 30, tzinfo=timezone(timedelta(hours=8))),
+)
+CORRECTION_REQUEST: Final = CorrectionRequestContent(
+    agency=SHANGHAI_AGENCY,
+    issued_on=date(2026, 11, 30),
+    transfer_no=TRANSFER_NO,
+    route=PAPER,
+    round=1,
+    addressee=BEIJING_AGENCY,
+    person=PERSON,
+    disputed_version=1,
+    reason=CorrectionReason.YEARS_DISPUTED,
+    note="2006年1月至2014年12月无缴费记录，请核实。",
+)
+ARREARS_NOTICE: Final = ArrearsNoticeContent(
+    agency=BEIJING_AGENCY,
+    issued_on=date(2026, 11, 22),
+    transfer_no=TRANSFER_NO,
+    person=PERSON,
+    origin=BEIJING,
+    first_month="2026-03",
+    last_month="2026-04",
+    amount_fen=1_860_00,
+    how_to_pay="个人欠缴的，请到下列地点办理补缴。",
+    where_to_pay="示例北京市医疗保险经办机构，电话 010-00000000",
+    legal_basis="人社厅发〔2016〕94号",
+)
+
 EACH_KIND: Final[tuple[DocumentContent, ...]] = (
     CERTIFICATE,
     INFORMATION_FORM,
@@ -214,6 +303,18 @@ EACH_KIND: Final[tuple[DocumentContent, ...]] = (
     ACCEPTANCE_NOTICE,
     REMITTANCE_ORDER,
     COMPLETION_NOTICE,
+    CONTACT_LETTER,
+    APPLICATION,
+    CORRECTION_REQUEST,
+    ARREARS_NOTICE,
+)
+ON_PAPER: Final[tuple[DocumentContent, ...]] = (
+    CONTACT_LETTER,
+    APPLICATION,
+    CERTIFICATE_ON_PAPER,
+    INFORMATION_FORM_ON_PAPER,
+    TRANSFER_OUT_NOTICE,
+    CORRECTION_REQUEST,
 )
 
 NUMBER: Final = "京2026000042"
@@ -222,7 +323,7 @@ VERIFY_URL: Final = "http://127.0.0.1/verify/京2026000042"
 
 
 def read_pdf(content: DocumentContent) -> PdfReader:
-    pdf = render_pdf(content, number=NUMBER, issued_at=ISSUED_AT, verify_url=VERIFY_URL)
+    pdf = render_pdf(content, number=NUMBER, issued_at=ISSUED_AT, qr_url=VERIFY_URL)
     return PdfReader(io.BytesIO(pdf))
 
 

@@ -112,10 +112,10 @@ def test_a_segment_counts_the_months_of_its_range() -> None:
 
 
 def test_the_same_arguments_render_the_same_bytes_whatever_was_rendered_between() -> None:
-    first = render_pdf(CERTIFICATE, number=NUMBER, issued_at=ISSUED_AT, verify_url=VERIFY_URL)
-    render_pdf(INFORMATION_FORM, number=NUMBER, issued_at=ISSUED_AT, verify_url=VERIFY_URL)
-    assert render_pdf(CERTIFICATE, number=NUMBER, issued_at=ISSUED_AT, verify_url=VERIFY_URL) == first
-    assert render_pdf(CERTIFICATE, number=NUMBER, issued_at=ISSUED_AT, verify_url=VERIFY_URL + "0") != first
+    first = render_pdf(CERTIFICATE, number=NUMBER, issued_at=ISSUED_AT, qr_url=VERIFY_URL)
+    render_pdf(INFORMATION_FORM, number=NUMBER, issued_at=ISSUED_AT, qr_url=VERIFY_URL)
+    assert render_pdf(CERTIFICATE, number=NUMBER, issued_at=ISSUED_AT, qr_url=VERIFY_URL) == first
+    assert render_pdf(CERTIFICATE, number=NUMBER, issued_at=ISSUED_AT, qr_url=VERIFY_URL + "0") != first
 
 
 def test_the_file_is_dated_at_the_moment_of_issue_and_claims_the_archival_profile() -> None:
@@ -131,13 +131,13 @@ def test_the_file_is_dated_at_the_moment_of_issue_and_claims_the_archival_profil
 
 def test_an_instant_of_the_database_has_microseconds_and_is_taken() -> None:
     whole, fine = ISSUED_AT.replace(microsecond=0), ISSUED_AT.replace(microsecond=123_456)
-    first = render_pdf(CERTIFICATE, number=NUMBER, issued_at=whole, verify_url=VERIFY_URL)
-    assert render_pdf(CERTIFICATE, number=NUMBER, issued_at=fine, verify_url=VERIFY_URL) == first
+    first = render_pdf(CERTIFICATE, number=NUMBER, issued_at=whole, qr_url=VERIFY_URL)
+    assert render_pdf(CERTIFICATE, number=NUMBER, issued_at=fine, qr_url=VERIFY_URL) == first
 
 
 def test_a_naive_instant_is_refused() -> None:
     with pytest.raises(ValueError, match="issued_at must carry its offset"):
-        render_pdf(CERTIFICATE, number=NUMBER, issued_at=datetime(2026, 11, 22), verify_url=VERIFY_URL)  # noqa: DTZ001
+        render_pdf(CERTIFICATE, number=NUMBER, issued_at=datetime(2026, 11, 22), qr_url=VERIFY_URL)  # noqa: DTZ001
 
 
 @pytest.mark.parametrize("content", EACH_KIND, ids=lambda content: content.kind)

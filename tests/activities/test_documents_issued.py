@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from activities.documents import store
 from activities.documents.content import (
     AcceptanceNoticeContent,
     CompletionNoticeContent,
@@ -9,13 +10,17 @@ from activities.documents.content import (
     DocumentContent,
     RefusalNoticeContent,
     RemittanceOrderContent,
+    digest,
     from_canonical_bytes,
 )
+from activities.documents.render import render_pdf
 from activities.documents.sheet import texts
 from activities.documents.sheets import sheet_of
+from activities.documents.verification import contact_letter_number
 from activities.people import person_by_id
 from activities.reference import set_policy
 from tests.activities.desk import RECEIPT, THURSDAY, TUESDAY, WEDNESDAY, Desk, open_desk
+from tests.activities.documents_samples import CONTACT_LETTER, INFORMATION_FORM
 from tests.activities.register_extracts import WANG
 from tests.cases import BALANCE_FEN, BEIJING, O_CLERK, R_CLERK, R_FINANCE, SHANGHAI_POOL
 from tests.conftest import Database
@@ -191,3 +196,48 @@ async def test_a_refusal_notice_shows_what_the_origin_wrote(database: Database) 
         assert isinstance(notice, RefusalNoticeContent)
         assert (notice.note, notice.agency.region) == (note, BEIJING)
         assert {"经办机构说明", note} <= set(printed(notice))
+
+
+async def test_a_version_that_supersedes_leaves_the_earlier_ones_void_and_itself_in_force(database: Database) -> None:
+    async with open_desk(database) as desk:
+        await desk.form_delivered()
+        state = await desk.state()
+        person = await person_by_id(desk.db, desk.cases.keyring, state.person_id)
+        assert person is not None
+        second = INFORMATION_FORM.model_copy(update={"transfer_no": state.no, "version": 2})
+        await store.issue(
+            desk.db, person, second, number=state.no, issued_at=WEDNESDAY, transfer_id=state.transfer_id, version=2
+        )
+        await store.void_earlier_versions(desk.db, state.transfer_id, K.INFORMATION_FORM, 2, WEDNESDAY)
+        rows = await desk.db.fetch(
+            "select version, voided_at from documents where kind = 'INFORMATION_FORM' order by 1"
+        )
+        assert [tuple(row) for row in rows] == [(1, WEDNESDAY), (2, None)]
+        untouched = await desk.db.fetchval(
+            "select count(*) from documents where kind <> 'INFORMATION_FORM' and voided_at is not null"
+        )
+        assert untouched == 0
+
+
+async def test_a_contact_letter_is_kept_under_its_number_and_printed_with_the_way_to_its_case(
+    database: Database,
+) -> None:
+    async with open_desk(database) as desk:
+        await desk.accepted()
+        state = await desk.state()
+        person = await person_by_id(desk.db, desk.cases.keyring, state.person_id)
+        assert person is not None
+        letter = CONTACT_LETTER.model_copy(update={"transfer_no": state.no})
+        number, code = contact_letter_number(SHANGHAI_POOL, 2026, 42), store.new_verification_code()
+        issued = await store.issue(
+            desk.db, person, letter, number=number, issued_at=TUESDAY, transfer_id=state.transfer_id,
+            issued_by=SHANGHAI_POOL, verification_code=code,
+        )  # fmt: skip
+        assert issued.digest == digest(letter)
+        printed_letter = await store.rendered(
+            desk.db, desk.cases.keyring, issued.document_id, public_url="https://y.example"
+        )
+        assert printed_letter is not None
+        assert (printed_letter.kind, printed_letter.number) == (K.CONTACT_LETTER, number)
+        leads_to = f"https://y.example/case/{state.no}?number={number}&code={code}"
+        assert printed_letter.pdf == render_pdf(letter, number=number, issued_at=TUESDAY, qr_url=leads_to)

@@ -1,10 +1,15 @@
-"""Certificate numbers and verification codes."""
+"""Numbers of certificates and letters, and verification codes."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.documents.verification import certificate_number, normalised_code, verification_code
+from activities.documents.verification import (
+    certificate_number,
+    contact_letter_number,
+    normalised_code,
+    verification_code,
+)
 
 
 def test_a_certificate_number_is_province_year_and_serial() -> None:
@@ -17,6 +22,19 @@ def test_a_certificate_number_is_province_year_and_serial() -> None:
 def test_a_certificate_number_is_refused_without_province_year_or_serial(region: str, year: int, serial: int) -> None:
     with pytest.raises(ValueError, match=f"no certificate number for region {region}, year {year}, serial {serial}"):
         certificate_number(region, year, serial)
+
+
+def test_a_contact_letter_number_is_region_year_and_serial() -> None:
+    assert contact_letter_number("319900", 2026, 42) == "3199002026000042"
+    assert contact_letter_number("440343", 2027, 1_234_567) == "44034320271234567"
+
+
+@pytest.mark.parametrize(
+    ("region", "year", "serial"), [("3199", 2026, 1), ("31990x", 2026, 1), ("319900", 26, 1), ("319900", 2026, 0)]
+)
+def test_a_contact_letter_number_is_refused_without_region_year_or_serial(region: str, year: int, serial: int) -> None:
+    with pytest.raises(ValueError, match=f"no contact letter number for region {region}, year {year}, serial {serial}"):
+        contact_letter_number(region, year, serial)
 
 
 def test_a_verification_code_spells_sixty_bits_without_look_alikes() -> None:

@@ -10,7 +10,8 @@
   ReactDOM.createRoot(document.getElementById("graphiql")).render(
     React.createElement(GraphiQL, {
       fetcher: (request, options) => fetcher(request, { ...options, headers: lowerCased(options?.headers) }),
-      defaultQuery: settings.defaultQuery,
+      // A page of ours may lead here with a query to look at; it runs when somebody runs it.
+      defaultQuery: new URLSearchParams(location.hash.slice(1)).get("query") ?? settings.defaultQuery,
       defaultHeaders: '{\n  "authorization": "Bearer "\n}',
       defaultEditorToolsVisibility: "headers",
       // The history keeps the headers it ran with: a token must not outlive the window.
