@@ -168,7 +168,6 @@ class CorrectionReason(StrEnum):
     SEAL_INVALID = "SEAL_INVALID"
 
 
-<<<<<<< HEAD
 class MailItem(StrEnum):
     """What travels by post on the paper route."""
 
@@ -177,8 +176,6 @@ class MailItem(StrEnum):
     CERTIFICATE = "CERTIFICATE"
 
 
-=======
->>>>>>> docs
 class DocumentKind(StrEnum):
     ACCEPTANCE_NOTICE = "ACCEPTANCE_NOTICE"
     REFUSAL_NOTICE = "REFUSAL_NOTICE"
