@@ -107,10 +107,10 @@ async def _accept(scene: Scene, fact: e.Accepted) -> e.AnyFact:
 
 async def issue_application(scene: Scene, enrolment: Any, certificate_number: str | None) -> None:
     """The application form, which travels by post; `enrolment` is O's register row, None when it has none."""
-    applicant = "EMPLOYER" if scene.actor.has(Role.EMPLOYER) else "PERSON"
+    by_employer = scene.actor.has(Role.EMPLOYER)
     content = letters.application_content(
         scene.state,
-        applicant=applicant,
+        applicant="EMPLOYER" if by_employer else "PERSON",
         person=await scene.person_block(),
         regions=await scene.regions(),
         enrolment=enrolment,
