@@ -21,7 +21,9 @@ def opening(
 ) -> e.StepOpened:
     """The opening of a step whose clock starts at `starts_at`, by the law's period or the region's shorter one."""
     statutory = PERIODS[state.route][kind]
-    period = Period(working_days=state.periods.get(kind, statutory.working_days), basis=statutory.basis)
+    # A region's figure may be between the two routes' limits: it shortens the longer and never lengthens the shorter.
+    days = min(state.periods.get(kind, statutory.working_days), statutory.working_days)
+    period = Period(working_days=days, basis=statutory.basis)
     region = state.to_region if kind in STEPS_OF_TRANSFER_IN else state.from_region
     return e.StepOpened(step=kind, region=region, deadline=set_deadline(period, shanghai_date(starts_at), calendar))
 
@@ -36,7 +38,8 @@ def statutory_end(
     """
 
     def days(kind: TransferStepKind) -> int:
-        return periods.get(kind, PLATFORM_PERIODS[kind].working_days)
+        statutory = PLATFORM_PERIODS[kind].working_days
+        return min(periods.get(kind, statutory), statutory)
 
     record = days(TransferStepKind.DELIVER_INFORMATION_FORM) + days(TransferStepKind.CONFIRM_CONTINUATION)
     after = max(record, days(TransferStepKind.REMIT_PERSONAL_ACCOUNT))
