@@ -322,7 +322,12 @@ class TestPolicies:
                 "ISSUE_CERTIFICATE is done at once: it has no period to shorten",
             ),
             (
-                {"disposition": ({"to_scheme": "RESIDENT", "disposition": "pay_out"}, *[{"disposition": "retain"}] * 2)},
+                {
+                    "disposition": (
+                        {"to_scheme": "RESIDENT", "disposition": "pay_out"},
+                        *[{"disposition": "retain"}] * 2,
+                    )
+                },
                 "rule 3 can never match: rule 2 takes all of its cases",
             ),
             (
