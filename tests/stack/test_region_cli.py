@@ -476,3 +476,16 @@ def test_the_regions_are_listed_and_those_that_are_not_connected(run: Yibao) -> 
         f"110000 北京市 (北京市): not connected, edition 1 of {SOON}\n1 of {count} regions\n"
     )
     assert run("region", "list", "--unconnected").output == f"0 of {count} regions\n"
+
+
+# ------------------------------------------------------------------ what is written about it
+
+
+def test_the_table_of_keys_in_the_documentation_is_that_of_the_model() -> None:
+    text = Path("docs/operating.md").read_text("utf-8")
+    table = text.partition("| key | meaning | default | allowed |\n")[2].partition("\n\n")[0]
+    _, *lines = [[cell.strip() for cell in line.strip("|").split(" | ")] for line in table.splitlines()]
+    assert all(meaning for _, meaning, _, _ in lines)
+    told = {name.strip("`"): (default, allowed) for name, _, default, allowed in lines}
+    assert told == {name: (key.default, key.allowed) for name, key in KEYS.items()}
+    assert {name.partition(".")[0] for name in told} == set(RegionPolicy.model_fields)
