@@ -117,6 +117,9 @@ NOTATIONS: Final = {
     ),
 }
 
+# What a pattern allows, in words.
+IN_WORDS: Final = {"waiting.ratio": "from 0.01 to 0.99 as text such as 0.5, or none"}
+
 # ------------------------------------------------------------------ the keys
 
 
@@ -135,6 +138,8 @@ def _keys_of(model: BaseModel, prefix: str = "") -> Iterator[PolicyKey]:
 def _allowed(key: str, field: FieldInfo) -> str:
     if key in NOTATIONS:
         return NOTATIONS[key].allowed
+    if key in IN_WORDS:
+        return IN_WORDS[key]
     return _or(ALLOWED_TREATMENTS[key]) if key in ALLOWED_TREATMENTS else _of_type(field.annotation, field.metadata)
 
 
