@@ -280,6 +280,8 @@ class TestTheWholeTransfer:
             # The money has its own ten days.
             ((), {K.DELIVER_INFORMATION_FORM: 2, K.CONFIRM_CONTINUATION: 2}, date(2026, 3, 16)),
             ((), {K.CONFIRM_RECEIPT: 1}, date(2026, 3, 23)),
+            # Shorter than the paper route's fifteen days only.
+            ((), {K.DELIVER_INFORMATION_FORM: 12, K.CONFIRM_CONTINUATION: 9}, date(2026, 3, 23)),
         ],
     )
     def test_every_step_takes_its_whole_time(self, before: tuple[K, ...], periods: dict[K, int], end: date) -> None:
