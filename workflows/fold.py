@@ -7,6 +7,7 @@ from typing import Any
 
 from workflows import events as e
 from workflows.actors import Actor
+from workflows.coverage_gap import CoverageGap, with_warnings
 from workflows.deadlines import Deadline, shanghai_date
 from workflows.state import (
     STEPS_OF_ROUTE,
@@ -181,7 +182,7 @@ def _informed(state: TransferState, fact: e.RegisterChecked | e.GapWarned | e.Ma
                 for step in state.steps
             )
             said = {name: getattr(fact, name) for name in type(fact).model_fields if name not in ("type", "manual")}
-            return said | {"steps": steps}
+            return said | {"steps": steps, "gap": _same_gap(state.gap, fact.gap)}
         case e.GapWarned():
             return {"gap": state.gap and state.gap.model_copy(update={"warned": (*state.gap.warned, fact.days_left)})}
         case e.MailRecorded():
@@ -193,6 +194,13 @@ def _informed(state: TransferState, fact: e.RegisterChecked | e.GapWarned | e.Ma
                 arrived_on=fact.arrived_on or (earlier.arrived_on if earlier else None),
             )
             return {"mail": (*others, mail)}
+
+
+def _same_gap(before: CoverageGap | None, now: CoverageGap | None) -> CoverageGap | None:
+    """The gap as the registers have it now; what the person was warned of the same gap before stays said."""
+    if before is None or now is None or (before.stopped_on, before.closes_on) != (now.stopped_on, now.closes_on):
+        return now
+    return with_warnings(now, before.warned)
 
 
 def _begun(
