@@ -11,10 +11,11 @@ from typing import Any
 import asyncpg
 from pydantic import TypeAdapter
 
-from activities import records, registers
+from activities import mandates, records, registers
 from activities.database import Connection, transaction
 from activities.effects import Scene, certificate, complete, issue_application
 from activities.keyring import Keyring
+from activities.mandates import Agent, MandateCommand, MandateGrant, MandateRevocation
 from activities.people import PersonRef
 from activities.records import Locked
 from activities.reference import calendar_in_force, regions_on
@@ -28,7 +29,15 @@ from workflows.deadlines import shanghai_date
 from workflows.decide import Recheck, Submission, decide, decide_submission, issue_certificate, recheck
 from workflows.eligibility import Assessment, assess, shortened_periods
 from workflows.fold import Facts, advance
-from workflows.messages import BankWord, CertificateOrder, ClockOrder, CommandOutcome, StepOrder, StepResult
+from workflows.messages import (
+    BankWord,
+    CertificateOrder,
+    ClockOrder,
+    CommandOutcome,
+    MandateOrder,
+    StepOrder,
+    StepResult,
+)
 from workflows.money import bank_took_order
 from workflows.rules import Invalid, NotAllowed, Objection, Stale, objection
 from workflows.state import TransferState
@@ -166,6 +175,22 @@ class Steps:
             await _answer(connection, order.command_id, outcome, released=False)
             return outcome
 
+    async def carry_out_mandate(self, order: MandateOrder) -> CommandOutcome:
+        """Write a mandate that was given, or end one that was taken back, as its command asks."""
+        async with transaction(self._pool) as connection:
+            row = await _locked_command(connection, order.command_id)
+            if row["outcome"] is not None:
+                return CommandOutcome.model_validate_json(row["outcome"])
+            match MandateCommand(row["kind"]):
+                case MandateCommand.GRANT:
+                    given = MandateGrant.model_validate_json(row["input"])
+                    await mandates.grant(connection, order.command_id, given, row["received_at"])
+                case MandateCommand.REVOKE:
+                    taken = MandateRevocation.model_validate_json(row["input"])
+                    await mandates.revoke(connection, order.command_id, taken, row["received_at"])
+            await _answer(connection, order.command_id, DONE, released=False)
+            return DONE
+
     async def _by_itself(
         self,
         order: ClockOrder | BankWord,
@@ -238,11 +263,18 @@ class Steps:
             person_keys=[bytes.fromhex(each) for each in said["person_keys"]],
             name_key=bytes.fromhex(said["name_key"]) if said.get("name_key") else None,
             is_self=said["is_self"],
+            agent=_agent(said, row["received_at"]),
         )
         reading = await registers.read_precheck(
             connection, self._keyring, applicant, application, today=today, command_id=row["command_id"]
         )
         return reading, application
+
+
+def _agent(said: dict[str, Any], at: datetime) -> Agent | None:
+    """Who asked on another's mandate. It counts as of the receipt: one that ends meanwhile undoes nothing."""
+    keys = [bytes.fromhex(each) for each in said.get("agent_keys", ())]
+    return Agent(keys, at) if keys else None
 
 
 def _submission(application: c.Application, reading: Reading, assessment: Assessment) -> Submission:

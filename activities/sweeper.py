@@ -16,10 +16,11 @@ from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
 from activities.dispatch import CaseClosedError, PendingCommand, dispatch, regrow
+from activities.mandates import MandateCommand
 from activities.reference import CalendarCache
 from activities.steps import Steps
 from workflows.clocks import is_out_of_date
-from workflows.messages import CertificateOrder, StepOrder, workflow_id
+from workflows.messages import CertificateOrder, MandateOrder, StepOrder, workflow_id
 from workflows.state import TransferState
 from workflows.transfer import TransferWorkflow
 from workflows.vocabulary import TransferAction
@@ -135,6 +136,9 @@ class Sweeper:
         try:
             if row["kind"] == "REQUEST_CERTIFICATE":
                 await self._steps.issue_certificate_alone(CertificateOrder(command_id=row["command_id"]))
+                return True
+            if row["kind"] in set(MandateCommand):
+                await self._steps.carry_out_mandate(MandateOrder(command_id=row["command_id"]))
                 return True
             action = None if row["kind"] == "SUBMIT_TRANSFER" else TransferAction(row["kind"])
             state = TransferState.model_validate_json(row["state"]) if row["state"] not in (None, "{}") else None

@@ -27,12 +27,13 @@ from activities.temporal import connect
 from activities.workflow_runner import ContextFreeRunner
 from workflows import steps
 from workflows.certificate import CertificateWorkflow
+from workflows.mandate import MandateWorkflow
 from workflows.messages import TASK_QUEUE, BankOrder
 from workflows.transfer import TransferWorkflow
 
 log = logging.getLogger(__name__)
 
-WORKFLOWS = [TransferWorkflow, CertificateWorkflow]
+WORKFLOWS = [TransferWorkflow, CertificateWorkflow, MandateWorkflow]
 AWAY_SECONDS = 1.0
 DEAD_WORKER_AFTER = timedelta(seconds=3)
 # A step in hand has time to end, and its answer to arrive; who stops a worker waits longer than this.
@@ -56,6 +57,7 @@ def activities(pool: asyncpg.Pool, keyring: Keyring, bank: Bank) -> list[Callabl
         steps.RECHECK_REGISTERS: taken.recheck_registers,
         steps.NOTE_BANK_TOOK_ORDER: taken.note_bank_took_order,
         steps.ISSUE_CERTIFICATE_ALONE: taken.issue_certificate_alone,
+        steps.CARRY_OUT_MANDATE: taken.carry_out_mandate,
         steps.SEND_TO_BANK: through_the_bank,
     }
     bound |= dict.fromkeys(steps.ACTIONS.values(), taken.carry_out)

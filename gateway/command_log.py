@@ -21,6 +21,10 @@ class KeyTakenError(Exception):
     """The idempotency key is bound to other input."""
 
 
+# The key itself, and numbers, which are hashed with the keyring.
+NOT_HASHED_AS_GIVEN = {"idempotency_key", "resident_id", "agent_resident_id"}
+
+
 class Key(NamedTuple):
     """A caller's idempotency key. `input_hashes`: what it is bound to, under every version of the keyring, newest first."""
 
@@ -57,13 +61,23 @@ class Recorded:
 
 
 def key_of(
-    telling: Telling, mutation: str, idempotency_key: str, given: object, *, resident_id: str | None = None
+    telling: Telling,
+    mutation: str,
+    idempotency_key: str,
+    given: object,
+    *,
+    resident_id: str | None = None,
+    agent_resident_id: str | None = None,
 ) -> Key:
     """The key of a call. The number of a person goes into the hash of the input as its keyed hash, never in clear."""
     said = {name: value for name, value in vars(given).items() if value is not None and value is not UNSET}
-    said = {name: value for name, value in said.items() if name not in {"idempotency_key", "resident_id"}}
-    viewer = telling.context.viewer
-    persons = telling.context.keyring.person_keys(resident_id) if resident_id is not None else [b""]
+    said = {name: value for name, value in said.items() if name not in NOT_HASHED_AS_GIVEN}
+    viewer, keyring = telling.context.viewer, telling.context.keyring
+    persons = keyring.person_keys(resident_id) if resident_id is not None else [b""]
+    if agent_resident_id is not None:
+        # Each pair under one version of the keyring.
+        agents = keyring.person_keys(agent_resident_id)
+        persons = [person + agent for person, agent in zip(persons, agents, strict=True)]
     return Key(
         key_hash=_hash(f"{viewer.identity}\n{idempotency_key}".encode()),
         input_hashes=[

@@ -5,6 +5,7 @@ from datetime import date
 from uuid import UUID
 
 from activities.database import Connection
+from activities.mandates import Agent
 from activities.registers import Applicant, Reading, read_precheck
 from gateway.errors import FieldViolation
 from gateway.query_faults import InvalidArguments
@@ -70,7 +71,11 @@ def asked_about(telling: Telling, resident_id: str | None, name: str | None = No
     fault = resident_id_fault(number, today=telling.today)
     is_self = viewer.has(Role.INSURED_PERSON) and number == viewer.resident_id
     keys = telling.context.keyring.person_keys(number) if fault is None else []
-    return Asked(number, fault, is_self, Applicant(viewer.actor, keys, name=name or None, is_self=is_self))
+    agent = None
+    if viewer.resident_id is not None and viewer.has(Role.INSURED_PERSON) and not is_self:
+        agent = Agent(telling.context.keyring.person_keys(viewer.resident_id), telling.now)
+    applicant = Applicant(viewer.actor, keys, name=name or None, is_self=is_self, agent=agent)
+    return Asked(number, fault, is_self, applicant)
 
 
 async def read_and_assess(

@@ -13,7 +13,7 @@ from activities.reference import RegionEntry
 from gateway.case_events import tell_event
 from gateway.context import RequestContext
 from gateway.documents import signed_link
-from gateway.loaders import EventsKey, IdentityKey
+from gateway.loaders import EventsKey, IdentityKey, SealedIdentity
 from gateway.paging import check_page, cursor, cut, page_info, position, read_seq
 from gateway.reads import DocumentRow, document_by_id
 from gateway.reference_cache import Reference, ReferenceCache
@@ -37,7 +37,7 @@ from workflows.words.waiting import waiting_words
 REFERENCE = ReferenceCache()
 # Documents show the number of the person in full: they are for the person and the two agencies, nobody else.
 DOCUMENT_READERS = (Role.INSURED_PERSON, *AGENCY_STAFF)
-_NO_NUMBER = "*" * 18
+NO_NUMBER = "*" * 18
 
 
 async def telling_of(context: RequestContext) -> "Telling":
@@ -64,7 +64,7 @@ class Telling:
 
     @cached_property
     def scope(self) -> Scope:
-        return scope_of(self.context.viewer, self.context.keyring, self.reference.regions)
+        return scope_of(self.context.viewer, self.context.keyring, self.reference.regions, self.now)
 
     @property
     def today(self) -> date:
@@ -113,17 +113,20 @@ class Telling:
         )
 
     async def insured_person(self, state: TransferState) -> InsuredPerson:
-        """The person masked. One whose key was shredded is nobody any more."""
+        """The person of a case, masked."""
         key = IdentityKey(state.person_id, state.from_region, state.from_scheme)
-        sealed = await self.context.loaders.identities.load(key)
+        return self.masked(state.person_id, await self.context.loaders.identities.load(key))
+
+    def masked(self, person_id: UUID, sealed: SealedIdentity | None) -> InsuredPerson:
+        """A person masked. One whose key was shredded is nobody any more."""
         if sealed is None:
-            return InsuredPerson(masked_name="*", masked_resident_id=_NO_NUMBER)
+            return InsuredPerson(masked_name="*", masked_resident_id=NO_NUMBER)
         try:
             data_key = self.context.keyring.unwrap(sealed.wrapped_key)
-            number = open_identity(PersonRef(state.person_id, data_key, sealed.resident_id_sealed))
+            number = open_identity(PersonRef(person_id, data_key, sealed.resident_id_sealed))
             name = open_name(data_key, sealed.name_sealed) if sealed.name_sealed is not None else "*"
         except KeyringError:
-            return InsuredPerson(masked_name="*", masked_resident_id=_NO_NUMBER)
+            return InsuredPerson(masked_name="*", masked_resident_id=NO_NUMBER)
         return InsuredPerson(masked_name=mask_name(name), masked_resident_id=mask_resident_id(number))
 
     async def documents(self, transfer_id: UUID) -> list[TransferDocument]:

@@ -11,6 +11,7 @@ import click
 
 from stack.calendar_cli import calendar
 from stack.errors import StackError
+from stack.mandate_cli import mandate
 from stack.options import data_dir_option, port_options
 from stack.region_cli import region
 from stack.register_cli import register
@@ -130,7 +131,7 @@ def why(no: str, data_dir: Path) -> None:
     why_and_print(no, data_dir)
 
 
-for command in (register, region, calendar, schema):
+for command in (register, region, calendar, mandate, schema):
     yibao.add_command(command)
 
 

@@ -15,6 +15,7 @@ WORKER = {
     "enrolments": {"INSERT", "UPDATE"},
     "ledger_entries": {"INSERT"},
     "ledger_postings": {"INSERT"},
+    "mandates": {"INSERT"},
     "persons": {"INSERT"},
     "pooling_regions": set(),
     "region_policies": set(),
