@@ -74,7 +74,7 @@ WORDS: dict[str, str] = {
     "event.completed": "已办结：缴费年限已接续，个人账户已结清。",
     "told.agency": "{agency}",
     "told.supervisor": "{region}医保主管部门",
-    "told.province": "{province}省级医保主管部门",
+    "told.province": "{province}医疗保障局",
     "told.person": "参保人本人",
     "told.and": "、",
     # ---------------------------------------------------------------- notices: what they are about
