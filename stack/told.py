@@ -60,7 +60,9 @@ def silence(step: Step, events: Iterable[TransferEvent]) -> str:
     """Since when nothing was heard of the agency that holds `step`: its last event in the case, or since the step opened."""
     heard = [event for event in events if event.actor.region == step.region and event.actor.has(*AGENCY_STAFF)]
     if heard:
-        return f"自 {_minute(heard[-1].occurred_at)}（#{heard[-1].seq}）以来未收到该机构的任何办理"
+        # An act may have several events of one instant: the first is the act itself.
+        last = next(event for event in heard if event.occurred_at == heard[-1].occurred_at)
+        return f"自 {_minute(last.occurred_at)}（#{last.seq}）以来未收到该机构的任何办理"
     return (
         f"自 {_minute(step.opened_at)} 交办以来从未收到该机构的任何办理"
         if step.opened_at
