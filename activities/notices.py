@@ -92,14 +92,14 @@ class Notifier:
         self._first_wait = first_wait
 
     async def run(self, *, every_seconds: float = EVERY_SECONDS) -> None:
-        """Deliver until cancelled; at once again while there is more and the receiver takes it."""
+        """Deliver until cancelled; at once again while there is more and the receiver takes some."""
         while True:
             tally = Tally()
             try:
                 tally = await self.deliver_due()
             except Exception:
                 log.exception("notices could not be looked at; it is tried again in %.0f s", every_seconds)
-            if tally.delivered < AT_ONCE:
+            if sum(tally) < AT_ONCE or not tally.delivered:
                 await asyncio.sleep(every_seconds)
 
     async def deliver_due(self) -> Tally:
