@@ -8,6 +8,7 @@ from workflows import events as e
 from workflows.state import TransferState
 from workflows.vocabulary import RemittanceKind, TransferStepKind
 from workflows.words import day, month, yuan
+from workflows.words.recipients import recipient_words
 
 if TYPE_CHECKING:
     from gateway.telling import Telling
@@ -218,10 +219,5 @@ def _region(fact: e.AnyFact, step: TransferStepKind, state: TransferState) -> st
 
 def _told(recipients: tuple[str, ...], telling: "Telling") -> str:
     """`agency:110000`, `supervisor:110000` as people say it."""
-    said = []
-    for recipient in recipients:
-        who, _, region = recipient.partition(":")
-        agency = telling.agency(region)
-        names = {"agency": agency.name, "region": agency.region.name, "province": agency.region.province}
-        said.append(telling.say(f"told.{who}", **names))
-    return telling.say("told.and").join(said)
+    regions = telling.reference.regions
+    return telling.say("told.and").join(recipient_words(each, regions, telling.language) for each in recipients)

@@ -14,13 +14,14 @@ from gateway.case_events import tell_event
 from gateway.context import RequestContext
 from gateway.documents import signed_link
 from gateway.loaders import EventsKey, IdentityKey, SealedIdentity
+from gateway.notices import tell_notices
 from gateway.paging import check_page, cursor, cut, page_info, position, read_seq
 from gateway.reads import DocumentRow, document_by_id
 from gateway.reference_cache import Reference, ReferenceCache
 from gateway.scalars import PoolingRegionCode
 from gateway.types.reference import Agency, InsuredPerson, PoolingRegion, node_id
 from gateway.types.refusals import Refusal, WaitingPeriod
-from gateway.types.transfer import Transfer, TransferDocument, TransferEventConnection, TransferEventEdge
+from gateway.types.transfer import Notice, Transfer, TransferDocument, TransferEventConnection, TransferEventEdge
 from gateway.visibility import Scope, scope_of
 from workflows.actors import Actor
 from workflows.continuation import WaitingPeriod as Waiting
@@ -133,6 +134,9 @@ class Telling:
         if not self.context.viewer.has(*DOCUMENT_READERS):
             return []
         return [self.document(row) for row in await self.context.loaders.documents.load(transfer_id)]
+
+    async def notices(self, state: TransferState) -> list[Notice]:
+        return tell_notices(await self.context.loaders.notices.load(state.transfer_id), state, self)
 
     async def page_of_events(self, case: Transfer, first: int, after: str | None) -> TransferEventConnection:
         """A page of the case's events, oldest first. Raises `InvalidArguments`."""

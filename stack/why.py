@@ -12,6 +12,7 @@ from activities.records import events_after
 from activities.reference import RegionEntry, calendar_in_force, regions_on
 from stack.connection import on_database
 from stack.errors import StackError
+from stack.told import Told, read_told, silence, told_lines
 from workflows.clocks import next_alarm
 from workflows.deadlines import SHANGHAI, deadline_state, remaining_working_days, shanghai_date
 from workflows.events import TransferEvent
@@ -43,6 +44,7 @@ class Case:
     waiting: list[tuple[str, datetime]]
     regions: dict[str, RegionEntry]
     calendar: WorkingCalendar
+    told: list[Told]
 
 
 def why_and_print(no: str, data_dir: Path) -> None:
@@ -74,6 +76,7 @@ async def read_case(connection: asyncpg.Connection, no: str) -> Case:
         waiting=[(row["kind"], row["received_at"]) for row in waiting],
         regions=await regions_on(connection, shanghai_date(state.submitted_at), [state.from_region, state.to_region]),
         calendar=await calendar_in_force(connection),
+        told=await read_told(connection, state.transfer_id),
     )
 
 
@@ -94,6 +97,8 @@ def screen(case: Case, now: datetime) -> list[str]:
     lines += ["", "接下来", f"  {timer_summary(alarm)}" if alarm else "  没有计时在运行"]
     lines += ["", "出了什么问题"]
     lines += [f"  {problem}" for problem in _problems(case, now)] or ["  无"]
+    lines += ["", "谁被告知"]
+    lines += [f"  {line}" for line in told_lines(case.told, case.regions)] or ["  无"]
     lines += ["", "最近事件"]
     lines += [f"  {event_line(event)}" for event in case.events[-LAST_EVENTS:]]
     return lines
@@ -119,7 +124,8 @@ def _step(case: Case, step: Step, now: datetime) -> list[str]:
 def _problems(case: Case, now: datetime) -> list[str]:
     state = case.state
     problems = [
-        f"{say('zh-CN', f'step.{step.kind}')}逾期：{_region(case, step.region)}未在 {step.deadline.due_on} 前办结"
+        f"{say('zh-CN', f'step.{step.kind}')}逾期：{_region(case, step.region)}未在 {step.deadline.due_on} 前办结，"
+        f"{silence(step, case.events)}"
         for step in state.open_steps
         if step.deadline and now >= step.deadline.due_at
     ]

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import strawberry
 
+from gateway.authorisation import field
 from gateway.scalars import Month, TransferNo
 from gateway.types.enums import PersonAction, TransferAction, TransferEventKind
 from gateway.types.reference import Agency, InsuredPerson, Money, Node, PageInfo, PoolingRegion
@@ -148,6 +149,19 @@ class TransferEventConnection:
     page_info: PageInfo
 
 
+@strawberry.type(description="Somebody was told of an event of the case, or is about to be.")
+class Notice:
+    seq: int = strawberry.field(description="The `seq` of the event.")
+    kind: TransferEventKind
+    step: TransferStepKind | None
+    label: str = strawberry.field(description="What it is about, ready to show, in the request's language.")
+    recipient: str = strawberry.field(description="Whom it is for, ready to show: an agency, a bureau, the person.")
+    created_at: datetime
+    delivered_at: datetime | None = strawberry.field(
+        description="When the receiver had it; null while it is on its way."
+    )
+
+
 @strawberry.type
 class Transfer(Node):
     """Fields without a resolver are worked out by `gateway.case.Case`; those below read more than the case's own row."""
@@ -197,6 +211,13 @@ class Transfer(Node):
     @strawberry.field
     async def documents(self) -> list[TransferDocument]:
         return await self.telling.documents(self.stored.transfer_id)
+
+    @field(
+        "Who was told of what, oldest event first: all of it for the agencies, bureaus and operators of the case, "
+        "for everyone else what the person was told."
+    )
+    async def notices(self) -> list[Notice]:
+        return await self.telling.notices(self.stored)
 
     @strawberry.field
     async def events(self, first: int = 20, after: str | None = strawberry.UNSET) -> TransferEventConnection:

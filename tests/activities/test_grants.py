@@ -16,6 +16,7 @@ WORKER = {
     "ledger_entries": {"INSERT"},
     "ledger_postings": {"INSERT"},
     "mandates": {"INSERT"},
+    "notices": {"INSERT"},
     "persons": {"INSERT"},
     "pooling_regions": set(),
     "region_policies": set(),
@@ -45,12 +46,14 @@ async def test_each_role_holds_these_privileges_and_no_others(
         table: READ | privileges for table, privileges in granted.items()
     }
     columns = await connection.fetch(
-        """select attname from pg_attribute where attrelid = 'commands'::regclass and attnum > 0
+        """select attrelid::regclass || '.' || attname as name from pg_attribute
+            where attrelid in ('commands'::regclass, 'notices'::regclass) and attnum > 0
               and has_column_privilege($1, attrelid, attnum, 'UPDATE') order by 1""",
         role,
     )
-    outcome = ["carried_out_at", "outcome", "released"]
-    assert [row["attname"] for row in columns] == (outcome if role == "yibao_worker" else [])
+    outcome = ["commands.carried_out_at", "commands.outcome", "commands.released"]
+    delivery = ["notices.attempts", "notices.delivered_at", "notices.last_error", "notices.next_attempt_at"]
+    assert [row["name"] for row in columns] == ([*outcome, *delivery] if role == "yibao_worker" else [])
     sequences = await connection.fetch(
         "select sequencename as name from pg_sequences where has_sequence_privilege($1, sequencename::text, 'USAGE') order by 1",
         role,
