@@ -14,6 +14,7 @@ WORDS: dict[str, str] = {
     "step.CONFIRM_CONTINUATION": "Confirm continuation",
     "basis.platform": "Service promise of this platform",
     "basis.platform, after 43号": "Service promise of this platform (医保办发〔2021〕43号, one-stop handling)",
+    "basis.platform, after 94号": "Service promise of this platform (人社厅发〔2016〕94号, correction of the information form)",
     "waiting.NO_WAIT": "A gap of {gap_months} month(s) is within the limit: benefits start with cover at the destination, without a wait.",
     "waiting.WAIT_AFTER_GAP": "A gap of {gap_months} months is past the limit: pooled-fund benefits start after {months} month(s).",
     "waiting.NO_WAIT_SWITCHING": "You change between the schemes after two continuous years, and a gap of {gap_months} month(s) is within the limit: no wait.",

@@ -14,6 +14,7 @@ WORDS: dict[str, str] = {
     "step.CONFIRM_CONTINUATION": "确认接续",
     "basis.platform": "本平台服务承诺",
     "basis.platform, after 43号": "本平台服务承诺（医保办发〔2021〕43号 一站式联办）",
+    "basis.platform, after 94号": "本平台服务承诺（人社厅发〔2016〕94号 信息核对）",
     "waiting.NO_WAIT": "中断缴费{gap_months}个月，未超过政策规定的期限，自转入地参保之日起享受待遇，无等待期。",
     "waiting.WAIT_AFTER_GAP": "中断缴费{gap_months}个月，超过政策规定的期限，需等待{months}个月后享受统筹基金待遇。",
     "waiting.NO_WAIT_SWITCHING": "在职工医保与居民医保之间转换，此前已连续参保满2年，中断缴费{gap_months}个月，未超过政策规定的期限，无等待期。",
