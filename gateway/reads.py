@@ -11,17 +11,22 @@ import asyncpg
 
 from activities.database import Connection
 from activities.documents.verification import normalised_code
+from gateway.own_cases import OwnCases
 from gateway.scalars import code_in
 from gateway.visibility import Scope, persons_of, visible
 from workflows.events import TransferEvent
 from workflows.state import TransferState
 from workflows.vocabulary import DocumentKind, FundsStatus, InsuranceScheme, TransferStatus, TransferStepKind
 
+OWN_CASES = OwnCases()
+
 # ------------------------------------------------------------------ transfers
 
 
 async def transfer_by_no(pool: asyncpg.Pool, scope: Scope, no: str) -> TransferState | None:
     """The transfer of that number, if there is one that `scope` covers."""
+    if scope.is_own:
+        return _state(await OWN_CASES.state(pool, scope.person_keys, no))
     parameters: list[Any] = [no]
     sql = f"select t.state from transfers t where t.no = $1 and {visible(scope, parameters)}"
     return _state(await pool.fetchval(sql, *parameters))

@@ -74,11 +74,15 @@ class Telling:
     def say(self, key: str, **figures: object) -> str:
         return say(self.language, key, **figures)
 
+    @cached_property
+    def _agencies(self) -> dict[str, Agency]:
+        return _agencies(self.reference)
+
     def region(self, code: str) -> PoolingRegion:
         return self.agency(code).region
 
     def agency(self, code: str) -> Agency:
-        return _agencies(self.reference).get(code) or _unlisted(code)
+        return self._agencies.get(code) or _unlisted(code)
 
     def remaining_working_days(self, deadline: Deadline, now: datetime) -> int:
         """By the calendar in force."""

@@ -26,6 +26,11 @@ class Scope(NamedTuple):
     everything: bool = False
     at: datetime | None = None
 
+    @property
+    def is_own(self) -> bool:
+        """A person's own cases, and no others."""
+        return bool(self.person_keys) and self.employer is None and not self.regions and not self.everything
+
 
 def scope_of(viewer: Viewer, keyring: Keyring, directory: Mapping[str, RegionEntry], at: datetime) -> Scope:
     """What the roles of `viewer` together let it see at the instant `at`."""
