@@ -26,7 +26,10 @@ OWN_CASES = OwnCases()
 async def transfer_by_no(pool: asyncpg.Pool, scope: Scope, no: str) -> TransferState | None:
     """The transfer of that number, if there is one that `scope` covers."""
     if scope.is_own:
-        return _state(await OWN_CASES.state(pool, scope.person_keys, no))
+        own = await OWN_CASES.state(pool, scope.person_keys, no)
+        if own is not None:
+            return _state(own)
+        # Not the person's own: by a mandate, or not at all.
     parameters: list[Any] = [no]
     sql = f"select t.state from transfers t where t.no = $1 and {visible(scope, parameters)}"
     return _state(await pool.fetchval(sql, *parameters))
