@@ -186,6 +186,9 @@ async def _deliver_form(scene: Scene, fact: e.FormDelivered) -> e.AnyFact:
     issued = await _issue_version(scene, content, DocumentKind.INFORMATION_FORM, fact.version)
     freeze_fen = fact.balance_fen if fact.freeze_fen is None else fact.freeze_fen
     await _freeze(scene, _origin(state), freeze_fen)
+    _, after = advance(state, (fact,), at=scene.at, actor=scene.actor)
+    for given_up in [each.reference for each in after.remittances if each.given_up]:
+        await _mark(scene, given_up, RemittanceStatus.RETURNED)
     return _with(fact, issued)
 
 
@@ -295,6 +298,7 @@ async def _credit_funds(scene: Scene, fact: e.FundsCredited) -> e.AnyFact:
     await _mark(scene, fact.reference, RemittanceStatus.CREDITED)
     await registers.credit(scene.connection, scene.state, payee, fact.amount_fen, scene.today)
     await _post(scene, fact.amount_fen, Account("RECEIVED", *payee), Account("PERSONAL_ACCOUNTS", *payee))
+    await _freeze(scene, payee, fact.freeze_fen)
     return fact
 
 

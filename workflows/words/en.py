@@ -208,6 +208,7 @@ WORDS: dict[str, str] = {
     "violation.ACCOUNT_HOLDS_LESS": "The personal account at the transfer-in region holds {register} fen, less than the {amount} fen to return: verify the balance first.",
     "violation.NOT_COVERED_AT_DESTINATION": "The transfer-in region does not cover the person any more, so the coverage here must not be stopped: verify the enrolment there first.",
     "violation.BEFORE_THE_LETTER": "Must not be before the contact letter of {letter_on}.",
+    "violation.BEFORE_THE_APPLICATION": "Must not be before the application of {submitted_on}.",
     "violation.BEFORE_SENDING": "The arrival must not be before the sending on {sent_on}.",
     "violation.ACCOUNT_FORM": "An account number has 8 to 32 digits.",
     "violation.UNKNOWN_REFERENCE": "Not this transfer's remittance: its reference is {reference}.",

@@ -208,6 +208,7 @@ WORDS: dict[str, str] = {
     "violation.ACCOUNT_HOLDS_LESS": "转入地个人账户现有{register}分，不足以退回{amount}分：请先核实余额。",
     "violation.NOT_COVERED_AT_DESTINATION": "转入地登记的参保关系已不是有效状态，不能中止转出地参保：请先核实转入地参保。",
     "violation.BEFORE_THE_LETTER": "不能早于发出联系函之日{letter_on}。",
+    "violation.BEFORE_THE_APPLICATION": "不能早于申请之日{submitted_on}。",
     "violation.BEFORE_SENDING": "送达日期不能早于寄出日期{sent_on}。",
     "violation.ACCOUNT_FORM": "银行账号应为8至32位数字。",
     "violation.UNKNOWN_REFERENCE": "划转编号不符，本业务的划转编号为{reference}。",
