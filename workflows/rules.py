@@ -129,7 +129,7 @@ RULES: dict[TransferAction, Rule] = {
         Side.TRANSFER_OUT,
         (*CLERKS, Role.INSURED_PERSON),
         (K.ISSUE_CERTIFICATE,),
-        lambda state: state.certificate is not None,
+        lambda state: state.certificate is not None and not state.terminating,
     ),
     # 94号 art. 5.
     A.ISSUE_CONTACT_LETTER: Rule(Side.TRANSFER_IN, CLERKS, (K.ISSUE_CONTACT_LETTER,), _open(K.ISSUE_CONTACT_LETTER)),
