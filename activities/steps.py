@@ -219,8 +219,10 @@ class Steps:
         state = locked.state
         scene = Scene(connection, self._keyring, state, actor, at)
         events, after = advance(state, await complete(scene, facts), at=at, actor=actor)
-        # Only a command asks which event records it. A credit may first prove what the bank has not said yet.
-        records_it = next((each for each in events if not isinstance(each.fact, e.FundsRemitted)), events[0])
+        # Only a command asks which event records it. A credit may first prove what the bank has not said yet, and an end
+        # first gives back what was frozen.
+        before_it = (e.FundsRemitted, e.FundsReleased)
+        records_it = next((each for each in events if not isinstance(each.fact, before_it)), events[0])
         outcome = CommandOutcome(kind="DONE", seq=records_it.seq) if command_id else DONE
         await records.record(
             connection, state, after, events, last_hash=locked.last_hash, command_id=command_id, outcome=outcome

@@ -52,7 +52,7 @@ async def submit_transfer(context: RequestContext, given: SubmitTransferInput) -
     if violations:
         return failed(telling, violations)
     asked = asked_about(telling, given.resident_id or None, given.name or None)
-    key = key_of(telling, "submitTransfer", given.idempotency_key, given, resident_id=asked.resident_id)
+    key = key_of(telling, "submitTransfer", given.idempotency_key, given, number=asked.resident_id)
     try:
         recorded = await bind(
             telling,
@@ -90,7 +90,7 @@ async def request_certificate(context: RequestContext, given: RequestCertificate
     if violations:
         return failed(telling, violations)
     asked = asked_about(telling, given.resident_id or None)
-    key = key_of(telling, "requestCertificate", given.idempotency_key, given, resident_id=asked.resident_id)
+    key = key_of(telling, "requestCertificate", given.idempotency_key, given, number=asked.resident_id)
     try:
         recorded = await bind(
             telling,

@@ -93,7 +93,7 @@ def _entered_by(stored: e.TransferEvent, state: TransferState) -> str | None:
 def _doer(stored: e.TransferEvent, state: TransferState) -> str | None:
     """The agency whose doing the fact is; None for what happens by itself, and for the post, which anyone may see arrive."""
     kind = e.STEP_OF_FACT.get(type(stored.fact))
-    return state.step(kind).region if kind is not None else None
+    return _region(stored.fact, kind, state) if kind is not None else None
 
 
 def _key(fact: e.AnyFact, state: TransferState) -> str:  # noqa: PLR0911 - one arm for each fact that has several sentences
@@ -121,8 +121,11 @@ def _key(fact: e.AnyFact, state: TransferState) -> str:  # noqa: PLR0911 - one a
 
 
 def _kind_of_order(fact: e.FundsOrdered | e.FundsReceived | e.FundsCredited, state: TransferState) -> RemittanceKind:
-    kinds = (each.kind for each in state.remittances if each.reference == fact.reference)
-    return next(kinds, RemittanceKind.TRANSFER)
+    return _kind_of(fact.reference, state)
+
+
+def _kind_of(reference: str, state: TransferState) -> RemittanceKind:
+    return next((each.kind for each in state.remittances if each.reference == reference), RemittanceKind.TRANSFER)
 
 
 def _figures(stored: e.TransferEvent, state: TransferState, telling: "Telling") -> dict[str, object]:
@@ -214,7 +217,18 @@ def _money_figures(fact: e.AnyFact, telling: "Telling") -> dict[str, object]:
 
 
 def _region(fact: e.AnyFact, step: TransferStepKind, state: TransferState) -> str:
-    return fact.region if isinstance(fact, e.StepOpened) else state.step(step).region
+    """The agency whose step it was: a later round of the same step may be the other's, as when money comes home."""
+    match fact:
+        case e.StepOpened():
+            return fact.region
+        case e.ReceiptConfirmed() | e.FundsMismatched():
+            home = _kind_of(fact.reference, state) is RemittanceKind.REVERSE
+            return state.from_region if home else state.to_region
+        case e.ClockStarted() | e.DeadlineDueSoon() | e.DeadlineMissed() | e.DeadlineRevised() | e.Escalated():
+            rounds = {each.round: each.region for each in state.steps if each.kind is step}
+            return rounds.get(fact.round, state.step(step).region)
+        case _:
+            return state.step(step).region
 
 
 def _told(recipients: tuple[str, ...], telling: "Telling") -> str:

@@ -32,7 +32,7 @@ from gateway.errors import (
 from gateway.reachability import OUT_OF_REACH
 from gateway.telling import Telling, telling_of
 from gateway.types.enums import UserErrorCode
-from gateway.types.inputs import TransferInput
+from gateway.types.inputs import PayoutAccountInput, TransferInput
 from gateway.types.reference import node_key
 from gateway.validation import failed, failed_in_the_step, violations_of_step
 from workflows.commands import AnyAsk
@@ -71,7 +71,8 @@ async def take_step(context: RequestContext, mutation: str, given: TransferInput
     state = await _named_transfer(telling, given.transfer_id)
     if state is None:
         return _not_found(telling)
-    key = key_of(telling, mutation, given.idempotency_key, given)
+    account = given.account_number if isinstance(given, PayoutAccountInput) else None
+    key = key_of(telling, mutation, given.idempotency_key, given, number=account)
     entry = Entry(
         kind=ask.action,
         actor=telling.actor,

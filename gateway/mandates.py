@@ -67,8 +67,8 @@ async def grant_mandate(context: RequestContext, given: GrantMandateInput) -> Gr
         "grantMandate",
         given.idempotency_key,
         given,
-        resident_id=asked.resident_id,
-        agent_resident_id=given.agent_resident_id,
+        number=asked.resident_id,
+        agent_number=given.agent_resident_id,
     )
     person_keys = asked.applicant.person_keys
     try:

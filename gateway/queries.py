@@ -84,14 +84,16 @@ class Query:
     async def eligibility(self, info: Info, input: EligibilityInput) -> Eligibility:  # noqa: A002 - the contract's name
         return await tell_eligibility(await telling_of(info.context), input)
 
-    @field("Open to all: is this enrolment certificate genuine and not voided?")
+    @field(
+        "Open to all: is this enrolment certificate genuine and not voided? Past its last day it is not valid either."
+    )
     async def certificate_check(self, info: Info, number: str, code: str) -> CertificateCheck:
         telling = await telling_of(info.context)
         row = await reads.genuine_certificate(info.context.pool, number, code)
         if row is None:
             return CertificateCheck(valid=False)
         return CertificateCheck(
-            valid=row.voided_at is None,
+            valid=row.voided_at is None and (row.valid_until is None or telling.today <= row.valid_until),
             issued_on=shanghai_date(row.issued_at),
             voided_on=shanghai_date(row.voided_at) if row.voided_at is not None else None,
             agency=telling.agency(row.issued_by) if row.issued_by is not None else None,

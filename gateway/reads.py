@@ -245,10 +245,11 @@ class DocumentRow(NamedTuple):
     sha256: str
     verification_code: str | None
     voided_at: datetime | None
+    valid_until: date | None
 
 
 DOCUMENT_COLUMNS = """d.document_id, d.transfer_id, d.kind, d.number, d.version, d.issued_at, d.issued_by, d.sha256,
-       d.verification_code, d.voided_at"""
+       d.verification_code, d.voided_at, d.valid_until"""
 
 
 async def document_by_id(pool: asyncpg.Pool, scope: Scope, document_id: UUID) -> DocumentRow | None:

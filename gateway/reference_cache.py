@@ -7,7 +7,7 @@ from typing import Final
 import asyncpg
 
 from activities.reference import RegionEntry, calendar_in_force, regions_on
-from workflows.deadlines import Deadline, remaining_working_days, shanghai_date
+from workflows.deadlines import Deadline, Pause, remaining_working_days, shanghai_date
 from workflows.workdays import WorkingCalendar
 
 FRESH: Final = timedelta(seconds=30)
@@ -20,11 +20,11 @@ class Reference:
     regions: dict[str, RegionEntry]
     calendar: WorkingCalendar
     read_at: datetime
-    # Today and the due dates of open steps: few pairs, asked for by every answer.
-    _remaining: dict[tuple[date, date], int] = field(default_factory=dict)
+    # Today and the due dates of open steps, and the pauses in between: few of them, asked for by every answer.
+    _remaining: dict[tuple[date, date, tuple[Pause, ...]], int] = field(default_factory=dict)
 
     def remaining_working_days(self, deadline: Deadline, now: datetime) -> int:
-        key = shanghai_date(now), deadline.due_on
+        key = shanghai_date(now), deadline.due_on, deadline.pauses
         known = self._remaining.get(key)
         if known is None:
             known = self._remaining[key] = remaining_working_days(deadline, now, self.calendar)

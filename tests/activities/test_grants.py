@@ -61,7 +61,10 @@ async def test_each_role_holds_these_privileges_and_no_others(
         "select sequencename as name from pg_sequences where has_sequence_privilege($1, sequencename::text, 'USAGE') order by 1",
         role,
     )
-    expected = {"yibao_worker": ["certificate_serial", "contact_letter_serial"], "yibao_gateway": ["refusal_serial", "transfer_serial"]}
+    expected = {
+        "yibao_worker": ["certificate_serial", "contact_letter_serial"],
+        "yibao_gateway": ["refusal_serial", "transfer_serial"],
+    }
     assert [row["name"] for row in sequences] == expected[role]
     # A certificate's number has no day in it: its serial must not come again.
     wrapping = await connection.fetch("select sequencename as name from pg_sequences where cycle order by 1")

@@ -178,6 +178,7 @@ WORDS: dict[str, str] = {
     "not_allowed.CLOSED": "The transfer is closed.",
     "not_allowed.ALREADY_DONE": "This is done already and cannot be done twice or taken back.",
     "not_allowed.NOT_YET": "Not now: the steps before it come first.",
+    "not_allowed.PERSON_ONLY": "Only the person themself says to which account the balance is paid.",
     "not_allowed.SAME_PERSON": "Nobody checks what they made: another person must check it.",
     "not_allowed.NOT_RECORDED": "This request was never recorded: submit it again.",
     # ---------------------------------------------------------------- fields: what to do

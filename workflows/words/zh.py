@@ -178,6 +178,7 @@ WORDS: dict[str, str] = {
     "not_allowed.CLOSED": "这笔业务已经结束，不能再办理。",
     "not_allowed.ALREADY_DONE": "此项已经办理，不能重复或撤回。",
     "not_allowed.NOT_YET": "现在还不能办理此项，请先完成前面的步骤。",
+    "not_allowed.PERSON_ONLY": "收款账户只能由参保人本人提供。",
     "not_allowed.SAME_PERSON": "复核人不能是制作人，请由另一人复核。",
     "not_allowed.NOT_RECORDED": "没有收到过这项办理请求，请重新提交。",
     # ---------------------------------------------------------------- fields: what to do
