@@ -63,7 +63,7 @@ async def test_completed_after_coverage_was_stopped_on_the_applicants_wish(offic
     transfer = await office.submit(request_stop=True, status="ACTIVE", stopped_on="", personal_account_fen="0")
     state = await office.cases.state(transfer.transfer_id)
     assert (state.status, state.certificate) == (TransferStatus.SUBMITTED, None)
-    await office.take(transfer, c.StopCoverage(stopped_on=office.today), O_CLERK)
+    await office.take(transfer, c.StopCoverage(stopped_on=office.today(transfer)), O_CLERK)
     assert (await office.cases.state(transfer.transfer_id)).certificate is not None
     await office.deliver_form(transfer)
     await office.confirm_continuation(transfer)
