@@ -1,5 +1,6 @@
 """What `yibao region` does: read the policy in force, change it as a new edition, and print the difference."""
 
+import json
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 from activities.directory import DirectoryRegion
 from activities.reference import RegionEntry, directory_region, put_region, regions_on, set_policy
 from activities.register_load import today_in_shanghai
+from activities.worklist import redate_worklist
 from stack.connection import on_database
 from stack.errors import StackError
 from workflows.policy import RegionPolicy
@@ -35,6 +37,9 @@ def set_and_print(code: str, changes: tuple[str, ...], data_dir: Path, effective
             policy = changed(before.policy, wanted)
             await set_policy(connection, code, policy, day)
             lines += difference(before.policy, policy)
+            if policy.regional_holidays != before.policy.regional_holidays:
+                moved = await redate_worklist(connection, today_in_shanghai())
+                lines += [f"open steps with another due date: {moved:,}"] if moved else []
         return lines
 
     lines = on_database(data_dir, act)
@@ -72,7 +77,7 @@ def changed(policy: RegionPolicy, wanted: dict[str, str]) -> RegionPolicy:
         if value == "default":
             place.pop(last, None)
         else:
-            place[last] = value
+            place[last] = _value(value)
     try:
         return RegionPolicy.model_validate(document)
     except ValidationError as invalid:
@@ -108,6 +113,16 @@ def _change(text: str) -> tuple[str, str]:
     if not equals or not key:
         raise StackError(f"{text}: a change has the form KEY=VALUE, e.g. arrears=block")
     return key.strip(), value.strip()
+
+
+def _value(text: str) -> Any:
+    """A list or an object in JSON, e.g. of `regional_holidays`; anything else is the word that it is."""
+    if not text.startswith(("[", "{")):
+        return text
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise StackError(f"{text}: is no JSON: {error}") from None
 
 
 async def _entry(connection: asyncpg.Connection, code: str, day: date) -> RegionEntry:

@@ -295,7 +295,8 @@ def _done_on(state: TransferState, kind: TransferStepKind) -> date | None:
 
 
 def _days_used(state: TransferState, side: Side, calendar: WorkingCalendar) -> int:
-    """Working days on which a clock of that side ran; days of two steps at once count once."""
+    """Working days on which a clock of that side ran; days of two steps at once count once, days of a pause do not."""
+    calendar = calendar.of_region(state.to_region if side is Side.TRANSFER_IN else state.from_region)
     days: set[date] = set()
     for step in state.steps:
         if (step.kind in STEPS_OF_TRANSFER_IN) is (side is Side.TRANSFER_IN):
@@ -308,7 +309,8 @@ def _days_of(step: Step) -> set[date]:
     if step.deadline is None or step.done_at is None:
         return set()
     starts_on, done_on = step.deadline.starts_on, shanghai_date(step.done_at)
-    return {starts_on + timedelta(days=offset) for offset in range(1, (done_on - starts_on).days + 1)}
+    days = (starts_on + timedelta(days=offset) for offset in range(1, (done_on - starts_on).days + 1))
+    return {day for day in days if not any(pause.covers(day) for pause in step.deadline.pauses)}
 
 
 def _reasons(fact: Declined, regions: dict[str, RegionEntry]) -> tuple[RefusalReason, ...]:

@@ -256,7 +256,7 @@ async def test_an_edition_that_moves_a_date_earlier_wakes_the_open_case_and_no_o
     owner, kind = office.cases.owner, TransferStepKind.DELIVER_INFORMATION_FORM
     before = (await office.cases.state(transfer.transfer_id)).step(kind).deadline
     assert before is not None
-    edition = _working_on_a_weekend(await calendar_in_force(owner), before)
+    edition = _working_on_a_weekend(await calendar_in_force(owner, office.today), before)
     assert await add_edition(owner, edition)
 
     assert await sweeper.recount_deadlines() == 1
@@ -283,7 +283,7 @@ async def test_a_lost_case_is_grown_again_to_recount_and_one_that_could_not_be_t
     await office.handle(lost).terminate("lost")
     await _write_state(office, unreadable, "{}")
     sweeper = _sweeper(office)
-    assert await add_edition(owner, _working_on_a_weekend(await calendar_in_force(owner), before))
+    assert await add_edition(owner, _working_on_a_weekend(await calendar_in_force(owner, office.today), before))
 
     assert await sweeper.recount_deadlines() == 1
     await office.until(lost, lambda state: state.step(kind).deadline != before)

@@ -176,7 +176,7 @@ async def test_a_new_calendar_edition_moves_an_open_deadline_which_fires_once_at
     kind = K.DELIVER_INFORMATION_FORM
     _, before = await _step(office, transfer, kind)
     owner = office.cases.owner
-    edition = _with_day_off(await calendar_in_force(owner), before.due_on)
+    edition = _with_day_off(await calendar_in_force(owner, office.today), before.due_on)
     assert await add_edition(owner, edition)
     try:
         await _skip_to(office, transfer, before.due_soon_at + SOON)
