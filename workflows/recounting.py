@@ -14,11 +14,16 @@ class Recounting:
         self._known: dict[tuple[str, Deadline], Deadline] = {}
 
     def deadline(self, deadline: Deadline, region: str) -> Deadline:
-        """The deadline of an open step as the agency of `region` counts now; equal when none of its dates moved."""
+        """The deadline of an open step as the agency of `region` counts now; equal when none of its dates moved.
+
+        One that rests on an edition newer than ours stays as it is: the case has seen what we have not yet.
+        """
         key = region, deadline
         known = self._known.get(key)
         if known is None:
-            known = self._known[key] = recount(deadline, self._calendar.of_region(region))
+            ahead = self._calendar.is_behind(deadline.editions)
+            known = deadline if ahead else recount(deadline, self._calendar.of_region(region))
+            self._known[key] = known
         return known
 
     def step(self, step: Step) -> Step:

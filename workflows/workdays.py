@@ -239,6 +239,12 @@ class WorkingCalendar(BaseModel):
             if first <= year.year <= last or (year.year == last + 1 and year.names_a_day_in(start, end))
         )
 
+    def is_behind(self, editions: Iterable[str]) -> bool:
+        """Whether one of `editions` is newer than this calendar: of a later year, or a higher one of the same year."""
+        newest = {year.year: year.edition_number for year in self.years}
+        named = (edition.partition(".") for edition in editions)
+        return any(int(number) > newest.get(int(year), 0) for year, _, number in named)
+
 
 class DueDate(BaseModel):
     """The last day of a period. `provisional`: it lies past the last published year and may move with the notice."""
