@@ -88,6 +88,16 @@ def test_an_unknown_policy_is_refused_with_the_names_of_those_there_are(run: Yib
     assert rows(database, "select * from region_policies") == []
 
 
+def test_a_region_s_own_days_off_are_set_as_a_list(run: Yibao, database: Database) -> None:
+    days = '[{"date": "2027-04-09", "name": "三月三"}]'
+    assert run("region", "set", "450100", f"regional_holidays={days}", "--from", "2026-11-01").exit_code == 0
+    (policy,) = rows(database, "select policy::text from region_policies")
+    assert json.loads(str(policy[0])) == {"regional_holidays": [{"date": "2027-04-09", "name": "三月三"}]}
+    line = said(run("region", "set", "450100", "regional_holidays=[2027-04-09]", "--from", "2026-11-01"))
+    assert line.startswith("[2027-04-09]: is no JSON: ")
+    assert len(rows(database, "select * from region_policies")) == 1
+
+
 ACCOUNT = ("receiving_account_name=上海示例专户", "receiving_bank=示例银行", "receiving_bank_code=102290000001")
 
 

@@ -8,7 +8,9 @@ from activities.calendar_data import published_calendar, published_editions, sta
 from tests.workflows.deadline_oracle import Oracle, in_force, published
 from workflows.deadlines import Deadline, PauseReason, pause, resume, set_deadline
 from workflows.law import Period
-from workflows.proof import COUNTED, DayReason, EditionMissingError, Proof, prove, reason_of
+from workflows.proof import COUNTED, DayReason, EditionMissingError, Proof, ProofDay, prove, reason_of
+from workflows.words import Language, knows
+from workflows.words.proof import proof_words
 from workflows.workdays import CalendarYear, DayOff, WorkingCalendar
 
 CALENDAR = published_calendar()
@@ -149,6 +151,18 @@ def test_an_edition_that_is_not_at_hand_is_named() -> None:
     given = deadline("2026-11-20", 10).model_copy(update={"editions": ("2026.7",)})
     with pytest.raises(EditionMissingError, match=r"no edition 2026\.7 of the working-day table"):
         proven(given)
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+def test_every_reason_of_a_day_and_of_a_pause_has_its_words(language: Language) -> None:
+    for pause_reason in PauseReason:
+        assert knows(language, f"pause.{pause_reason}")
+    for reason in DayReason:
+        name = PauseReason.CORRECTION if reason is D.PAUSED else "春节"
+        words = proof_words(language, ProofDay(date(2026, 2, 17), reason, 3, name))
+        assert "None" not in words
+        assert ("3" in words) == (reason in COUNTED)
+        assert ("春节" in words) == (reason in {D.STATUTORY_HOLIDAY, D.REGIONAL_HOLIDAY})
 
 
 def test_the_reason_of_every_day_2010_to_2030_agrees_with_the_count_and_with_the_oracle() -> None:
