@@ -8,7 +8,7 @@ from typing import Final
 import asyncpg
 
 from activities.reference import CalendarCache, RegionEntry, regions_on
-from workflows.deadlines import Deadline, remaining_working_days, shanghai_date
+from workflows.deadlines import Deadline, Pause, remaining_working_days, shanghai_date
 from workflows.recounting import Recounting
 from workflows.workdays import CalendarYear, WorkingCalendar
 
@@ -26,7 +26,7 @@ class Reference:
     editions: tuple[CalendarYear, ...]
     read_at: datetime
     # Today and the due dates of open steps: few, asked for by every answer.
-    _remaining: dict[tuple[str, date, Deadline], int] = field(default_factory=dict)
+    _remaining: dict[tuple[str, date, date, tuple[Pause, ...]], int] = field(default_factory=dict)
 
     @cached_property
     def recounting(self) -> Recounting:
@@ -35,7 +35,7 @@ class Reference:
 
     def remaining_working_days(self, deadline: Deadline, now: datetime, region: str) -> int:
         """As the agency of `region` counts."""
-        key = region, shanghai_date(now), deadline
+        key = region, shanghai_date(now), deadline.due_on, deadline.pauses
         known = self._remaining.get(key)
         if known is None:
             calendar = self.calendar.of_region(region)
