@@ -51,11 +51,12 @@ async def regions_on(connection: Connection, day: date, codes: list[str] | None 
     }
 
 
-# What the calendar of a day rests on. A policy edition that takes effect on a later day is another answer on that day.
+# What the calendar of a day rests on: the tables, and the policies of regions that have or had days off of their own.
+# A policy edition that takes effect on a later day is another answer on that day.
 CALENDAR_KEY_SQL = """
 select current_database() || ': ' || (select count(*) || ' editions, newest ' || max(loaded_at) from calendar_editions) || '; ' || count(*) || ' policies, '
        || count(*) filter (where effective_from <= $1) || ' in force, newest ' || coalesce(max(edition), 0)
-  from region_policies
+  from region_policies where region in (select region from region_policies where policy ? 'regional_holidays')
 """
 # Every edition, in the order of taking effect, of the regions that have or had days off of their own.
 REGIONAL_SQL = """

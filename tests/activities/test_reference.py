@@ -68,6 +68,9 @@ async def test_one_short_query_when_nothing_changed(owner: asyncpg.Connection) -
         # The driver tells of a query a moment after it.
         await asyncio.sleep(0.05)
     assert len(asked) == 2
+    # What a policy says of other things is no other calendar.
+    await set_policy(owner, BEIJING, RegionPolicy(arrears=Treatment.BLOCK), APRIL)
+    assert await cache.in_force(owner, APRIL) is first
     assert await add_edition(owner, _newer("2026.1", "2026.2"))
     assert (await cache.in_force(owner, APRIL)).years[-1].edition == "2026.2"
 

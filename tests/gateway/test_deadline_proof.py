@@ -215,6 +215,20 @@ async def test_an_unpublished_year_is_provisional_wherever_it_is_shown_and_firm_
     assert (await _messages(window))[-1] == "工作日安排已公布，“生成并上传信息表”的期限确定为2027年1月4日。"
 
 
+@pytest.mark.parametrize(
+    ("today", "due_on", "provisional"), [("2026-12-07", "2026-12-28", False), ("2026-12-18", "2027-01-11", True)]
+)
+async def test_what_an_application_would_take_is_provisional_too(
+    window: Window, today: str, due_on: str, provisional: bool
+) -> None:
+    window.now[0] = datetime.fromisoformat(f"{today}T10:00:00+08:00")
+    await window.desk.db.execute("delete from commands")
+    query = """{ eligibility(input: {fromRegion: "110000", toRegion: "319900", fromScheme: EMPLOYEE, toScheme: EMPLOYEE})
+        { eligible dueOn provisional } }"""
+    answer = await window.data(PERSON, query)
+    assert answer["eligibility"] == {"eligible": True, "dueOn": due_on, "provisional": provisional}
+
+
 async def test_a_deadline_whose_edition_came_after_the_last_look_is_proven_all_the_same(window: Window) -> None:
     await window.desk.accepted()
     await told(window)
