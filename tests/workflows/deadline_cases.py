@@ -45,7 +45,7 @@ def check(rng: random.Random, among: list[Chain]) -> Iterator[str]:
     """Carry one random deadline through all that can happen to it; says what was compared. Raises `Difference`."""
     chain = rng.choice(among)
     begins = date(FIRST_YEAR, 1, 1) + timedelta(days=rng.randrange((chain.last_year - FIRST_YEAR + 1) * 365))
-    budget = rng.choice((1, 2, 3, 5, 10, 10, 15, rng.randrange(1, 61)))
+    budget = rng.choice((1, 2, 3, 5, 10, 10, 15, rng.randrange(1, 41)))
     worlds = iter(chain.worlds)
     world = counted_by = next(worlds)
     spans: list[tuple[date, date]] = []
@@ -60,7 +60,7 @@ def check(rng: random.Random, among: list[Chain]) -> Iterator[str]:
 
     deadline = set_deadline(Period(working_days=budget, basis="43号"), begins, world.calendar)
     yield agree(deadline, "set")
-    for _ in range(rng.choice((1, 2, 3, 4))):
+    for _ in range(rng.choice((0, 1, 1, 2))):
         happens = rng.choice(("pause", "table", "table"))
         if happens == "pause":
             today += timedelta(days=rng.choice((0, 1, 2, 7, rng.randrange(40))))
@@ -116,7 +116,7 @@ def _world(tables: list[Table], overlay: frozenset[date]) -> World:
 def _days(rng: random.Random, last_year: int) -> frozenset[date]:
     """Days off of a region: on working days, weekends, holidays and make-up days alike."""
     first = date(FIRST_YEAR, 1, 1)
-    return frozenset(first + timedelta(days=rng.randrange((last_year - FIRST_YEAR + 2) * 365)) for _ in range(90))
+    return frozenset(first + timedelta(days=rng.randrange((last_year - FIRST_YEAR + 2) * 365)) for _ in range(50))
 
 
 def _changed_in_flight(rng: random.Random, table: Table) -> Table:
