@@ -100,7 +100,7 @@ async def _accept(scene: Scene, fact: e.Accepted) -> e.AnyFact:
         person=await scene.person_block(),
         regions=await scene.regions(),
         accepted_at=scene.at,
-        calendar=await calendar_in_force(scene.connection),
+        calendar=await calendar_in_force(scene.connection, scene.today),
     )
     await _issue(scene, content)
     return fact
@@ -351,7 +351,7 @@ async def _complete(scene: Scene, fact: e.Completed) -> e.AnyFact:
         documents=await store.valid_documents(scene.connection, scene.state.transfer_id),
         verification_code=code,
         completed_on=scene.today,
-        calendar=await calendar_in_force(scene.connection),
+        calendar=await calendar_in_force(scene.connection, scene.today),
     )
     await _issue(scene, content, verification_code=code)
     return fact

@@ -64,7 +64,7 @@ class Steps:
                 return await _recorded(connection, row, order)
             actor, at = Actor.model_validate_json(row["actor"]), row["received_at"]
             reading, application = await self._read_application(connection, row, actor, shanghai_date(at))
-            calendar = await calendar_in_force(connection)
+            calendar = await calendar_in_force(connection, shanghai_date(at))
             assessment = assess(reading.check, today=shanghai_date(at), calendar=calendar)
             facts = decide_submission(_submission(application, reading, assessment), at, calendar)
             opening, state = advance(None, facts[:1], at=at, actor=actor)
@@ -200,7 +200,7 @@ class Steps:
         """Record what happens without anybody's command. Once it has happened, it does not happen again."""
         async with transaction(self._pool) as connection:
             locked = await records.lock(connection, order.transfer_id)
-            facts = happens(locked.state, await calendar_in_force(connection))
+            facts = happens(locked.state, await calendar_in_force(connection, shanghai_date(order.now)))
             if not facts:
                 return _result(DONE, await records.events_after(connection, order.transfer_id, order.after_seq))
             return await self._record(connection, locked, facts, order, at=order.now, actor=actor)
@@ -241,7 +241,7 @@ class Steps:
             raise LookupError(f"there is no application of transfer {state.transfer_id}")
         today = shanghai_date(now)
         reading, _ = await self._read_application(connection, row, Actor.model_validate_json(row["actor"]), today)
-        calendar = await calendar_in_force(connection)
+        calendar = await calendar_in_force(connection, today)
         assessment = assess(reading.check, today=today, calendar=calendar)
         checked = e.RegisterChecked(
             findings=assessment.remaining,
@@ -309,7 +309,8 @@ async def _decide(connection: Connection, state: TransferState, command: c.Comma
     if refused is not None:
         return refused
     facts = await _read_facts(connection, state, command)
-    return decide(state, command, facts, await calendar_in_force(connection))
+    calendar = await calendar_in_force(connection, shanghai_date(command.received_at))
+    return decide(state, command, facts, calendar)
 
 
 async def _read_facts(  # noqa: PLR0911 - one arm for each kind of facts

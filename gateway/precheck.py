@@ -114,12 +114,14 @@ async def tell_eligibility(telling: Telling, given: EligibilityInput) -> Eligibi
     eligible = not assessment.blocking
     # What the registers say is not for a caller who may not act for this person.
     wait = assessment.waiting_period if reading.check.authorised else None
+    due_on = _due_on(telling, assessment) if eligible else None
     return Eligibility(
         eligible=eligible,
         findings=[telling.refusal(each) for each in assessment.findings],
         route=assessment.route,
         waiting_period=telling.waiting(wait) if wait is not None else None,
-        due_on=_due_on(telling, assessment) if eligible else None,
+        due_on=due_on,
+        provisional=due_on is not None and not telling.reference.calendar.published(due_on),
     )
 
 

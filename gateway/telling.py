@@ -84,9 +84,9 @@ class Telling:
     def agency(self, code: str) -> Agency:
         return self._agencies.get(code) or _unlisted(code)
 
-    def remaining_working_days(self, deadline: Deadline, now: datetime) -> int:
-        """By the calendar in force."""
-        return self.reference.remaining_working_days(deadline, now)
+    def remaining_working_days(self, deadline: Deadline, now: datetime, region: str) -> int:
+        """By the calendar in force, as the agency of `region` counts."""
+        return self.reference.remaining_working_days(deadline, now, region)
 
     def legal_basis(self, basis: str) -> str:
         """An instrument is quoted as it is called; only our own promises are translated."""

@@ -133,13 +133,13 @@ async def viewer_of(context: RequestContext) -> Viewer:
 
 def work_item(row: reads.WorkRow, telling: Telling) -> WorkItem:
     """A work item with its case."""
-    key = row.key
-    step = next(each for each in row.state.steps if (each.kind, each.round) == (key.step, key.round))
+    key, case = row.key, Case(row.state, telling)
+    step = next(each for each in case.stored.steps if (each.kind, each.round) == (key.step, key.round))
     return WorkItem(
         id=node_id("WorkItem", f"{key.transfer_id}:{key.step}:{key.round}"),
-        transfer=Case(row.state, telling),
-        step=step_of(step, row.state, telling),
-        due_on=key.due_on,
+        transfer=case,
+        step=step_of(step, case),
+        due_on=step.deadline.due_on if step.deadline is not None else key.due_on,
     )
 
 

@@ -12,6 +12,8 @@ import click
 from activities.directory import DirectoryRegion
 from activities.reference import put_region, set_policy
 from activities.region_policies import PolicyEdition, edition_on, keep_others_from_setting_policies
+from activities.register_load import today_in_shanghai
+from activities.worklist import redate_worklist
 from stack.connection import on_database
 from stack.errors import StackError
 from stack.policy_keys import DEFAULT, Fault, difference, flat
@@ -62,6 +64,10 @@ class Proposal:
                 values = f"{after.get(key, DEFAULT)} -> {later.get(key, DEFAULT)}"
                 yield f"  until {edition.effective_from}, when edition {edition.number} says: {key}: {values}"
 
+    @property
+    def moves_days_off(self) -> bool:
+        return self.after.regional_holidays != self.before.regional_holidays
+
     async def store(self, connection: asyncpg.Connection) -> None:
         if self.account is not None:
             await put_region(connection, self.account[1])
@@ -102,11 +108,10 @@ def put_in_force(
     if dry_run:
         click.echo("dry run: nothing is stored")
         return
-    at_a_terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    if at_a_terminal and not yes and not click.confirm("Put this in force?"):
+    if not (yes or _agreed()):
         raise StackError("nothing is stored")
 
-    async def store(connection: asyncpg.Connection) -> None:
+    async def store(connection: asyncpg.Connection) -> int:
         await keep_others_from_setting_policies(connection)
         if await read(connection) != proposals:
             raise StackError(
@@ -114,9 +119,20 @@ def put_in_force(
             )
         for proposal in proposals:
             await proposal.store(connection)
+        if not any(proposal.moves_days_off for proposal in proposals):
+            return 0
+        return await redate_worklist(connection, today_in_shanghai())
 
-    on_database(data_dir, store)
+    redated = on_database(data_dir, store)
     click.echo("stored")
+    if redated:
+        click.echo(f"open steps with another due date: {redated:,}")
+
+
+def _agreed() -> bool:
+    """What a person at a terminal says; without one nobody is asked."""
+    at_a_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    return not at_a_terminal or click.confirm("Put this in force?")
 
 
 def past(effective_from: date, today: date) -> str | None:

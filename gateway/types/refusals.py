@@ -47,6 +47,9 @@ class Eligibility:
         description="What the wait for benefits would be, if continued today."
     )
     due_on: date | None = strawberry.field(description="Statutory end of the whole transfer, if submitted today.")
+    provisional: bool = strawberry.field(
+        description="True while that date lies past the last published working-day table."
+    )
 
 
 @strawberry.type

@@ -1,5 +1,6 @@
 """The case as the contract shows it. `gateway/case.py` makes one from a transfer's state."""
 
+from collections.abc import Awaitable, Callable
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -8,6 +9,7 @@ import strawberry
 from gateway.authorisation import field
 from gateway.scalars import Month, TransferNo
 from gateway.types.enums import PersonAction, TransferAction, TransferEventKind
+from gateway.types.proof import DeadlineProof
 from gateway.types.reference import Agency, InsuredPerson, Money, Node, PageInfo, PoolingRegion
 from gateway.types.refusals import Refusal, WaitingPeriod
 from workflows.state import TransferState
@@ -30,6 +32,8 @@ if TYPE_CHECKING:
 
 @strawberry.type
 class Deadline:
+    proving: strawberry.Private[Callable[[], Awaitable[DeadlineProof]]]
+
     starts_on: date
     due_on: date
     working_days: int
@@ -42,6 +46,10 @@ class Deadline:
         description="True while the due date lies past the last published working-day table."
     )
     calendar_edition: str = strawberry.field(description="Edition of the working-day table used, e.g. `2026.1`.")
+
+    @strawberry.field
+    async def proof(self) -> DeadlineProof:
+        return await self.proving()
 
 
 @strawberry.type
