@@ -111,22 +111,26 @@ def put_in_force(
     if not (yes or _agreed()):
         raise StackError("nothing is stored")
 
-    async def store(connection: asyncpg.Connection) -> int:
-        await keep_others_from_setting_policies(connection)
-        if await read(connection) != proposals:
-            raise StackError(
-                "somebody changed these policies meanwhile: nothing is stored, look at the difference again"
-            )
-        for proposal in proposals:
-            await proposal.store(connection)
-        if not any(proposal.moves_days_off for proposal in proposals):
-            return 0
-        return await redate_worklist(connection, today_in_shanghai())
-
-    redated = on_database(data_dir, store)
+    redated = on_database(data_dir, lambda connection: _store(connection, read, proposals))
     click.echo("stored")
     if redated:
         click.echo(f"open steps with another due date: {redated:,}")
+
+
+async def _store(
+    connection: asyncpg.Connection,
+    read: Callable[[asyncpg.Connection], Awaitable[tuple[Proposal, ...]]],
+    proposals: tuple[Proposal, ...],
+) -> int:
+    """Store them if they are still what `read` says; how many open steps have another due date by it."""
+    await keep_others_from_setting_policies(connection)
+    if await read(connection) != proposals:
+        raise StackError("somebody changed these policies meanwhile: nothing is stored, look at the difference again")
+    for proposal in proposals:
+        await proposal.store(connection)
+    if not any(proposal.moves_days_off for proposal in proposals):
+        return 0
+    return await redate_worklist(connection, today_in_shanghai())
 
 
 def _agreed() -> bool:
