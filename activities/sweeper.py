@@ -5,6 +5,7 @@ A schedule of Temporal would do the same, and bury the operators' list of transf
 """
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
@@ -45,9 +46,11 @@ OLDER_THAN_SECONDS = 10.0
 CASE_OLDER_THAN_SECONDS = 60.0
 AT_MOST = 200
 AT_ONCE = 5
-WOKEN_AT_ONCE = 20
+# Cases that note a new date at a time: thousands at once would stand before every step that somebody waits for.
+NOTING_AT_ONCE = 20
 # A step that began before a new calendar was published may yet commit a date of the old one; no step takes longer.
 LATE_SECONDS = 30.0
+ASK_EVERY_SECONDS = 0.2
 # Open cases read at a time, and how many are looked for in a pass; the next pass goes on from there.
 PAGE = 100
 STEPS_PAGE = 500
@@ -78,6 +81,7 @@ STEPS_SQL = """
 select no, transfer_id, state->'steps' as steps from transfers where closed_at is null and transfer_id > $1
  order by transfer_id limit $2
 """
+STEPS_OF_SQL = "select state->'steps' from transfers where closed_at is null and transfer_id = $1"
 STATES_SQL = "select no, state from transfers where closed_at is null and transfer_id = any($1)"
 FIRST = UUID(int=0)
 
@@ -159,8 +163,14 @@ class Sweeper:
         recount = self._recount
         async with transaction(self._pool) as connection:
             await redate_worklist(connection, today)
-        moved, unreadable = await self._moved(Recounting(calendar), besides=recount.woken)
-        tally = await _each(moved, self._wake, "case %s could not be woken to recount", at_once=WOKEN_AT_ONCE)
+        recounting = Recounting(calendar)
+        moved, unreadable = await self._moved(recounting, besides=recount.woken)
+        tally = await _each(
+            moved,
+            lambda each: self._wake(each, recounting),
+            "case %s could not be woken to recount",
+            at_once=NOTING_AT_ONCE,
+        )
         recount.failed = bool(tally.failed or unreadable)
         if not recount.failed and recount.late_pass_at is not None and now >= recount.late_pass_at:
             recount.late_pass_at = None
@@ -174,13 +184,11 @@ class Sweeper:
             last = page[-1]["transfer_id"]
             for row in page:
                 try:
-                    steps = _STEPS.validate_json(row["steps"] or "null")
+                    dates = _dates_moved(row["steps"], recounting)
                 except ValidationError:
                     log.exception("case %s could not be read to recount", row["no"])
                     unreadable += 1
                     continue
-                counted = [(step, recounting.step(step)) for step in steps]
-                dates = [new.deadline.due_soon_on for old, new in counted if new is not old and new.deadline]
                 if dates and row["transfer_id"] not in besides:
                     moved.append(_Moved(row["no"], row["transfer_id"], min(dates)))
         return sorted(moved, key=lambda each: each.due_soon_on), unreadable
@@ -226,10 +234,14 @@ class Sweeper:
         await self._signal(row["no"], row["transfer_id"], TransferWorkflow.recheck)
         return True
 
-    async def _wake(self, moved: "_Moved") -> bool:
-        """Have a case note its dates."""
+    async def _wake(self, moved: "_Moved", recounting: Recounting) -> bool:
+        """Have a case note its dates, and give it some time for that."""
         await self._signal(moved.no, moved.transfer_id, TransferWorkflow.recount)
         self._recount.woken.add(moved.transfer_id)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE.total_seconds()):
+                while _dates_moved(await self._pool.fetchval(STEPS_OF_SQL, moved.transfer_id) or "[]", recounting):
+                    await asyncio.sleep(ASK_EVERY_SECONDS)
         return True
 
     async def _signal(self, no: str, transfer_id: UUID, signal: Callable[[TransferWorkflow], Awaitable[None]]) -> None:
@@ -243,6 +255,12 @@ class Sweeper:
             for row in await self._pool.fetch(STATES_SQL, [transfer_id]):
                 await self._regrow(row)
                 await handle.signal(signal, rpc_timeout=PATIENCE)
+
+
+def _dates_moved(steps: str | None, recounting: Recounting) -> list[date]:
+    """The new dates, due soon, of the open steps that `recounting` dates otherwise. Raises `ValidationError`."""
+    counted = [(step, recounting.step(step)) for step in _STEPS.validate_json(steps or "null")]
+    return [new.deadline.due_soon_on for old, new in counted if new is not old and new.deadline]
 
 
 _STEPS: TypeAdapter[tuple[Step, ...]] = TypeAdapter(tuple[Step, ...])
