@@ -147,7 +147,9 @@ class Telling:
         check_page(first, self.language)
         seq = position(after, read_seq, self.language) or 0
         key = EventsKey(case.stored.transfer_id, seq, first + 1)
-        stored, more = cut(await self.context.loaders.events.load(key), first)
+        loaded = await self.context.loaders.events.load(key)
+        # The case was read first: what has happened to it since is not in what the rest of this answer says.
+        stored, more = cut([each for each in loaded if each.seq <= case.stored.revision], first)
         edges = [TransferEventEdge(cursor=cursor(each.seq), node=tell_event(each, case, self)) for each in stored]
         return TransferEventConnection(
             edges=edges, page_info=page_info([edge.cursor for edge in edges], more=more, after=after)

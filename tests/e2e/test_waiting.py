@@ -1,13 +1,13 @@
 """`waitForRegister`: an application whose reasons pass with time waits, is asked about again, and goes on by itself."""
 
-from datetime import timedelta
+from datetime import date
 from typing import Any
 
 import pytest
 
 from tests.e2e.books import register, require_sound
 from tests.e2e.case import Case, Desks
-from tests.e2e.law_book import decides, kinds, open_steps, working_days_later
+from tests.e2e.law_book import decides, kinds, open_steps, step, working_days_later
 from tests.e2e.people import (
     BEIJING,
     SHANGHAI,
@@ -49,6 +49,12 @@ async def _goes_on(case: Case, **wanted: str) -> dict[str, Any]:
     return found
 
 
+async def _certified(case: Case) -> dict[str, Any] | None:
+    """The case once its instant certificate is issued."""
+    read = await case.read()
+    return read if step(read, "ISSUE_CERTIFICATE")["state"] == "DONE" else None
+
+
 def _person(origin: dict[str, str] | None = None, destination: dict[str, str] | None = None) -> Person:
     return Person(new_resident_id(), origin=origin or {}, destination={} if destination is None else destination)
 
@@ -80,7 +86,7 @@ async def test_what_passes_with_time_is_waited_for_until_a_register_mends_it(
     assert read["allowedActions"] == ["WITHDRAW_TRANSFER"]
     assert {"WITHDRAW", action} - {""} == set(read["progress"]["actions"])
     assert read["progress"]["headline"] == (
-        "To be accepted: waiting for the registers, which are asked again every day; it goes on by itself"
+        "Waiting to be accepted: the registers are checked again every day, and it goes on by itself"
     )
     assert (open_steps(read), read["progress"]["holder"], kinds(read)) == ([], None, ["SUBMITTED"])
     # Nobody can do anything to it but the person, and a second application meets the first.
@@ -95,7 +101,8 @@ async def test_what_passes_with_time_is_waited_for_until_a_register_mends_it(
         destination=active() | {"current_month_unpaid": "false"},
     )
     await registers.know(mended)
-    read = await _goes_on(case, status="TRANSFERRING_OUT")
+    await _goes_on(case, status="TRANSFERRING_OUT")
+    read = await until(lambda: _certified(case), WITHIN_SECONDS)
     assert kinds(read)[:3] == ["SUBMITTED", "REGISTER_CHECKED", "ACCEPTED"]
     assert (read["refusals"], read["acceptedAt"] is not None) == ([], True)
     assert open_steps(read) == [("DELIVER_INFORMATION_FORM", 1, working_days_later(10))]
@@ -221,7 +228,8 @@ async def test_a_register_out_of_service_is_waited_for_whether_asked_to_or_not(
     assert [(each["code"], each["class"], each["side"]) for each in said] == [("REGISTER_UNAVAILABLE", "RETRIED", side)]
     await decides(system, silent, register_available=True)
     # It is asked again daily, and as soon as one of the registers has something new of the person.
-    await registers.know(Person(person.resident_id, origin=at(regions[0], arrears_fen="1"), destination=at(regions[1])))
+    arrears = {"arrears_fen": "1", "arrears_from": "2026-01", "arrears_to": "2026-01"}
+    await registers.know(Person(person.resident_id, origin=at(regions[0], **arrears), destination=at(regions[1])))
     read = await _goes_on(case, status="TRANSFERRING_OUT")
     assert [each["code"] for each in read["refusals"]] == ["ARREARS_OUTSTANDING"]
     assert "ARREARS_NOTIFIED" in kinds(read)
@@ -254,12 +262,10 @@ async def test_the_coverage_gap_is_shown_while_nobody_covers_the_person_and_ends
 async def test_a_gap_that_closes_within_days_is_warned_of_once_by_the_most_urgent_warning(
     system: System, registers: Registers, desks: Desks
 ) -> None:
-    # The gap closes with a month: stopped so that its last day lies within ten to thirty days, or three, as today is.
-    candidates = [
-        (today().replace(day=1) - timedelta(days=1) - timedelta(days=28 * months)).replace(day=28)
-        for months in range(4)
-    ]
-    gap_from = next(day for day in candidates if 0 <= (closes_on(day, 3) - today()).days <= 30)
+    # Three whole months without cover and the month of the stop: it closes with this month.
+    year, month = divmod(today().year * 12 + today().month - 1 - 4, 12)
+    gap_from = date(year, month + 1, 15)
+    assert closes_on(gap_from, 3).replace(day=1) == today().replace(day=1)
     left = (closes_on(gap_from, 3) - today()).days
     expected = 3 if left <= 3 else 10 if left <= 10 else 30
     months = f"201407-{gap_from:%Y%m}"
