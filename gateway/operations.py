@@ -30,7 +30,7 @@ from gateway.limits import ProcessorRation
 from gateway.short_ways import ShortWays
 
 MAX_CACHED_DOCUMENTS: Final = 1_000
-# A syntax tree takes some fifty times its text.
+# A syntax tree takes some fifty times its text, and its short ways as much again.
 MAX_CACHED_LENGTH: Final = 1024 * 1024
 MAX_VALIDATION_ERRORS: Final = 10
 # Shares of one processor for documents never seen: the anonymous must not use up what the others have.
@@ -125,15 +125,15 @@ class Operations:
 
     def find(self, request: GraphQLRequest, viewer: Viewer) -> Operation:
         """The operation that the request names. Raises `Refused`, `TooManyNewDocuments` or `InvalidDocumentError`."""
+        ration = self._anonymous if viewer.anonymous else self._known
         text = self._text(request)
         document = self._cache.get(text)
         if document is None:
-            node = self._prepare(text, self._anonymous if viewer.anonymous else self._known)
-            document = _Document(self._schema, node)
+            document = _Document(self._schema, self._prepare(text, ration))
             self._keep(text, document)
         else:
             self._cache.move_to_end(text)
-        return document.operation(request.operation_name)
+        return document.operation(request.operation_name, ration)
 
     def _text(self, request: GraphQLRequest) -> str:
         if self._trusted is None:
@@ -190,11 +190,13 @@ class _Document:
         self._short_ways = ShortWays(schema, node)
         self._operations: dict[str | None, Operation] = {}
 
-    def operation(self, name: str | None) -> Operation:
-        """The operation of that name, or the only one. Raises `Refused`."""
+    def operation(self, name: str | None, ration: ProcessorRation) -> Operation:
+        """The operation of that name, or the only one; looked at more closely for the first time on `ration`. Raises `Refused`."""
         known = self._operations.get(name)
         if known is None:
+            started = time.perf_counter()
             known = self._operations[name] = self._find(name)
+            ration.spend(time.perf_counter() - started)
         return known
 
     def _find(self, name: str | None) -> Operation:

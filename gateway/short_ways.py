@@ -10,7 +10,7 @@ resolvers, roles, directives, interfaces and unions are graphql-core's alone.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from graphql import (
     DirectiveNode,
@@ -40,6 +40,8 @@ Complete = Callable[[Any], Any]
 # A type, and the nodes that select of it; the document keeps them alive.
 _Place = tuple[str, tuple[int, ...]]
 _NO_VARIABLES = VariableValues({}, {})
+# A screen of an app has some fifty. Fragments that are mixed in ever new ways can make thousands, which nobody needs quickly.
+MAX_PLACES: Final = 300
 
 
 class NotPlainError(Exception):
@@ -82,6 +84,8 @@ class ShortWays:
         """The field that `details` select on `parent`; None when it is not plain."""
         place = _place(parent, details)
         if place not in self._fields:
+            if len(self._fields) >= MAX_PLACES:
+                return None
             self._fields[place] = self._compile_field(parent, details)
         return self._fields[place]
 
@@ -89,6 +93,8 @@ class ShortWays:
         """What `details` select of an object of `type_`; None when not all of it is plain."""
         place = _place(type_, details)
         if place not in self._objects:
+            if len(self._objects) >= MAX_PLACES:
+                return None
             self._objects[place] = None if self.directives else self._compile_object(type_, details)
         return self._objects[place]
 

@@ -24,6 +24,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
+from gateway import short_ways
 from gateway.executor import PlainQuery, ShortWayExecutor
 from gateway.schema import schema as own_schema
 from gateway.short_ways import ShortWays
@@ -62,6 +63,10 @@ class Thing:
     @strawberry.field
     def shout(self, times: int = 1) -> str:
         return self.name.upper() * times
+
+    @strawberry.field
+    def whisper(self) -> str:
+        return self.name.lower()
 
 
 class Reluctant(Thing):
@@ -277,6 +282,21 @@ async def test_a_fragment_that_is_spread_often_is_compiled_once() -> None:
     await answer(built)
     # Query.thing, Thing.inner twice, Thing.others, Thing.name, Thing.note.
     assert len(ways._fields) == 6
+
+
+@pytest.mark.parametrize("places", range(6))
+async def test_where_the_short_ways_end_the_long_one_goes_on(monkeypatch: pytest.MonkeyPatch, places: int) -> None:
+    text = '{ thing(which: "nested") { name inner { name colour } others { name note } } }'
+    monkeypatch.setattr(short_ways, "MAX_PLACES", places)
+    assert await answer(short_way(text)) == await plain_answer(text) == await answer(long_way(text))
+
+
+async def test_a_field_with_a_resolver_has_no_short_way() -> None:
+    document = parse('{ thing(which: "nested") { whisper shout name } }')
+    ways = ShortWays(schema._schema, document)
+    built: Any = ShortWayExecutor.build(schema._schema, document, None, None, {}, short_ways=ways)
+    assert await answer(built) == ({"thing": {"whisper": "b", "shout": "B", "name": "b"}}, [])
+    assert [field is not None for field in ways._fields.values()] == [False, False, False, True]
 
 
 # ------------------------------------------------------------------ generated documents, on the schema in use
