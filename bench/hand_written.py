@@ -1,4 +1,4 @@
-"""The progress query answered by hand: the gateway's SQL, its token library and its server, and the JSON put together here.
+"""The progress query answered by hand: one statement, the gateway's token library and its server, and the JSON put together here.
 
 What GraphQL costs is the difference. It knows the states that a transfer without trouble goes through, and no others.
 """

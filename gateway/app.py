@@ -29,6 +29,7 @@ from gateway.context import Services
 from gateway.documents import DocumentDownloads
 from gateway.execution import Engine
 from gateway.health import Health
+from gateway.http_protocol import HttpProtocol
 from gateway.jwks import KeySet
 from gateway.limits import MAX_BODY_BYTES
 from gateway.metrics import Metrics
@@ -223,7 +224,7 @@ async def _serve(settings: Settings) -> None:
         app,
         host=settings.host,
         port=settings.port,
-        http="httptools",
+        http=HttpProtocol,
         ws="websockets-sansio",
         ws_max_size=MAX_BODY_BYTES,
         ws_ping_interval=WEBSOCKET_PING_SECONDS,
@@ -232,6 +233,8 @@ async def _serve(settings: Settings) -> None:
         access_log=False,
         log_config=None,
         server_header=False,
+        # Who asks is in the token and where we are in the settings: nothing is taken from X-Forwarded headers.
+        proxy_headers=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
     await GatewayServer(config, app.state.services.progress).serve()

@@ -61,13 +61,21 @@ class Engine:
 
     async def run(self, operation: Operation, variables: dict[str, Any], context: RequestContext) -> Answer:
         """Execute a query or a mutation. Never raises but when it is cancelled."""
+        result = await self._result(operation, variables, context)
+        return _request_errors(result) if isinstance(result, list) else _answer(result, context)
+
+    async def _result(
+        self, operation: Operation, variables: dict[str, Any], context: RequestContext
+    ) -> ExecutionResult | list[GraphQLError]:
+        if operation.plain_query is not None:
+            return await operation.plain_query.run(
+                context, variables, lambda: self._executor(operation, variables, context)
+            )
         executor = self._executor(operation, variables, context)
         if isinstance(executor, list):
-            return _request_errors(executor)
+            return executor
         result = execute_root_selection_set(executor)
-        if not isinstance(result, ExecutionResult):
-            result = await result
-        return _answer(result, context)
+        return result if isinstance(result, ExecutionResult) else await result
 
     async def stream(
         self, operation: Operation, variables: dict[str, Any], context: RequestContext

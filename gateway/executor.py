@@ -1,179 +1,30 @@
-"""graphql-core's executor with a short way for plain fields: attributes that are scalars, enums, or objects of plain fields.
+"""graphql-core's executor, and a query's way around it, both with the short ways of their document.
 
-Nearly all of an answer is such. For each field the long way makes an object of fifteen fields that tells a resolver where it is,
-and passes over the type three times; a plain field has no resolver to tell it to. So a plain field is compiled once for each
-document: into a function from the object that has it to the value that the answer has.
-
-Whatever is not plainly well, the short way leaves to the long one, which meets it again and says what and where: a null where
-none may be, a value that cannot be coerced, an attribute that raises. Nothing is done twice by that: reading attributes has no
-effects. Arguments, resolvers, roles, directives, interfaces and unions are the long way's alone.
+`PlainQuery` is how nearly every query of an app goes: one root field, whose resolver is called here, and a plain object of what it
+found. `ShortWayExecutor` is graphql-core's for everything else, and for the parts of an answer that turn out not to be plain.
 """
 
 from collections.abc import Callable
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self, cast
 
 from graphql import (
-    DirectiveNode,
-    DocumentNode,
-    GraphQLLeafType,
-    GraphQLList,
-    GraphQLNonNull,
+    ExecutionResult,
+    GraphQLError,
+    GraphQLField,
     GraphQLObjectType,
-    GraphQLOutputType,
-    Undefined,
-    Visitor,
-    is_leaf_type,
-    visit,
+    GraphQLResolveInfo,
+    GraphQLSchema,
+    OperationDefinitionNode,
+    OperationType,
 )
-from graphql.language import BREAK
+from graphql.execution import get_argument_values, get_variable_values
+from graphql.execution.collect_fields import FieldDetailsList
+from graphql.pyutils import Path
+from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
-from strawberry.schema.schema_converter import CustomGraphQLEnumType
-from strawberry.types.base import StrawberryObjectDefinition
-from strawberry.types.field import StrawberryField
 
-# From a value that is not null to what the answer has in its place.
-Complete = Callable[[Any], Any]
-_Place = tuple[str, tuple[int, ...]]
-
-
-class NotPlainError(Exception):
-    """The long way has to look at this."""
-
-
-class PlainField(NamedTuple):
-    """A field of a compiled selection: where its value is, and what becomes of it."""
-
-    attribute: str
-    nullable: bool
-    complete: Complete
-
-    def of(self, source: Any) -> Any:
-        """The field's value in the answer. Raises whatever the attribute raises, and what `complete` raises."""
-        value = getattr(source, self.attribute)
-        return _filled(value, self.nullable, self.complete)
-
-
-class ShortWays:
-    """The plain fields of one valid document, compiled when they are first met.
-
-    With a directive anywhere in the document only leaves are: what else is selected may differ from one request to the next.
-    """
-
-    def __init__(self, document: DocumentNode) -> None:
-        self._leaves_only = _has_directives(document)
-        # By type and selecting nodes, which the document keeps alive: what a fragment selects twice is compiled once.
-        self._fields: dict[_Place, PlainField | None] = {}
-        self._objects: dict[_Place, Complete | None] = {}
-
-    def field(self, executor: "ShortWayExecutor", parent: GraphQLObjectType, details: Any) -> PlainField | None:
-        """The field that `details` select on `parent`; None when it is not plain."""
-        place = _place(parent, details)
-        if place not in self._fields:
-            self._fields[place] = self._compile_field(executor, parent, details)
-        return self._fields[place]
-
-    def object(self, executor: "ShortWayExecutor", type_: GraphQLObjectType, details: Any) -> Complete | None:
-        """What `details` select of an object of `type_`; None when a field of it is not plain."""
-        place = _place(type_, details)
-        if place not in self._objects:
-            self._objects[place] = None if self._leaves_only else self._compile_object(executor, type_, details)
-        return self._objects[place]
-
-    def _compile_field(
-        self, executor: "ShortWayExecutor", parent: GraphQLObjectType, details: Any
-    ) -> PlainField | None:
-        name = details[0].node.name.value
-        if name == "__typename":
-            # Every object has a class, and its name here does not depend on it.
-            return PlainField("__class__", False, lambda _class: parent.name)
-        field = parent.fields.get(name)
-        definition: StrawberryField | None = field.extensions.get("strawberry-definition") if field else None
-        if field is None or definition is None or not definition.is_basic_field or field.args:
-            return None
-        complete = self._compile(executor, _nullable(field.type), details)
-        if complete is None:
-            return None
-        return PlainField(definition.python_name, not isinstance(field.type, GraphQLNonNull), complete)
-
-    def _compile(self, executor: "ShortWayExecutor", type_: GraphQLOutputType, details: Any) -> Complete | None:
-        if is_leaf_type(type_):
-            return _leaf(type_)
-        if isinstance(type_, GraphQLList):
-            each = self._compile(executor, _nullable(type_.of_type), details)
-            return _list(each, nullable=not isinstance(type_.of_type, GraphQLNonNull)) if each is not None else None
-        return self.object(executor, type_, details) if isinstance(type_, GraphQLObjectType) else None
-
-    def _compile_object(self, executor: "ShortWayExecutor", type_: GraphQLObjectType, details: Any) -> Complete | None:
-        fields = []
-        for name, each in executor.collect_subfields(type_, details).grouped_field_set.items():
-            field = self.field(executor, type_, each)
-            if field is None:
-                return None
-            fields.append((name, *field))
-        definition: StrawberryObjectDefinition = type_.extensions["strawberry-definition"]
-        expected = definition.origin if type_.is_type_of is not None else object
-
-        def complete(value: Any) -> dict[str, Any]:
-            if not isinstance(value, expected):
-                raise NotPlainError
-            return {
-                name: _filled(getattr(value, attribute), nullable, complete_field)
-                for name, attribute, nullable, complete_field in fields
-            }
-
-        return complete
-
-
-def _place(type_: GraphQLObjectType, details: Any) -> _Place:
-    return type_.name, tuple([id(each.node) for each in details])
-
-
-def _filled(value: Any, nullable: bool, complete: Complete) -> Any:
-    if value is None:
-        if nullable:
-            return None
-        raise NotPlainError
-    completed = complete(value)
-    if completed is None or completed is Undefined:
-        raise NotPlainError
-    return completed
-
-
-def _list(complete: Complete, *, nullable: bool) -> Complete:
-    def complete_list(values: Any) -> list[Any]:
-        if type(values) not in {list, tuple}:
-            raise NotPlainError
-        return [_filled(each, nullable, complete) for each in values]
-
-    return complete_list
-
-
-def _leaf(type_: GraphQLLeafType) -> Complete:
-    coerce: Complete = type_.coerce_output_value
-    if not isinstance(type_, CustomGraphQLEnumType):
-        return coerce
-    # The long way looks through all members for the one of that value.
-    members: Any = type_.wrapped_cls
-    names = {member: coerce(member) for member in members}
-    return lambda value: names[value] if type(value) is members else coerce(value)
-
-
-def _nullable(type_: GraphQLOutputType) -> Any:
-    return type_.of_type if isinstance(type_, GraphQLNonNull) else type_
-
-
-def _has_directives(document: DocumentNode) -> bool:
-    class Search(Visitor):
-        found = False
-
-        def enter_directive(self, _node: DirectiveNode, *_place: Any) -> Any:
-            self.found = True
-            return BREAK
-
-    search = Search()
-    visit(document, search)
-    return search.found
+from gateway.short_ways import Complete, ShortWays, fill, filled, is_nullable
 
 
 class ShortWayExecutor(StrawberryGraphQLCoreExecutionContext):
@@ -186,17 +37,105 @@ class ShortWayExecutor(StrawberryGraphQLCoreExecutionContext):
     def execute_field(
         self, parent_type: GraphQLObjectType, source: Any, field_details_list: Any, path: Any, position_context: Any
     ) -> Any:
-        field = self._short_ways.field(self, parent_type, field_details_list)
+        field = self._short_ways.field(parent_type, field_details_list)
         if field is not None:
             with suppress(Exception):
-                return field.of(source)
+                return fill(field, source)
         return super().execute_field(parent_type, source, field_details_list, path, position_context)
 
     def collect_and_execute_subfields(
         self, return_type: GraphQLObjectType, field_details_list: Any, path: Any, result: Any, position_context: Any
     ) -> Any:
-        complete = self._short_ways.object(self, return_type, field_details_list)
+        complete = self._short_ways.object(return_type, field_details_list)
         if complete is not None:
             with suppress(Exception):
                 return complete(result)
         return super().collect_and_execute_subfields(return_type, field_details_list, path, result, position_context)
+
+
+class PlainQuery(NamedTuple):
+    """A query of one root field with a resolver, in a document without directives.
+
+    `info` is what the resolver is told, the request's own context and variables apart. `complete` makes the field's value in the
+    answer of what the resolver found; None when not all of that is plain.
+    """
+
+    info: GraphQLResolveInfo[object]
+    field: GraphQLField
+    resolve: Callable[..., Any]
+    details: FieldDetailsList
+    nullable: bool
+    complete: Complete | None
+
+    @classmethod
+    def of(cls, schema: GraphQLSchema, operation: OperationDefinitionNode, short_ways: ShortWays) -> Self | None:
+        """The operation as such a query, if it is one."""
+        root = schema.query_type
+        if root is None or operation.operation is not OperationType.QUERY or short_ways.directives:
+            return None
+        (name, details), *others = short_ways.root(root, operation).items()
+        field = root.fields.get(details[0].node.name.value)
+        if others or field is None or field.resolve is None:
+            return None
+        nothing: Any = None
+        info: GraphQLResolveInfo[object] = GraphQLResolveInfo(
+            field_name=details[0].node.name.value,
+            field_nodes=[each.node for each in details],
+            return_type=field.type,
+            parent_type=root,
+            path=Path(None, name, root.name),
+            schema=schema,
+            fragments={each: fragment.definition for each, fragment in short_ways.fragments.items()},
+            root_value=None,
+            operation=operation,
+            variable_values=nothing,
+            context=nothing,
+            is_awaitable=cast("Any", optimized_is_awaitable),
+            abort_signal=None,
+            async_helpers=nothing,
+        )
+        complete = short_ways.value(field.type, details)
+        return cls(info, field, field.resolve, details, is_nullable(field.type), complete)
+
+    async def run(
+        self, context: object, variables: dict[str, Any], new_executor: Callable[[], Any]
+    ) -> ExecutionResult | list[GraphQLError]:
+        """What graphql-core would answer. The errors are of variables that do not fit; then nothing was executed.
+
+        `new_executor` builds graphql-core's executor for this request, or says those errors. It is called when there is
+        anything that is not plainly well.
+        """
+        coerced = get_variable_values(self.info.schema, self.info.operation.variable_definitions or (), variables)
+        if isinstance(coerced, list):
+            errors: list[GraphQLError] = new_executor()
+            return errors
+        # Strawberry's resolvers are given the variables as a dict.
+        variable_values: Any = coerced.coerced
+        info = self.info._replace(context=context, variable_values=variable_values)
+        found: Any
+        try:
+            arguments = get_argument_values(self.field, self.details[0].node, coerced)
+            found = self.resolve(None, info, **arguments)
+            if optimized_is_awaitable(found):
+                found = await found
+        except Exception as error:  # noqa: BLE001 - to graphql-core, what is raised and what is returned is the same
+            found = error
+        if self.complete is not None and not isinstance(found, Exception):
+            with suppress(Exception):
+                return ExecutionResult({str(info.path.key): filled(found, self.nullable, self.complete)}, None)
+        return await self._completed(new_executor(), info, found)
+
+    async def _completed(self, executor: Any, info: GraphQLResolveInfo[object], found: object) -> ExecutionResult:
+        async def resolved() -> object:
+            return found
+
+        result: ExecutionResult
+        try:
+            value = await executor.complete_awaitable_value(
+                info.return_type, self.details, info, info.path, resolved(), None
+            )
+            result = executor.build_response({str(info.path.key): value})
+        except GraphQLError as error:
+            executor.collected_errors.add(error, None)
+            result = executor.build_response(None)
+        return result

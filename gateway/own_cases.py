@@ -58,12 +58,10 @@ async def _look_up(pool: asyncpg.Pool, lookups: list[_Lookup]) -> None:
     wanted = [(place, each.no, key) for place, each in enumerate(lookups) for key in each.person_keys]
     try:
         rows = await pool.fetch(SQL, *map(list, zip(*wanted, strict=True)))
-    except BaseException as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is theirs who asked
         for each in lookups:
             if not each.found.done():
                 each.found.set_exception(error)
-        if not isinstance(error, Exception):
-            raise
         return
     states = {row["place"]: row["state"] for row in rows}
     for place, each in enumerate(lookups):

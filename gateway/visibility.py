@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from activities.keyring import Keyring
@@ -36,12 +37,16 @@ def scope_of(viewer: Viewer, keyring: Keyring, directory: Mapping[str, RegionEnt
     """What the roles of `viewer` together let it see at the instant `at`."""
     own = viewer.has(Role.INSURED_PERSON) and viewer.resident_id is not None
     return Scope(
-        person_keys=keyring.person_keys(viewer.resident_id) if own and viewer.resident_id else [],
+        person_keys=_person_keys(keyring, viewer.resident_id) if own and viewer.resident_id else [],
         employer=viewer.subject if viewer.has(Role.EMPLOYER) else None,
         regions=regions_of(viewer, directory),
         everything=viewer.has(Role.OPERATOR),
         at=at,
     )
+
+
+# Who follows a transfer asks again and again; verified tokens are kept in the same number.
+_person_keys = lru_cache(maxsize=10_000)(Keyring.person_keys)
 
 
 def regions_of(viewer: Viewer, directory: Mapping[str, RegionEntry]) -> list[str]:

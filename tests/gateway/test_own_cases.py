@@ -10,6 +10,7 @@ import pytest
 from gateway import own_cases
 from gateway.own_cases import OwnCases
 from tests.activities.register_extracts import LI, WANG
+from tests.cases import BEIJING
 from tests.conftest import Database
 from tests.gateway.window import EMPLOYER, O_CLERK, PERSON, STRANGER, Window, open_window
 
@@ -20,6 +21,8 @@ BY_NO = "query ($no: TransferNo!) { transfer(no: $no) { no } }"
 async def window(database: Database) -> AsyncIterator[Window]:
     async with open_window(database) as each:
         await each.desk.accepted()
+        # The stranger is in the registers too: known, and still a stranger to this case.
+        await each.desk.cases.registers({"resident_id": LI, "region": BEIJING})
         await each.data(PERSON, BY_NO, no=each.no)
         each.pool.statements.clear()
         yield each
