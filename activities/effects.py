@@ -296,6 +296,9 @@ async def _credit_funds(scene: Scene, fact: e.FundsCredited) -> e.AnyFact:
     await _mark(scene, fact.reference, RemittanceStatus.CREDITED)
     await registers.credit(scene.connection, scene.state, payee, fact.amount_fen, scene.today)
     await _post(scene, fact.amount_fen, Account("RECEIVED", *payee), Account("PERSONAL_ACCOUNTS", *payee))
+    # What comes home and is owed after all, by a form that was corrected meanwhile, is set aside for the next order.
+    _, after = advance(scene.state, (fact,), at=scene.at, actor=scene.actor)
+    await _freeze(scene, _origin(scene.state), after.frozen_fen - scene.state.frozen_fen)
     return fact
 
 

@@ -238,8 +238,8 @@ class TransferState(BaseModel, frozen=True):
 
     @property
     def frozen_fen(self) -> int:
-        """What is frozen at O and not yet ordered away."""
-        if self.form is None or self.released or self.form.disposition is Disposition.RETAIN:
+        """What is frozen at O and not yet ordered away; a case that is being ended has given it back."""
+        if self.form is None or self.released or self.terminating or self.form.disposition is Disposition.RETAIN:
             return 0
         return max(0, self.form.balance_fen - self.moved_fen)
 
