@@ -11,10 +11,10 @@ from gateway.scalars import Month, TransferNo
 from gateway.telling import Telling
 from gateway.types.enums import TransferAction
 from gateway.types.reference import Money, node_id
+from gateway.types.refusals import CoverageGap
 from gateway.types.transfer import (
     ContinuationStatement,
     ContributionPeriod,
-    CoverageGap,
     Deadline,
     Remittance,
     Transfer,
@@ -112,10 +112,7 @@ def _remittances(case: Case) -> list[Remittance]:
 
 def _coverage_gap(case: Case) -> CoverageGap | None:
     gap = case.stored.gap
-    if gap is None:
-        return None
-    days_left = (gap.closes_on - shanghai_date(_now(case))).days
-    return CoverageGap(stopped_on=gap.stopped_on, closes_on=gap.closes_on, days_left=days_left)
+    return CoverageGap.of(gap, shanghai_date(_now(case))) if gap is not None else None
 
 
 def step_of(step: Step, case: Case) -> TransferStep:

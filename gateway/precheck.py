@@ -12,7 +12,7 @@ from gateway.query_faults import InvalidArguments
 from gateway.scalars import PoolingRegionCode
 from gateway.telling import Telling
 from gateway.types.inputs import EligibilityInput, SubmitTransferInput
-from gateway.types.refusals import Eligibility
+from gateway.types.refusals import CoverageGap, Eligibility
 from workflows.clocks import statutory_end
 from workflows.commands import Application
 from workflows.eligibility import Assessment, assess
@@ -113,7 +113,7 @@ async def tell_eligibility(telling: Telling, given: EligibilityInput) -> Eligibi
         reading, assessment = await read_and_assess(connection, telling, asked, application)
     eligible = not assessment.blocking
     # What the registers say is not for a caller who may not act for this person.
-    wait = assessment.waiting_period if reading.check.authorised else None
+    wait, gap = (assessment.waiting_period, assessment.gap) if reading.check.authorised else (None, None)
     due_on = _due_on(telling, assessment) if eligible else None
     return Eligibility(
         eligible=eligible,
@@ -121,6 +121,7 @@ async def tell_eligibility(telling: Telling, given: EligibilityInput) -> Eligibi
         route=assessment.route,
         waiting_period=telling.waiting(wait) if wait is not None else None,
         due_on=due_on,
+        coverage_gap=CoverageGap.of(gap, telling.today) if gap is not None else None,
         provisional=due_on is not None and not telling.reference.calendar.published(due_on),
     )
 

@@ -11,7 +11,7 @@ from gateway.scalars import Month, TransferNo
 from gateway.types.enums import PersonAction, TransferAction, TransferEventKind
 from gateway.types.proof import DeadlineProof
 from gateway.types.reference import Agency, InsuredPerson, Money, Node, PageInfo, PoolingRegion
-from gateway.types.refusals import Refusal, WaitingPeriod
+from gateway.types.refusals import CoverageGap, Refusal, WaitingPeriod
 from workflows.state import TransferState
 from workflows.vocabulary import (
     DeadlineState,
@@ -110,15 +110,6 @@ class Progress:
     expected_by: date | None = strawberry.field(description="Nine in ten were done by this date.")
     money: str
     actions: list[PersonAction]
-
-
-@strawberry.type(
-    description="The person's own clock while nobody covers them: the gap must close by `closesOn`, or a waiting period follows."
-)
-class CoverageGap:
-    stopped_on: date
-    closes_on: date
-    days_left: int = strawberry.field(description="Whole days from today to `closesOn`; negative once it has passed.")
 
 
 @strawberry.type

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from tests.e2e.books import destination, origin, register, register_printed, require_ended, require_sound, transferred
 from tests.e2e.case import Case, Desks
 from tests.e2e.law_book import kinds, open_steps, papers, pdf, step, working_days_later
@@ -221,6 +223,122 @@ async def test_less_than_was_credited_comes_home_once_a_supervisor_approves(
         SHANGHAI: destination(personal_account_fen=less, contribution_months=months_after_transfer()),
     }
     await require_ended(system, case, booked=_moved(less))
+
+
+async def _reversed(case: Case, amount_fen: int) -> dict[str, Any]:
+    """The money that is to come home, approved, sent and received."""
+    reference = (await case.read())["remittances"][-1]["reference"]
+    await case.take(case.desks.r_supervisor, "approveReverseRemittance", remittanceReference=reference)
+    await case.reaches(fundsStatus="REMITTED")
+    return await case.receives(case.desks.o_finance, amount_fen)
+
+
+async def test_less_than_was_ordered_comes_home_after_the_order_has_arrived(
+    system: System, registers: Registers, desks: Desks
+) -> None:
+    case = await _delivered(system, registers, desks)
+    await case.remits()
+    await _corrected(case, personalAccountBalance=0, note="the whole balance was another person's")
+    read = await case.read()
+    assert _orders(read) == [("-01", "TRANSFER", BALANCE_FEN, "REMITTED", None)]
+    await case.receives(desks.r_finance, BALANCE_FEN)
+    await case.take(desks.r_clerk, "confirmContinuation")
+    ended = await _reversed(case, BALANCE_FEN)
+    assert ended["transfer"]["status"] == "COMPLETED"
+    assert "8,642.05" in (await case.read())["progress"]["money"]
+    held = await register_printed(system, case.person)
+    assert (held[BEIJING]["personal_account_fen"], held[SHANGHAI]["personal_account_fen"]) == (BALANCE_FEN, 0)
+    await require_ended(system, case, booked={})
+
+
+@pytest.mark.parametrize("approved", [False, True], ids=["before its approval", "on its way"])
+async def test_what_was_called_home_and_is_owed_after_all_is_frozen_and_sent_again(
+    system: System, registers: Registers, desks: Desks, *, approved: bool
+) -> None:
+    case = await _delivered(system, registers, desks)
+    await case.remits()
+    await case.receives(desks.r_finance, BALANCE_FEN)
+    await _corrected(case, personalAccountBalance=BALANCE_FEN - 4_205, note="4205 fen were another person's")
+    reference = (await case.read())["remittances"][-1]["reference"]
+    if approved:
+        await case.take(desks.r_supervisor, "approveReverseRemittance", remittanceReference=reference)
+        await case.reaches(fundsStatus="REMITTED")
+        await _corrected(case, personalAccountBalance=BALANCE_FEN, note="they were this person's after all")
+        await case.receives(desks.o_finance, 4_205)
+    else:
+        await _corrected(case, personalAccountBalance=BALANCE_FEN, note="they were this person's after all")
+        await _reversed(case, 4_205)
+    held = (await register(system, case.person))[BEIJING]
+    assert (held["personal_account_fen"], held["frozen_fen"]) == (0, 4_205)
+    assert (await case.read())["fundsStatus"] == "PENDING"
+    await case.remits()
+    await case.receives(desks.r_finance, 4_205)
+    assert (await case.take(desks.r_clerk, "confirmContinuation"))["transfer"]["status"] == "COMPLETED"
+    assert [each[:4] for each in _orders(await case.read())] == [
+        ("-01", "TRANSFER", BALANCE_FEN, "CREDITED"),
+        ("-02", "REVERSE", 4_205, "CREDITED"),
+        ("-03", "TRANSFER", 4_205, "CREDITED"),
+    ]
+    assert await register_printed(system, case.person) == transferred()
+    await require_ended(system, case, booked=_moved(BALANCE_FEN))
+
+
+async def test_a_case_that_is_partly_sent_is_terminated_whole(
+    system: System, registers: Registers, desks: Desks
+) -> None:
+    first = BALANCE_FEN - 4_205
+    case = await _delivered(system, registers, desks, personalAccountBalance=first, note="as of the last statement")
+    await case.remits()
+    await case.receives(desks.r_finance, first)
+    await _corrected(case)
+    ordered = await case.take(desks.o_supervisor, "terminateTransfer", reason="transferred twice")
+    assert ordered["event"]["kind"] == "NEEDS_ATTENTION"
+    held = (await register(system, case.person))[BEIJING]
+    assert (held["personal_account_fen"], held["frozen_fen"]) == (4_205, 0)
+    assert (await _reversed(case, first))["transfer"]["status"] == "TERMINATED"
+    assert await register_printed(system, case.person) == {BEIJING: origin(), SHANGHAI: destination()}
+    await require_ended(system, case, booked={})
+
+
+async def test_money_that_comes_home_in_another_amount_is_a_mismatch_until_it_is_explained(
+    system: System, registers: Registers, desks: Desks
+) -> None:
+    case = await _delivered(system, registers, desks)
+    await case.remits()
+    await case.receives(desks.r_finance, BALANCE_FEN)
+    await case.take(desks.o_supervisor, "terminateTransfer", reason="transferred twice")
+    reference = (await case.read())["remittances"][-1]["reference"]
+    await case.take(desks.o_supervisor, "approveReverseRemittance", remittanceReference=reference)
+    await case.reaches(fundsStatus="REMITTED")
+    short = await case.receives(desks.o_finance, BALANCE_FEN - 1)
+    assert (short["event"]["kind"], short["transfer"]["fundsStatus"]) == ("FUNDS_MISMATCHED", "MISMATCHED")
+    assert (await register(system, case.person))[BEIJING]["personal_account_fen"] == 0
+    ended = await case.receives(desks.o_finance, BALANCE_FEN, note="the bank's fee was refunded")
+    assert ended["transfer"]["status"] == "TERMINATED"
+    await require_ended(system, case, booked={})
+
+
+async def test_r_cannot_send_home_what_the_account_does_not_hold(
+    system: System, registers: Registers, desks: Desks
+) -> None:
+    case = await _delivered(system, registers, desks)
+    await case.remits()
+    await case.receives(desks.r_finance, BALANCE_FEN)
+    await _corrected(case, personalAccountBalance=0, note="the whole balance was another person's")
+    spend = """update enrolments set personal_account_fen = personal_account_fen + $3 where region = $2 and person_id =
+               (select person_id from transfers where no = $1)"""
+    async with system.database() as connection:
+        await connection.execute(spend, case.no, SHANGHAI, -5)
+    reference = (await case.read())["remittances"][-1]["reference"]
+    refused = await case.asks(desks.r_supervisor, "approveReverseRemittance", remittanceReference=reference)
+    assert [(each["path"], each["code"]) for each in refused["violations"]] == [
+        (["input", "remittanceReference"], "ACCOUNT_HOLDS_LESS")
+    ]
+    async with system.database() as connection:
+        await connection.execute(spend, case.no, SHANGHAI, 5)
+    await _reversed(case, BALANCE_FEN)
+    assert (await case.take(desks.r_clerk, "confirmContinuation"))["transfer"]["status"] == "COMPLETED"
+    await require_ended(system, case, booked={})
 
 
 # ------------------------------------------------------------------ after continuation

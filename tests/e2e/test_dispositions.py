@@ -137,6 +137,34 @@ async def test_a_payout_that_is_terminated_before_its_order_leaves_the_account_w
     await require_ended(system, case, booked={})
 
 
+async def test_a_corrected_balance_is_paid_out_with_a_second_order_and_never_below_what_was_paid(
+    system: System, registers: Registers
+) -> None:
+    case, first = await _opened(system, registers, PAYS_OUT), BALANCE_FEN - 4_205
+    desks = case.desks
+    await case.take(desks.o_clerk, "deliverInformationForm", personalAccountBalance=first, note="last statement")
+    await case.take(case.applicant, "providePayoutAccount", **ACCOUNT)
+    await case.take(desks.o_finance, "remitPersonalAccount")
+    await case.reaches(fundsStatus="PAID_OUT_TO_PERSON")
+    await case.take(desks.r_clerk, "requestCorrection", reason="AMOUNT_DISPUTED", note="the last salary is missing")
+    less = await case.asks(desks.o_clerk, "deliverInformationForm", personalAccountBalance=first - 1, note="less")
+    assert [(each["path"], each["code"]) for each in less["violations"]] == [
+        (["input", "personalAccountBalance"], "LESS_THAN_PAID_OUT")
+    ]
+    answered = await case.take(desks.o_clerk, "deliverInformationForm")
+    assert answered["transfer"]["fundsStatus"] == "PENDING"
+    await case.take(desks.o_finance, "remitPersonalAccount")
+    await case.reaches(fundsStatus="PAID_OUT_TO_PERSON")
+    ended = await case.take(desks.r_clerk, "confirmContinuation")
+    assert ended["transfer"]["status"] == "COMPLETED"
+    assert [(each["kind"], each["amount"]["fen"], each["status"]) for each in (await case.read())["remittances"]] == [
+        ("PAYOUT", first, "CREDITED"),
+        ("PAYOUT", 4_205, "CREDITED"),
+    ]
+    booked = {("PERSONAL_ACCOUNTS", PAYS_OUT): -BALANCE_FEN, ("PAID_OUT", PAYS_OUT): BALANCE_FEN}
+    await require_ended(system, case, booked=booked)
+
+
 # ------------------------------------------------------------------ retained in the province
 
 

@@ -222,6 +222,34 @@ async def test_neither_is_connected_and_each_may_enter_the_others_steps(system: 
     await require_ended(system, case, booked=_moved(PAPER_O, PAPER_R))
 
 
+async def test_money_that_comes_while_the_form_is_disputed_uses_up_none_of_rs_days(
+    system: System, registers: Registers
+) -> None:
+    case = await _applied(system, registers, CONNECTED_O, PAPER_R)
+    desks, o_clerk = case.desks, case.desks.o_clerk
+    await case.take(o_clerk, "acceptTransfer")
+    await case.take(o_clerk, "issueContactLetter")
+    # O answers a letter whose arrival nobody recorded: its finance has a date all the same.
+    await case.take(o_clerk, "deliverInformationForm")
+    assert open_steps(await case.read())[0] == ("REMIT_PERSONAL_ACCOUNT", 1, working_days_later(15))
+    await _mail(case, o_clerk, "INFORMATION_FORM", arrivedOn=today_text())
+    await case.take(desks.r_clerk, "requestCorrection", reason="YEARS_DISPUTED", note="two years are missing")
+    await case.remits()
+    await case.receives(desks.r_finance, BALANCE_FEN)
+    read = await case.read()
+    assert step(read, "CONFIRM_CONTINUATION")["deadline"]["state"] == "PAUSED"
+    assert await _on_the_worklist(desks.r_clerk, case, "CONFIRM_CONTINUATION") == []
+    assert (await case.asks(desks.r_clerk, "confirmContinuation"))["__typename"] == "StepNotAllowed"
+    await case.take(o_clerk, "deliverInformationForm")
+    read = await case.read()
+    assert step(read, "CONFIRM_CONTINUATION")["deadline"]["state"] == "ON_TRACK"
+    assert await _on_the_worklist(desks.r_clerk, case, "CONFIRM_CONTINUATION") == [
+        ("CONFIRM_CONTINUATION", working_days_later(15))
+    ]
+    assert (await case.take(desks.r_clerk, "confirmContinuation"))["transfer"]["status"] == "COMPLETED"
+    await require_ended(system, case, booked=_moved(CONNECTED_O, PAPER_R))
+
+
 async def test_r_may_decline_a_paper_application(system: System, registers: Registers) -> None:
     case = await _applied(system, registers, PAPER_O, CONNECTED_R)
     declined = await case.take(
