@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
 from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.worker import Worker
 
@@ -212,16 +213,22 @@ class Office:
         return await self.take(transfer, c.ConfirmContinuation(), who)
 
     async def confirm_receipt(
-        self, transfer: PendingCommand, amount_fen: int | None = None, *, note: str | None = None
+        self,
+        transfer: PendingCommand,
+        amount_fen: int | None = None,
+        *,
+        note: str | None = None,
+        bank_has_taken_it: bool = True,
     ) -> CommandOutcome:
         """The bank's advice of today, by those whom the money goes to: the order's own amount unless another is given.
 
-        Our bank must have taken the order; of another side's nobody hears but by this advice.
+        Once our bank has taken the order, unless the advice is quicker; of another side's bank nobody hears but by it.
         """
 
         def has_left(state: TransferState) -> bool:
             order = state.on_its_way
-            return order is not None and (order.by_post or order.status is not RemittanceStatus.ORDERED)
+            on_advice = order is not None and (order.by_post or not bank_has_taken_it)
+            return on_advice or (order is not None and order.status is not RemittanceStatus.ORDERED)
 
         state = await self.until(transfer, has_left)
         assert state.on_its_way is not None
@@ -234,6 +241,13 @@ class Office:
         )
         who = await self.entering(transfer, Role.FINANCE, transfer_in=not comes_home)
         return await self.take(transfer, receipt, who)
+
+    @contextlib.contextmanager
+    def slow_bank(self) -> Iterator[None]:
+        """While the block lasts the bank has everything handed in to it, and takes nothing."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("stack.bank.SECONDS_TO_TAKE", 3600.0)
+            yield
 
     # ---------------------------------------------------------------- time
 
@@ -251,6 +265,16 @@ class Office:
             return
         await skip_time(self.client, self.handle(transfer).id, ahead)
         self.ahead[transfer.transfer_no] = self.ahead.get(transfer.transfer_no, timedelta(0)) + ahead
+        # A step that came while the time still passes would be followed by a leap over the timers that it sets.
+        async with asyncio.timeout(3 * PATIENCE.total_seconds()):
+            while not await self._has_passed(transfer):
+                await asyncio.sleep(0.05)
+
+    async def _has_passed(self, transfer: PendingCommand) -> bool:
+        """Whether all of the time that was last skipped has passed, or the case has ended in it."""
+        described = await self.handle(transfer).describe()
+        skipping = described.raw_description.workflow_extended_info.time_skipping_info
+        return described.close_time is not None or not skipping.effective_config.enabled
 
     async def until(self, transfer: PendingCommand, holds: Callable[[TransferState], bool]) -> TransferState:
         """Wait until the state in PostgreSQL is so."""
@@ -258,6 +282,41 @@ class Office:
             while not holds(state := await self.cases.state(transfer.transfer_id)):
                 await asyncio.sleep(0.05)
         return state
+
+    # ---------------------------------------------------------------- what PostgreSQL has
+
+    async def types(self, transfer: PendingCommand) -> list[str]:
+        """The types of the case's events, which add up to its state."""
+        events = await self.cases.events(transfer.transfer_id)
+        assert await self.cases.state(transfer.transfer_id) == fold(events)
+        return [event.fact.type.partition(".")[0] for event in events]
+
+    async def books(self, transfer: PendingCommand) -> dict[tuple[str, str], int]:
+        """Fen by account and region, accounts at zero left out."""
+        rows = await self.cases.owner.fetch(
+            """select account, region, sum(amount_fen)::bigint as fen from ledger_entries where transfer_id = $1
+                group by 1, 2 having sum(amount_fen) <> 0""",
+            transfer.transfer_id,
+        )
+        return {(row["account"], row["region"]): row["fen"] for row in rows}
+
+    async def accounts(self, transfer: PendingCommand) -> dict[str, tuple[int, int]]:
+        """What the registers hold for the person by region, in fen: usable, and frozen."""
+        rows = await self.cases.owner.fetch(
+            """select region, personal_account_fen, frozen_fen from enrolments join transfers using (person_id)
+                where transfer_id = $1""",
+            transfer.transfer_id,
+        )
+        return {row["region"]: (row["personal_account_fen"], row["frozen_fen"]) for row in rows}
+
+    async def valid_documents(self, transfer: PendingCommand) -> list[tuple[str, int]]:
+        """Kind and version of every document that nothing has voided."""
+        rows = await self.cases.owner.fetch(
+            """select kind, version from documents where transfer_id = $1 and voided_at is null
+                order by kind, version, number""",
+            transfer.transfer_id,
+        )
+        return [(row["kind"], row["version"]) for row in rows]
 
     # ---------------------------------------------------------------- what Temporal has
 
