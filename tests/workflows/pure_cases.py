@@ -114,6 +114,10 @@ class Story:
         assert self._state is not None
         return self._state
 
+    def take_over(self, events: tuple[e.TransferEvent, ...], state: TransferState, *, when: datetime) -> None:
+        """Go on from a case that began elsewhere."""
+        self.events, self._state, self.now = events, state, when
+
     def happen(self, facts: Facts, actor: Actor = PLATFORM, *, when: datetime | None = None) -> tuple[str, ...]:
         """Take the facts in, and return their kinds."""
         self.now = when or self.now
