@@ -100,7 +100,8 @@ def start_clocks(state: TransferState, at: datetime, calendar: WorkingCalendar) 
 def _clock_starts(state: TransferState, at: datetime, calendar: WorkingCalendar) -> Iterator[e.ClockStarted]:
     starts = {
         K.DELIVER_INFORMATION_FORM: state.arrived_on(MailItem.CONTACT_LETTER),
-        K.REMIT_PERSONAL_ACCOUNT: state.arrived_on(MailItem.CONTACT_LETTER),
+        # A form that is there answers a letter that had arrived, whether or not somebody recorded the day.
+        K.REMIT_PERSONAL_ACCOUNT: state.arrived_on(MailItem.CONTACT_LETTER) or state.form_delivered_on,
         K.CONFIRM_CONTINUATION: form_and_money_arrived_on(state),
     }
     for step in state.open_steps:
@@ -113,6 +114,9 @@ def _clock_starts(state: TransferState, at: datetime, calendar: WorkingCalendar)
             deadline = set_deadline(period, starts_on, calendar.of_region(step.region), pauses)
             if step.kind is K.REMIT_PERSONAL_ACCOUNT:
                 deadline = until_account_is_known(state, deadline, at)
+            if step.kind is K.CONFIRM_CONTINUATION and state.correction is not None:
+                # The money came while R disputes the form: none of R's days are used before O's answer.
+                deadline = pause(deadline, starts_on, PauseReason.CORRECTION)
             yield e.ClockStarted(step=step.kind, round=step.round, deadline=deadline)
 
 

@@ -34,6 +34,7 @@ class Enrolment(BaseModel, frozen=True):
     unsettled_claims: bool = False
     current_month_unpaid: bool = False
     special_personnel: bool = False
+    flexible_employment: bool = False
     next_year_enrolled: bool = False
     arrears_fen: int = 0
     arrears_from: str | None = None

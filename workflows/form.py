@@ -9,7 +9,7 @@ from workflows.actors import PLATFORM
 from workflows.clocks import opening
 from workflows.conclusion import settle
 from workflows.continuation import Continuation, continue_record
-from workflows.contribution import ContributionPeriod, format_months, normalise
+from workflows.contribution import ContributionPeriod, format_months, merge, normalise
 from workflows.deadlines import PauseReason, pause, resume, shanghai_date
 from workflows.fold import Facts, advance
 from workflows.policy import Disposition
@@ -154,7 +154,7 @@ def outlook(
     if state.stopped_on is None:
         raise ValueError("coverage at the origin has not stopped")
     return continue_record(
-        destination.periods,
+        own_periods(state, destination.periods),
         periods,
         region=state.to_region,
         from_scheme=state.from_scheme,
@@ -163,6 +163,14 @@ def outlook(
         covered_from=destination.covered_from,
         policy=destination.waiting,
     )
+
+
+def own_periods(state: TransferState, held: tuple[ContributionPeriod, ...]) -> tuple[ContributionPeriod, ...]:
+    """R's own periods of those that its register holds: what it took over from an earlier form is O's, and superseded."""
+    if state.own_periods is None:
+        return held
+    since = (each for each in held if each.region == state.to_region)
+    return merge(state.own_periods, since, home=state.to_region)
 
 
 def _faults_of_periods(ask: c.DeliverInformationForm, facts: c.FormFacts, at: datetime) -> tuple[Violation, ...]:

@@ -11,7 +11,7 @@ from workflows.clocks import opening
 from workflows.conclusion import next_reference
 from workflows.deadlines import resume, shanghai_date
 from workflows.fold import Facts
-from workflows.rules import Invalid, invalid
+from workflows.rules import Invalid, NotAllowed, invalid
 from workflows.state import Remittance, TransferState
 from workflows.vocabulary import RemittanceKind, RemittanceStatus, TransferStepKind
 from workflows.workdays import WorkingCalendar
@@ -52,8 +52,13 @@ def bank_took_order(state: TransferState, reference: str) -> Facts:
 
 def provide_account(
     state: TransferState, ask: c.ProvidePayoutAccount, at: datetime, calendar: WorkingCalendar
-) -> Facts:
-    """The person says where the balance is to be paid; O's clock, which waited for that, runs again."""
+) -> Facts | NotAllowed:
+    """The person says where the balance is to be paid; O's clock, which waited for that, runs again.
+
+    Nothing is sealed for anybody else: who acts for the person does not say where their money goes.
+    """
+    if not ask.sealed:
+        return NotAllowed(why="PERSON_ONLY")
     step = state.step(TransferStepKind.REMIT_PERSONAL_ACCOUNT)
     resumed = None
     if step.deadline is not None and step.deadline.paused_since is not None:

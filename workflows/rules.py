@@ -195,6 +195,8 @@ def _not_allowed(state: TransferState, action: TransferAction, actor: Actor) -> 
     if not rule.when(state):
         done = any(state.is_done(kind) for kind in rule.steps)
         return NotAllowed(why="ALREADY_DONE" if done or action in ONCE else "NOT_YET")
+    if action is A.CHECK_INFORMATION_FORM and state.prepared and state.prepared.made_by == actor.subject:
+        return NotAllowed(why="SAME_PERSON")
     return None
 
 

@@ -79,6 +79,13 @@ class Step(BaseModel, frozen=True):
     escalated: int = 0
     started_seq: int | None = None
 
+    @property
+    def waits(self) -> bool:
+        """Whether its clock does not run: nobody is asked for it now. The certificate, which has none, is due at once."""
+        if self.deadline is None:
+            return self.kind is not TransferStepKind.ISSUE_CERTIFICATE
+        return self.deadline.paused_since is not None
+
 
 class Remittance(BaseModel, frozen=True):
     """One order of money. `corrects`: the order that it corrects. `by_post`: an unconnected side ordered it itself."""
@@ -192,9 +199,13 @@ class TransferState(BaseModel, frozen=True):
 
     @property
     def open_steps(self) -> tuple[Step, ...]:
-        """The open steps, due soonest first; a step without a deadline is due at once."""
+        """The open steps, due soonest first; those that wait for the post, for the other side or for the person come last."""
         opened = [step for step in self.steps if step.state is StepState.OPEN]
-        return tuple(sorted(opened, key=lambda step: (step.deadline.due_on if step.deadline else date.min, step.kind)))
+
+        def turn(step: Step) -> tuple[bool, date, TransferStepKind]:
+            return step.waits, step.deadline.due_on if step.deadline else date.min, step.kind
+
+        return tuple(sorted(opened, key=turn))
 
     def step(self, kind: TransferStepKind) -> Step:
         """The latest round of `kind`."""

@@ -170,6 +170,11 @@ class TestPeriods:
             (7, date(2026, 9, 29)),
         ]
 
+    def test_a_period_that_shortens_the_paper_route_s_only_does_not_lengthen_the_platform_s(self) -> None:
+        deadline = Story(submission(periods={K.DELIVER_INFORMATION_FORM: 12})).state.open_steps[-1].deadline
+        assert deadline is not None
+        assert (deadline.working_days, deadline.due_on) == (10, date(2026, 10, 9))
+
     def test_the_law_s_periods_and_their_bases(self) -> None:
         story = delivered()
         story.remit()
