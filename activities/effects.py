@@ -27,6 +27,7 @@ from workflows.continuation import end_of_months
 from workflows.contribution import merge
 from workflows.deadlines import shanghai_date
 from workflows.fold import advance
+from workflows.form import own_periods
 from workflows.state import TransferState
 from workflows.vocabulary import DocumentKind, RemittanceKind, RemittanceStatus, Role, TransferRoute
 
@@ -99,7 +100,7 @@ async def _accept(scene: Scene, fact: e.Accepted) -> e.AnyFact:
         person=await scene.person_block(),
         regions=await scene.regions(),
         accepted_at=scene.at,
-        calendar=await calendar_in_force(scene.connection),
+        calendar=await calendar_in_force(scene.connection, scene.today),
     )
     await _issue(scene, content)
     return fact
@@ -186,6 +187,9 @@ async def _deliver_form(scene: Scene, fact: e.FormDelivered) -> e.AnyFact:
     issued = await _issue_version(scene, content, DocumentKind.INFORMATION_FORM, fact.version)
     freeze_fen = fact.balance_fen if fact.freeze_fen is None else fact.freeze_fen
     await _freeze(scene, _origin(state), freeze_fen)
+    _, after = advance(state, (fact,), at=scene.at, actor=scene.actor)
+    for given_up in [each.reference for each in after.remittances if each.given_up]:
+        await _mark(scene, given_up, RemittanceStatus.RETURNED)
     return _with(fact, issued)
 
 
@@ -295,6 +299,7 @@ async def _credit_funds(scene: Scene, fact: e.FundsCredited) -> e.AnyFact:
     await _mark(scene, fact.reference, RemittanceStatus.CREDITED)
     await registers.credit(scene.connection, scene.state, payee, fact.amount_fen, scene.today)
     await _post(scene, fact.amount_fen, Account("RECEIVED", *payee), Account("PERSONAL_ACCOUNTS", *payee))
+    await _freeze(scene, payee, fact.freeze_fen)
     return fact
 
 
@@ -315,7 +320,21 @@ async def _confirm_continuation(scene: Scene, fact: e.ContinuationConfirmed) -> 
     return _with(fact, await _issue_version(scene, content, DocumentKind.CONTINUATION_STATEMENT, fact.version))
 
 
+async def _undo_continuation(scene: Scene) -> None:
+    """A record that was continued, and is disputed since, is R's own again when the case ends without another one."""
+    state = scene.state
+    if state.own_periods is None or state.continued:
+        return
+    _, destination = await registers.lock_both(scene.connection, state)
+    held = registers.periods_of(destination["contribution_periods"]) if destination else ()
+    await registers.set_months(scene.connection, state, own_periods(state, held), scene.today)
+    await store.void_earlier_versions(
+        scene.connection, state.transfer_id, DocumentKind.CONTINUATION_STATEMENT, state.statements + 1, scene.at
+    )
+
+
 async def _decline(scene: Scene, fact: e.Declined) -> e.AnyFact:
+    await _undo_continuation(scene)
     await store.void_certificates(scene.connection, scene.state.transfer_id, scene.at)
     content = compose.refusal_content(
         scene.state, fact, person=await scene.person_block(), regions=await scene.regions(), issued_on=scene.today
@@ -332,13 +351,14 @@ async def _complete(scene: Scene, fact: e.Completed) -> e.AnyFact:
         documents=await store.valid_documents(scene.connection, scene.state.transfer_id),
         verification_code=code,
         completed_on=scene.today,
-        calendar=await calendar_in_force(scene.connection),
+        calendar=await calendar_in_force(scene.connection, scene.today),
     )
     await _issue(scene, content, verification_code=code)
     return fact
 
 
 async def _end_early(scene: Scene, fact: e.Withdrawn | e.TerminationOrdered | e.Terminated) -> e.AnyFact:
+    await _undo_continuation(scene)
     await store.void_certificates(scene.connection, scene.state.transfer_id, scene.at)
     return fact
 

@@ -1,5 +1,7 @@
 """The seven questions of the insured person, answered from a transfer's state."""
 
+from datetime import datetime
+
 from gateway.telling import Telling
 from gateway.types.enums import PersonAction
 from gateway.types.transfer import Progress, TransferStep
@@ -21,6 +23,7 @@ from workflows.vocabulary import (
 from workflows.words import day, knows, yuan
 
 A = PersonAction
+IN_ORDER = tuple(A)
 # What the person does about a reason for which an application was not accepted.
 MENDED_BY = {
     RefusalCode.COVERAGE_STILL_ACTIVE: A.STOP_COVERAGE,
@@ -97,12 +100,15 @@ def _money(state: TransferState, telling: Telling) -> str:
         figures["ordered_on"] = day(telling.language, shanghai_date(order.ordered_at))
         if order.received_fen is not None:
             figures["received"] = yuan(order.received_fen)
-        credited_at = state.step(TransferStepKind.CONFIRM_RECEIPT).done_at
+        credited_at = _credited_at(state)
         if credited_at is not None:
             figures["credited_on"] = day(telling.language, shanghai_date(credited_at))
-        special = _special_order(order)
+        special = _special_order(state, order)
         if special is not None:
             return telling.say(special, **figures)
+    if status is FundsStatus.CREDITED:
+        # All that has come, whatever the last order corrected.
+        figures["amount"] = yuan(state.settled_fen)
     if status is not FundsStatus.PENDING:
         return telling.say(f"money.{status}", **figures)
     if state.status in _ENDED_EARLY:
@@ -110,14 +116,23 @@ def _money(state: TransferState, telling: Telling) -> str:
     return _pending(state, telling, figures)
 
 
-def _special_order(order: Remittance) -> str | None:
+def _credited_at(state: TransferState) -> datetime | None:
+    """When R last credited money; money that came home was received by O."""
+    kind = TransferStepKind.CONFIRM_RECEIPT
+    done = (each.done_at for each in state.steps if each.kind is kind and each.region == state.to_region)
+    return max((each for each in done if each is not None), default=None)
+
+
+def _special_order(state: TransferState, order: Remittance) -> str | None:
     """The words of an order that does not go from O to R, or of one whose status says it better than the track's."""
     at_an_end = order.status is RemittanceStatus.CREDITED
     match order.kind:
         case RemittanceKind.REVERSE if order.status is RemittanceStatus.AWAITING_RELEASE:
             return "money.REVERSE.AWAITING_RELEASE"
-        case RemittanceKind.REVERSE:
-            return "money.REVERSE.HOME" if at_an_end else "money.REVERSE.ON_ITS_WAY"
+        case RemittanceKind.REVERSE if not at_an_end:
+            return "money.REVERSE.ON_ITS_WAY"
+        case RemittanceKind.REVERSE if state.settled_fen == 0:
+            return "money.REVERSE.HOME"
         case RemittanceKind.PAYOUT if not at_an_end:
             return "money.PAYOUT.ON_ITS_WAY"
         case _:
@@ -159,4 +174,4 @@ def _actions(state: TransferState, current: TransferStep | None) -> list[PersonA
         wanted.add(A.DOWNLOAD_DOCUMENTS)
     if _overdue(current) or state.funds_status is FundsStatus.MISMATCHED:
         wanted.add(A.CONTACT_AGENCY)
-    return [each for each in A if each in wanted]
+    return [each for each in IN_ORDER if each in wanted]

@@ -8,6 +8,7 @@ from gateway import reads
 from gateway.authorisation import check_signed_in, field
 from gateway.case import Case
 from gateway.context import RequestContext
+from gateway.mandates import mandate_node
 from gateway.paging import read_seq
 from gateway.precheck import tell_eligibility
 from gateway.scalars import TransferNo
@@ -83,14 +84,16 @@ class Query:
     async def eligibility(self, info: Info, input: EligibilityInput) -> Eligibility:  # noqa: A002 - the contract's name
         return await tell_eligibility(await telling_of(info.context), input)
 
-    @field("Open to all: is this enrolment certificate genuine and not voided?")
+    @field(
+        "Open to all: is this enrolment certificate genuine and not voided? Past its last day it is not valid either."
+    )
     async def certificate_check(self, info: Info, number: str, code: str) -> CertificateCheck:
         telling = await telling_of(info.context)
         row = await reads.genuine_certificate(info.context.pool, number, code)
         if row is None:
             return CertificateCheck(valid=False)
         return CertificateCheck(
-            valid=row.voided_at is None,
+            valid=row.voided_at is None and (row.valid_until is None or telling.today <= row.valid_until),
             issued_on=shanghai_date(row.issued_at),
             voided_on=shanghai_date(row.voided_at) if row.voided_at is not None else None,
             agency=telling.agency(row.issued_by) if row.issued_by is not None else None,
@@ -114,7 +117,7 @@ class Query:
         ]
 
 
-async def _node(context: RequestContext, type_name: str, key: str) -> Node | None:
+async def _node(context: RequestContext, type_name: str, key: str) -> Node | None:  # noqa: PLR0911 - one for each type
     """What an id stands for, if the caller may see it."""
     telling = await telling_of(context)
     try:
@@ -126,6 +129,8 @@ async def _node(context: RequestContext, type_name: str, key: str) -> Node | Non
                 return telling.agency(key) if key in telling.reference.regions else None
             case "TransferDocument":
                 return await telling.document_by_id(UUID(key))
+            case "Mandate":
+                return await mandate_node(telling, UUID(key))
             case "WorkItem":
                 transfer_id, step, round_ = key.split(":")
                 regions = regions_of(context.viewer, telling.reference.regions)

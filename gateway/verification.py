@@ -15,7 +15,7 @@ from workflows.deadlines import shanghai_date
 from workflows.vocabulary import DocumentKind
 
 SQL: Final = """
-select d.kind, d.issued_at, d.voided_at, r.agency_name
+select d.kind, d.issued_at, d.voided_at, d.valid_until, r.agency_name
   from documents d left join lateral (
        select agency_name from pooling_regions where code = d.issued_by order by effective_from desc limit 1) r on true
  where d.number = $1 and d.verification_code = $2
@@ -33,7 +33,7 @@ class Verification:
         self._services = services
 
     async def endpoint(self, request: Request) -> HTMLResponse:
-        """200 for a document that is genuine and in force, 410 for a voided one, 404 for everything else alike."""
+        """200 for a document that is genuine and in force, 410 for one that is void or has expired, 404 for everything else alike."""
         language = preferred_language(request.headers.get("accept-language"))
         number = code_in(request.query_params.get("number", ""))
         code = normalised_code(request.query_params.get("code", ""))
@@ -54,6 +54,14 @@ class Verification:
                 f"{agency}于{issued_on}出具，{voided_on}作废，请勿使用。",
                 "This document is void",
                 f"{title}, issued by {agency} on {issued_on}, voided on {voided_on}: do not use it.",
+            )
+            return page(410, words, language)
+        if row["valid_until"] is not None and row["valid_until"] < shanghai_date(self._services.clock()):
+            words = (
+                f"{title}已过有效期",
+                f"{agency}于{issued_on}出具，有效期至{row['valid_until']}，请重新开具。",
+                "This document has expired",
+                f"{title}, issued by {agency} on {issued_on}, was good until {row['valid_until']}: ask for a new one.",
             )
             return page(410, words, language)
         words = (

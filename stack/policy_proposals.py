@@ -12,6 +12,8 @@ import click
 from activities.directory import DirectoryRegion
 from activities.reference import put_region, set_policy
 from activities.region_policies import PolicyEdition, edition_on, keep_others_from_setting_policies
+from activities.register_load import today_in_shanghai
+from activities.worklist import redate_worklist
 from stack.connection import on_database
 from stack.errors import StackError
 from stack.policy_keys import DEFAULT, Fault, difference, flat
@@ -62,6 +64,10 @@ class Proposal:
                 values = f"{after.get(key, DEFAULT)} -> {later.get(key, DEFAULT)}"
                 yield f"  until {edition.effective_from}, when edition {edition.number} says: {key}: {values}"
 
+    @property
+    def moves_days_off(self) -> bool:
+        return self.after.regional_holidays != self.before.regional_holidays
+
     async def store(self, connection: asyncpg.Connection) -> None:
         if self.account is not None:
             await put_region(connection, self.account[1])
@@ -102,21 +108,35 @@ def put_in_force(
     if dry_run:
         click.echo("dry run: nothing is stored")
         return
-    at_a_terminal = sys.stdin.isatty() and sys.stdout.isatty()
-    if at_a_terminal and not yes and not click.confirm("Put this in force?"):
+    if not (yes or _agreed()):
         raise StackError("nothing is stored")
 
-    async def store(connection: asyncpg.Connection) -> None:
-        await keep_others_from_setting_policies(connection)
-        if await read(connection) != proposals:
-            raise StackError(
-                "somebody changed these policies meanwhile: nothing is stored, look at the difference again"
-            )
-        for proposal in proposals:
-            await proposal.store(connection)
-
-    on_database(data_dir, store)
+    redated = on_database(data_dir, lambda connection: _store(connection, read, proposals))
     click.echo("stored")
+    if redated:
+        click.echo(f"open steps with another due date: {redated:,}")
+
+
+async def _store(
+    connection: asyncpg.Connection,
+    read: Callable[[asyncpg.Connection], Awaitable[tuple[Proposal, ...]]],
+    proposals: tuple[Proposal, ...],
+) -> int:
+    """Store them if they are still what `read` says; how many open steps have another due date by it."""
+    await keep_others_from_setting_policies(connection)
+    if await read(connection) != proposals:
+        raise StackError("somebody changed these policies meanwhile: nothing is stored, look at the difference again")
+    for proposal in proposals:
+        await proposal.store(connection)
+    if not any(proposal.moves_days_off for proposal in proposals):
+        return 0
+    return await redate_worklist(connection, today_in_shanghai())
+
+
+def _agreed() -> bool:
+    """What a person at a terminal says; without one nobody is asked."""
+    at_a_terminal = sys.stdin.isatty() and sys.stdout.isatty()
+    return not at_a_terminal or click.confirm("Put this in force?")
 
 
 def past(effective_from: date, today: date) -> str | None:

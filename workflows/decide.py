@@ -11,12 +11,11 @@ from workflows import events as e
 from workflows.actors import PLATFORM
 from workflows.clocks import opening
 from workflows.conclusion import conclude
-from workflows.contribution import merge
 from workflows.coverage_gap import CoverageGap
 from workflows.deadlines import shanghai_date
 from workflows.findings import Finding, finding
 from workflows.fold import Facts, advance
-from workflows.form import check_form, deliver_form, outlook, request_correction
+from workflows.form import check_form, deliver_form, outlook, own_periods, request_correction
 from workflows.law import REFUSALS
 from workflows.mail import record_mail
 from workflows.money import approve_reverse, confirm_receipt, provide_account, remit
@@ -66,15 +65,23 @@ def decide_submission(submission: Submission, at: datetime, calendar: WorkingCal
 
 def recheck(state: TransferState, again: Recheck, at: datetime, calendar: WorkingCalendar) -> Facts:
     """What a waiting application does when the registers were asked again; nothing when they say what they said."""
-    checked = again.checked
     if not state.waiting:
         return ()
     if again.blocking:
         return (e.Declined(findings=again.blocking),)
+    checked = _as_the_case_has_it(state, again.checked)
     if checked.waiting:
         return (checked,) if _says_another_thing(state, checked) else ()
     after = advance(state, (checked,), at=at, actor=PLATFORM)[1]
     return (checked, *_going_on(after, checked, again, at, calendar))
+
+
+def _as_the_case_has_it(state: TransferState, checked: e.RegisterChecked) -> e.RegisterChecked:
+    """What a register that is out of service would say of the person's gap is what it said last; the route stays."""
+    silent = any(each.code is RefusalCode.REGISTER_UNAVAILABLE for each in checked.findings)
+    # 94号: on the paper route R accepts, whatever has been connected since.
+    manual = checked.manual or state.route is TransferRoute.PAPER
+    return checked.model_copy(update={"manual": manual, "gap": state.gap if silent else checked.gap})
 
 
 def _says_another_thing(state: TransferState, checked: e.RegisterChecked) -> bool:
@@ -282,11 +289,7 @@ def _confirm_continuation(state: TransferState, facts: c.DestinationFacts) -> Fa
     if state.form is None:
         raise ValueError("no form, nothing to continue")
     # A corrected form is added to what R had before the first one: a continuation supersedes, nothing is edited.
-    own = facts.periods
-    if state.own_periods is not None:
-        since = (each for each in facts.periods if each.region == state.to_region)
-        own = merge(state.own_periods, since, home=state.to_region)
-    continuation = outlook(state, state.form.periods, facts.model_copy(update={"periods": own}))
+    continuation, own = outlook(state, state.form.periods, facts), own_periods(state, facts.periods)
     return (e.ContinuationConfirmed(continuation=continuation, version=state.statements + 1, own_periods=own),)
 
 

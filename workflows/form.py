@@ -9,7 +9,7 @@ from workflows.actors import PLATFORM
 from workflows.clocks import opening
 from workflows.conclusion import settle
 from workflows.continuation import Continuation, continue_record
-from workflows.contribution import ContributionPeriod, format_months, normalise
+from workflows.contribution import ContributionPeriod, format_months, merge, normalise
 from workflows.deadlines import PauseReason, pause, resume, shanghai_date
 from workflows.fold import Facts, advance
 from workflows.policy import Disposition
@@ -89,15 +89,17 @@ def _delivered(
     calendar: WorkingCalendar,
 ) -> Facts:
     """The form counts: the balance is frozen with it, the money is asked for, and R's clock runs."""
+    # What becomes of the balance is the policy of the first form's day, and stays with the case: money may have moved by it.
+    disposition = state.form.disposition if state.form else facts.disposition
     # A balance that is kept in the province stays where it is, and usable; so does one that was already sent.
-    stays = facts.disposition is Disposition.RETAIN
+    stays = disposition is Disposition.RETAIN
     to_freeze_fen = 0 if stays else max(0, balance_fen - state.moved_fen)
     form = e.FormDelivered(
         version=_next_version(state),
         periods=periods,
         balance_fen=balance_fen,
         note=note,
-        disposition=facts.disposition,
+        disposition=disposition,
         freeze_fen=to_freeze_fen - state.frozen_fen,
         outlook=outlook(state, periods, facts.destination),
     )
@@ -136,6 +138,8 @@ def _held(state: TransferState, facts: c.FormFacts) -> int:
 
 def _fault_of_balance(state: TransferState, balance_fen: int, held_fen: int) -> Invalid | None:
     """The balance is frozen with the form: no note lets it be more than the account holds, or less than was paid out."""
+    if balance_fen < 0:
+        return invalid(BALANCE, "NEGATIVE")
     if balance_fen > held_fen:
         return invalid(BALANCE, "MORE_THAN_THE_ACCOUNT_HOLDS", register=held_fen)
     if balance_fen < state.moved_fen and any(each.kind is RemittanceKind.PAYOUT for each in state.remittances):
@@ -150,7 +154,7 @@ def outlook(
     if state.stopped_on is None:
         raise ValueError("coverage at the origin has not stopped")
     return continue_record(
-        destination.periods,
+        own_periods(state, destination.periods),
         periods,
         region=state.to_region,
         from_scheme=state.from_scheme,
@@ -159,6 +163,14 @@ def outlook(
         covered_from=destination.covered_from,
         policy=destination.waiting,
     )
+
+
+def own_periods(state: TransferState, held: tuple[ContributionPeriod, ...]) -> tuple[ContributionPeriod, ...]:
+    """R's own periods of those that its register holds: what it took over from an earlier form is O's, and superseded."""
+    if state.own_periods is None:
+        return held
+    since = (each for each in held if each.region == state.to_region)
+    return merge(state.own_periods, since, home=state.to_region)
 
 
 def _faults_of_periods(ask: c.DeliverInformationForm, facts: c.FormFacts, at: datetime) -> tuple[Violation, ...]:

@@ -79,6 +79,13 @@ class Step(BaseModel, frozen=True):
     escalated: int = 0
     started_seq: int | None = None
 
+    @property
+    def waits(self) -> bool:
+        """Whether its clock does not run: nobody is asked for it now. The certificate, which has none, is due at once."""
+        if self.deadline is None:
+            return self.kind is not TransferStepKind.ISSUE_CERTIFICATE
+        return self.deadline.paused_since is not None
+
 
 class Remittance(BaseModel, frozen=True):
     """One order of money. `corrects`: the order that it corrects. `by_post`: an unconnected side ordered it itself."""
@@ -98,6 +105,11 @@ class Remittance(BaseModel, frozen=True):
     def on_its_way(self) -> bool:
         """Neither at its end nor given back."""
         return self.status not in (RemittanceStatus.CREDITED, RemittanceStatus.RETURNED)
+
+    @property
+    def given_up(self) -> bool:
+        """A reverse remittance that a later form made needless before a supervisor approved it."""
+        return self.kind is RemittanceKind.REVERSE and self.status is RemittanceStatus.RETURNED
 
 
 class InformationForm(BaseModel, frozen=True):
@@ -187,9 +199,13 @@ class TransferState(BaseModel, frozen=True):
 
     @property
     def open_steps(self) -> tuple[Step, ...]:
-        """The open steps, due soonest first; a step without a deadline is due at once."""
+        """The open steps, due soonest first; those that wait for the post, for the other side or for the person come last."""
         opened = [step for step in self.steps if step.state is StepState.OPEN]
-        return tuple(sorted(opened, key=lambda step: (step.deadline.due_on if step.deadline else date.min, step.kind)))
+
+        def turn(step: Step) -> tuple[bool, date, TransferStepKind]:
+            return step.waits, step.deadline.due_on if step.deadline else date.min, step.kind
+
+        return tuple(sorted(opened, key=turn))
 
     def step(self, kind: TransferStepKind) -> Step:
         """The latest round of `kind`."""
@@ -203,8 +219,8 @@ class TransferState(BaseModel, frozen=True):
 
     @property
     def remittance(self) -> Remittance | None:
-        """The order of money in force, or the last one."""
-        return self.remittances[-1] if self.remittances else None
+        """The order of money in force, or the last one. A way home that was given up before its approval is none."""
+        return next((each for each in reversed(self.remittances) if not each.given_up), None)
 
     @property
     def on_its_way(self) -> Remittance | None:
@@ -228,7 +244,8 @@ class TransferState(BaseModel, frozen=True):
     @property
     def frozen_fen(self) -> int:
         """What is frozen at O and not yet ordered away."""
-        if self.form is None or self.released or self.form.disposition is Disposition.RETAIN:
+        given_back = self.released or self.terminating
+        if self.form is None or given_back or self.form.disposition is Disposition.RETAIN:
             return 0
         return max(0, self.form.balance_fen - self.moved_fen)
 

@@ -34,7 +34,7 @@ from workflows.events import ContinuationConfirmed, Declined, FormDelivered, Fun
 from workflows.identity import mask_name, mask_resident_id
 from workflows.law import INSTRUMENTS
 from workflows.policy import Disposition
-from workflows.state import STEPS_OF_TRANSFER_IN, Step, TransferState
+from workflows.state import Step, TransferState
 from workflows.vocabulary import FundsStatus, Side, StepState, TransferRoute, TransferStepKind
 from workflows.words import Language, say
 from workflows.words.findings import finding_words
@@ -77,11 +77,17 @@ def acceptance_content(
     accepted_at: datetime,
     calendar: WorkingCalendar,
 ) -> AcceptanceNoticeContent:
-    """The acceptance notice 受理告知书. R's days begin with O's form: its line says the latest that they can end."""
+    """The acceptance notice 受理告知书. R's days begin with O's form: its line says the latest that they can end.
+
+    On the paper route R's letter comes first; the days of the others begin when the post arrives, which nobody knows yet.
+    """
     form = opening(state, TransferStepKind.DELIVER_INFORMATION_FORM, accepted_at, calendar)
     money = opening(state, TransferStepKind.REMIT_PERSONAL_ACCOUNT, accepted_at, calendar)
     latest_form = start_of(form.deadline.due_on) if form.deadline else accepted_at
     continuing = opening(state, TransferStepKind.CONFIRM_CONTINUATION, latest_form, calendar)
+    dated = [form, money, continuing]
+    if state.route is TransferRoute.PAPER:
+        dated = [opening(state, TransferStepKind.ISSUE_CONTACT_LETTER, accepted_at, calendar)]
     return AcceptanceNoticeContent(
         agency=agency_block(regions[state.to_region]),
         issued_on=shanghai_date(accepted_at),
@@ -89,7 +95,7 @@ def acceptance_content(
         person=person,
         origin=origin_block(state, regions),
         destination=destination_block(state, regions),
-        deadlines=tuple(line for each in (form, money, continuing) for line in _deadline_lines(each, regions)),
+        deadlines=tuple(line for each in dated for line in _deadline_lines(each, regions)),
         how_to_follow=HOW_TO_FOLLOW,
     )
 
@@ -175,6 +181,7 @@ def continuation_content(
     A `version` above 1 says that it supersedes the one before.
     """
     outcome, wait = fact.continuation, fact.continuation.waiting_period
+    credited_fen = _credited_fen(state)
     return ContinuationStatementContent(
         agency=agency_block(regions[state.to_region]),
         issued_on=issued_on,
@@ -194,8 +201,8 @@ def continuation_content(
         waiting_from=wait.starts_on,
         waiting_to=wait.ends_on,
         waiting_ratio_percent=ratio_percent(wait) if wait.months else None,
-        credited_fen=_credited_fen(state),
-        credited_on=_done_on(state, TransferStepKind.CONFIRM_RECEIPT),
+        credited_fen=credited_fen,
+        credited_on=_done_on(state, TransferStepKind.CONFIRM_RECEIPT) if credited_fen else None,
     )
 
 
@@ -323,11 +330,11 @@ def _deadline_lines(opened: StepOpened, regions: dict[str, RegionEntry]) -> tupl
 
 
 def _credited_fen(state: TransferState) -> int | None:
-    """What R has credited; 0 when no balance had to move, None while the money is still on its way."""
+    """What R has credited, corrections counted in; 0 when no balance had to move, None while money is still on its way."""
     if state.funds_status is FundsStatus.NOT_REQUIRED:
         return 0
-    if state.funds_status is FundsStatus.CREDITED and state.remittance:
-        return state.remittance.amount_fen
+    if state.funds_status is FundsStatus.CREDITED:
+        return state.settled_fen
     return None
 
 
@@ -337,20 +344,24 @@ def _done_on(state: TransferState, kind: TransferStepKind) -> date | None:
 
 
 def _days_used(state: TransferState, side: Side, calendar: WorkingCalendar) -> int:
-    """Working days on which a clock of that side ran; days of two steps at once count once."""
+    """Working days on which a clock of that side ran; days of two steps at once count once, days of a pause do not."""
+    calendar = calendar.of_region(state.to_region if side is Side.TRANSFER_IN else state.from_region)
     days: set[date] = set()
+    # Money that comes home is received by O, as no other receipt is.
+    region = state.to_region if side is Side.TRANSFER_IN else state.from_region
     for step in state.steps:
-        if (step.kind in STEPS_OF_TRANSFER_IN) is (side is Side.TRANSFER_IN):
+        if step.region == region:
             days |= _days_of(step)
     return sum(calendar.is_working_day(day) for day in days)
 
 
 def _days_of(step: Step) -> set[date]:
-    """From the day after the clock started to the day on which the step was done."""
+    """From the day after the clock started to the day on which the step was done, less the days on which it stood still."""
     if step.deadline is None or step.done_at is None:
         return set()
     starts_on, done_on = step.deadline.starts_on, shanghai_date(step.done_at)
-    return {starts_on + timedelta(days=offset) for offset in range(1, (done_on - starts_on).days + 1)}
+    days = (starts_on + timedelta(days=offset) for offset in range(1, (done_on - starts_on).days + 1))
+    return {day for day in days if not any(pause.covers(day) for pause in step.deadline.pauses)}
 
 
 def _reasons(fact: Declined, regions: dict[str, RegionEntry]) -> tuple[RefusalReason, ...]:

@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 
 from activities.register_show import show_person
+from tests.activities.desk import broken_link
 from tests.e2e.case import Case
 from tests.e2e.people import (
     BALANCE_FEN,
@@ -22,16 +23,20 @@ from tests.e2e.people import (
     today,
 )
 from tests.e2e.system import System
+from workflows.events import TransferEvent
+from workflows.fold import fold
+from workflows.state import TransferState
 
 Digest = dict[str, str]
 
 
 async def digest(connection: asyncpg.Connection) -> Digest:
-    """Every row of every table, as one hash for each table."""
+    """Every row of every table, as one hash for each table; of a notice its key, for it is delivered meanwhile."""
     tables = await connection.fetch("select tablename from pg_tables where schemaname = 'public' order by 1")
+    rows = {name: "t" for (name,) in tables} | {"notices": "(transfer_id, seq, recipient)"}
     return {
-        name: await connection.fetchval(f"select md5(string_agg(t::text, '|' order by t::text)) from {name} t")  # noqa: S608 - our own tables' names
-        for (name,) in tables
+        name: await connection.fetchval(f"select md5(string_agg({row}::text, '|' order by {row}::text)) from {name} t")  # noqa: S608 - our own tables' names
+        for name, row in rows.items()
     }
 
 
@@ -128,3 +133,44 @@ async def require_paid_once(connection: asyncpg.Connection, case: Case, balance_
     with sqlite3.connect(case.system.data_dir / "bank.sqlite3") as bank:
         kept = bank.execute("select document from orders where reference = ?", (f"{case.no}-01",)).fetchall()
     assert [json.loads(document)["amount_fen"] for (document,) in kept] == [balance_fen]
+
+
+async def ledger(connection: asyncpg.Connection, case: Case) -> dict[tuple[str, str], int]:
+    """Fen by account and region for the case, accounts at zero left out."""
+    rows = await connection.fetch(
+        """select account, region, sum(amount_fen)::bigint as fen from ledger_entries join transfers using (transfer_id)
+            where no = $1 group by 1, 2 having sum(amount_fen) <> 0""",
+        case.no,
+    )
+    return {(row["account"], row["region"]): row["fen"] for row in rows}
+
+
+async def require_sound(system: System, case: Case, *, booked: dict[tuple[str, str], int]) -> None:
+    """Events without holes, every hash right, the state what they add up to, and the ledger of the case as `booked`."""
+    async with system.database() as connection:
+        row = await connection.fetchrow("select * from transfers where no = $1", case.no)
+        assert row is not None
+        events = await connection.fetch(
+            "select * from transfer_events where transfer_id = $1 order by seq", row["transfer_id"]
+        )
+        assert [each["seq"] for each in events] == list(range(1, len(events) + 1))
+        assert broken_link(events) is None
+        state = fold(TransferEvent.model_validate_json(each["event"]) for each in events)
+        assert TransferState.model_validate_json(row["state"]) == state
+        assert await ledger(connection, case) == booked
+        assert sum(booked.values()) == 0
+        assert await connection.fetchval("select coalesce(sum(amount_fen), 0) from ledger_entries") == 0
+
+
+async def require_ended(system: System, case: Case, *, booked: dict[tuple[str, str], int]) -> None:
+    """A sound case that is closed: nobody's work, and no money of it in between."""
+    await require_sound(system, case, booked=booked)
+    assert {account for account, _ in booked} <= {"PERSONAL_ACCOUNTS", "PAID_OUT"}
+    async with system.database() as connection:
+        counted = """select (select count(*) from work_items w where w.transfer_id = t.transfer_id) as work,
+                            (select count(*) from remittances r where r.transfer_id = t.transfer_id
+                              and r.status not in ('CREDITED', 'RETURNED')) as orders
+                       from transfers t where no = $1 and closed_at is not null"""
+        row = await connection.fetchrow(counted, case.no)
+    assert row is not None
+    assert tuple(row) == (0, 0)

@@ -38,11 +38,18 @@ INPUT_OF = {
     "declineTransfer": "DeclineTransferInput",
     "stopCoverage": "StopCoverageInput",
     "reissueCertificate": "ReasonInput",
+    "issueContactLetter": "TransferInput",
+    "recordMail": "RecordMailInput",
     "deliverInformationForm": "DeliverInformationFormInput",
+    "checkInformationForm": "TransferInput",
     "returnTransfer": "ReturnTransferInput",
+    "requestCorrection": "RequestCorrectionInput",
     "remitPersonalAccount": "TransferInput",
+    "providePayoutAccount": "PayoutAccountInput",
     "confirmReceipt": "ConfirmReceiptInput",
     "confirmContinuation": "TransferInput",
+    "approveReverseRemittance": "RemittanceInput",
+    "terminateTransfer": "ReasonInput",
 }
 PROGRESS = """
 subscription Progress($id: ID!, $after: Int! = 0) { transferProgress(transferId: $id, afterSeq: $after) {

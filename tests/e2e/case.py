@@ -18,13 +18,14 @@ query Read($no: TransferNo!) { transfer(no: $no) {
   id no route fromScheme toScheme status fundsStatus revision submittedAt acceptedAt closedAt allowedActions
   insuredPerson { maskedName maskedResidentId }
   transferOut { code } transferIn { code }
-  steps { kind round state doneAt label agency { code } deadline { dueOn workingDays state legalBasis } }
+  steps { kind round state doneAt label agency { code } deadline { startsOn dueOn workingDays state legalBasis } }
   currentStep { kind }
   progress { headline money holder { code } dueOn actions }
   refusals { code class } continuation { actualMonths deemedMonths totalMonths overlappingMonths waitingPeriod { months } }
   contributionPeriods { firstMonth lastMonth months deemed }
   personalAccountBalance { fen yuan }
-  remittances { reference kind status amount { fen } bankReference }
+  remittances { reference kind status corrects amount { fen } bankReference }
+  coverageGap { stoppedOn closesOn daysLeft }
   documents { id kind number version void sha256 downloadUrl }
   events(first: 50) { edges { node { seq kind step message } } pageInfo { hasNextPage } } } }
 """
@@ -34,15 +35,18 @@ WITHIN_SECONDS = 90.0
 
 @dataclass
 class Desks:
-    """Everybody of the two agencies."""
+    """Everybody of the two agencies, and the bureaus above them."""
 
     system: System
+    origin: str = BEIJING
+    destination: str = SHANGHAI
 
     def __post_init__(self) -> None:
-        self.o_clerk = self.system.caller(Role.CLERK, BEIJING)
-        self.o_finance = self.system.caller(Role.FINANCE, BEIJING)
-        self.r_clerk = self.system.caller(Role.CLERK, SHANGHAI)
-        self.r_finance = self.system.caller(Role.FINANCE, SHANGHAI)
+        caller, o, r = self.system.caller, self.origin, self.destination
+        self.o_clerk, self.r_clerk = caller(Role.CLERK, o), caller(Role.CLERK, r)
+        self.o_checker, self.r_checker = caller(Role.CHECKER, o), caller(Role.CHECKER, r)
+        self.o_finance, self.r_finance = caller(Role.FINANCE, o), caller(Role.FINANCE, r)
+        self.o_supervisor, self.r_supervisor = caller(Role.SUPERVISOR, o), caller(Role.SUPERVISOR, r)
 
 
 @dataclass
@@ -53,8 +57,11 @@ class Case:
     person: Person
     desks: Desks
     request_stop: bool = False
+    # What differs from the standard application.
+    application: dict[str, Any] = field(default_factory=dict)
     id: str = ""
     no: str = ""
+    advices: int = 0
     keys: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -63,11 +70,17 @@ class Case:
     # ---------------------------------------------------------------- the steps
 
     async def submit(self) -> dict[str, Any]:
-        given = APPLICATION | {"requestStop": self.request_stop, "idempotencyKey": self._key("submit")}
+        regions = {"fromRegion": self.desks.origin, "toRegion": self.desks.destination}
+        given = APPLICATION | regions | {"requestStop": self.request_stop} | self.application
+        given |= {"idempotencyKey": self._key("submit")}
         answer = await self.applicant.submit(**given)
         if answer["__typename"] == "SubmitTransferPayload":
             self.id, self.no = answer["transfer"]["id"], answer["transfer"]["no"]
         return answer
+
+    async def submits(self) -> dict[str, Any]:
+        """The payload of an application that must be taken."""
+        return await persist(self.submit)
 
     async def stop(self) -> dict[str, Any]:
         return await self._step(self.desks.o_clerk, "stopCoverage", stoppedOn=today().isoformat())
@@ -95,6 +108,27 @@ class Case:
 
     async def _step(self, caller: Caller, mutation: str, **given: Any) -> dict[str, Any]:
         return await caller.step(mutation, self.id, idempotencyKey=self._key(mutation), **given)
+
+    async def take(self, caller: Caller, mutation: str, **given: Any) -> dict[str, Any]:
+        """The payload of a step that `caller` takes under a key of its own."""
+        said = {"idempotencyKey": new_key()} | given
+        return await persist(lambda: caller.step(mutation, self.id, **said))
+
+    async def asks(self, caller: Caller, mutation: str, **given: Any) -> dict[str, Any]:
+        """The answer to a step that `caller` may take or not, as soon as there is one."""
+        said = {"idempotencyKey": new_key()} | given
+        return await answered(lambda: caller.step(mutation, self.id, **said))
+
+    async def receives(self, caller: Caller, amount_fen: int, **given: Any) -> dict[str, Any]:
+        """The bank's advice of the order on its way, entered by `caller`."""
+        self.advices += 1
+        advice = {"bankReference": f"BK-{self.no}-{self.advices}", "receivedOn": today().isoformat()}
+        return await self.take(caller, "confirmReceipt", amount=amount_fen, **advice | given)
+
+    async def remits(self) -> dict[str, Any]:
+        """O's order of what is owed, until the bank has taken it."""
+        await self.take(self.desks.o_finance, "remitPersonalAccount")
+        return await self.reaches(fundsStatus="REMITTED")
 
     def _key(self, step: str) -> str:
         return self.keys.setdefault(step, new_key())
@@ -125,12 +159,18 @@ async def done(step: Awaitable[dict[str, Any]]) -> dict[str, Any]:
 
 async def persist(step: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
     """The payload of a step, asked again with the same key until it is answered."""
+    answer = await answered(step)
+    assert answer["__typename"].endswith("Payload"), answer
+    return answer
+
+
+async def answered(step: Callable[[], Awaitable[dict[str, Any]]]) -> dict[str, Any]:
+    """Whatever a step is answered with, asked again with the same key while it is on its way."""
     deadline = time.monotonic() + WITHIN_SECONDS
     while True:
         try:
             answer = await asyncio.wait_for(step(), 30)
             if answer["__typename"] != "StepPending":
-                assert answer["__typename"].endswith("Payload"), answer
                 return answer
         except (httpx.HTTPError, TimeoutError, UnavailableError):
             pass

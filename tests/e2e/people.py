@@ -14,7 +14,10 @@ from workflows.identity import check_digit
 BEIJING, SHANGHAI, SHENZHEN = "110000", "319900", "440300"
 BALANCE_FEN = 864_205
 EMPLOYER_ID = "91110000600037341L"
-FLAGS = ("retired", "deceased", "account_frozen", "unsettled_claims", "current_month_unpaid", "special_personnel")
+FLAGS = (
+    *("retired", "deceased", "account_frozen", "unsettled_claims", "current_month_unpaid", "special_personnel"),
+    "next_year_enrolled",
+)
 COLUMNS = (
     *("resident_id", "name", "region", "scheme", "status", "stopped_on", "enrolled_on", "employer_id", *FLAGS),
     *("arrears_fen", "arrears_from", "arrears_to", "personal_account_fen", "contribution_months"),
@@ -94,6 +97,11 @@ _NUMBERS = _numbers()
 
 def new_resident_id() -> str:
     return next(_NUMBERS)
+
+
+def at(region: str, **differs: str) -> dict[str, str]:
+    """The changes that put a side's row of the standard person into the register of `region`."""
+    return {"region": region} | differs
 
 
 class Registers:

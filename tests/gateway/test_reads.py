@@ -55,8 +55,8 @@ async def test_the_progress_query_takes_one_statement(window: Window) -> None:
     window.pool.statements.clear()
     await told(window)
     (statement,) = window.pool.statements
-    assert "t.no = $1" in statement
-    assert "person_key = any" in statement
+    assert "t.no = wanted.no" in statement
+    assert "p.person_key = wanted.person_key" in statement
 
 
 async def test_progress_is_told_at_every_stage(window: Window) -> None:

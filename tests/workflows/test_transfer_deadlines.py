@@ -7,6 +7,7 @@ import pytest
 
 from activities.dispatch import PendingCommand
 from activities.reference import add_edition, calendar_in_force
+from activities.register_load import today_in_shanghai
 from tests.cases import BALANCE_FEN, O_CLERK, O_FINANCE, R_CLERK, R_FINANCE
 from tests.office import Office
 from workflows import commands as c
@@ -167,7 +168,7 @@ async def test_a_new_calendar_edition_moves_an_open_deadline_which_fires_once_at
     kind = K.DELIVER_INFORMATION_FORM
     _, before = await _step(office, transfer, kind)
     owner = office.cases.owner
-    edition = _with_day_off(await calendar_in_force(owner), before.due_on)
+    edition = _with_day_off(await calendar_in_force(owner, today_in_shanghai()), before.due_on)
     assert await add_edition(owner, edition)
     try:
         await office.skip_to(transfer, before.due_soon_at + SOON)
