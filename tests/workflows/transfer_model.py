@@ -81,7 +81,6 @@ class Model:
     untouched: bool = True
     letter_asked: bool = False
     letter_sent: bool = False
-    letter_arrived: bool = False
     form_asked: bool = False
     form_arrived: bool = False
     prepared_by: str | None = None
@@ -94,8 +93,7 @@ class Model:
     orders: list[Order] = field(default_factory=list)
     account_known: bool = False
     remit_open: bool = False
-    remit_clock: bool = False
-    remit_rounds: int = 0
+    prepared_fen: int | None = None
 
     # ---------------------------------------------------------------- the beginning
 
@@ -139,7 +137,7 @@ class Model:
             return order.status
         if self.form_fen is None:
             return FundsStatus.PENDING
-        if self.retains:
+        if self.retains and self.form_fen:
             return FundsStatus.RETAINED_IN_PROVINCE
         if not self.orders:
             return FundsStatus.PENDING if self.form_fen else FundsStatus.NOT_REQUIRED
@@ -172,7 +170,7 @@ class Model:
         still = set()
         if self.to_continue and self.continuing_clock and self.disputed:
             still.add(K.CONFIRM_CONTINUATION)
-        if self.remit_open and self.remit_clock and self.pays_out and not self.account_known:
+        if self.remit_open and self.pays_out and not self.account_known:
             still.add(K.REMIT_PERSONAL_ACCOUNT)
         return still
 
@@ -203,17 +201,11 @@ class Model:
         if self.form_fen is not None and self.on_its_way is None and owed < 0:
             self.orders.append(Order(Way.HOME, -owed, FundsStatus.PENDING, self.destination in self.unconnected))
         # Money is asked for while some is owed and none is on its way.
-        owes = self.form_fen is not None and owed > 0 and self.on_its_way is None and self.stage is Stage.UNDER_WAY
-        if owes and not self.remit_open:
-            self.remit_rounds += 1
-            self.remit_clock = not self.paper or self.remit_rounds > 1
-        elif self.form_fen is not None and not self.remit_rounds and self.stage is Stage.UNDER_WAY:
-            self.remit_rounds = 1
-        self.remit_open = owes
-        if self.remit_open and self.letter_arrived:
-            self.remit_clock = True
+        asked_for = self.form_fen is not None and self.stage is Stage.UNDER_WAY
+        self.remit_open = asked_for and owed > 0 and self.on_its_way is None
+        # 94号: R's days begin when form and money are there, and none of them while it disputes the form.
         here = self.form_arrived or self.destination not in self.unconnected
-        if self.to_continue and here and self.funds in AT_AN_END:
+        if self.to_continue and here and self.funds in AT_AN_END and not self.disputed:
             self.continuing_clock = True
         if self.stage is Stage.ENDING and self.on_its_way is None and self.settled_fen == 0:
             self._end(TransferStatus.TERMINATED)
@@ -279,7 +271,9 @@ class Model:
             A.DELIVER_INFORMATION_FORM: self.form_asked,
             A.CHECK_INFORMATION_FORM: self.prepared_by not in (None, actor.subject),
             A.REQUEST_CORRECTION: disputable and under_way,
-            A.REMIT_PERSONAL_ACCOUNT: self.remit_open and (self.account_known or not self.pays_out),
+            # What is paid to the person no bank calls back: not while the form is disputed.
+            A.REMIT_PERSONAL_ACCOUNT: self.remit_open
+            and (not self.pays_out or (self.account_known and not self.disputed)),
             A.PROVIDE_PAYOUT_ACCOUNT: self.remit_open and self.pays_out,
             A.CONFIRM_RECEIPT: K.CONFIRM_RECEIPT in self.open_steps,
             A.CONFIRM_CONTINUATION: self.to_continue and not self.disputed,
@@ -314,7 +308,6 @@ class Model:
             case A.ISSUE_CONTACT_LETTER:
                 self.letter_asked, self.letter_sent, self.form_asked = False, True, True
             case A.RECORD_MAIL:
-                self.letter_arrived |= said.mail is MailItem.CONTACT_LETTER
                 self.form_arrived |= said.mail is MailItem.INFORMATION_FORM
             case A.DELIVER_INFORMATION_FORM if self.needs_checker:
                 self.prepared_by, self.prepared_fen = actor.subject, said.balance_fen
@@ -324,6 +317,8 @@ class Model:
                 self._deliver(self.prepared_fen)
             case A.REQUEST_CORRECTION:
                 self.disputed, self.form_asked, self.continued = True, True, False
+                # Another form will be posted.
+                self.form_arrived = False
             case A.REMIT_PERSONAL_ACCOUNT:
                 way = Way.OUT if self.pays_out else Way.THERE
                 owed, by_post = self.target_fen - self.settled_fen, self.origin in self.unconnected
@@ -349,11 +344,11 @@ class Model:
         self.untouched &= action in others or prepared_only
         self._follow()
 
-    prepared_fen: int | None = None
-
     def _deliver(self, balance_fen: int | None) -> None:
         self.form_fen = self.held_fen if balance_fen is None else balance_fen
         self.form_asked, self.prepared_by = False, None
+        # A way home that nobody has approved is given up for what the new form says.
+        self.orders = [each for each in self.orders if each.status is not FundsStatus.PENDING]
         if not self.to_continue:
             # After a continuation that was disputed R's clock begins anew, with the form.
             self.continuing_clock = not self.paper or self.ever_continued
