@@ -73,7 +73,7 @@ class Office:
     ) -> PendingCommand:
         """A person of their own, with `origin` and `destination` changed in the registers, and their application in the log."""
         resident_id = next(self.persons)
-        await self.register(resident_id, between, destination=destination, **origin)
+        await self.register(resident_id, between, origin=origin, destination=destination)
         transfer = await self.cases.apply(
             resident_id=resident_id, between=between, request_stop=request_stop, wait_for_register=wait
         )
@@ -85,13 +85,13 @@ class Office:
         resident_id: str,
         between: tuple[str, str] = FROM_BEIJING,
         *,
+        origin: Rows = NO_CHANGES,
         destination: Rows = NO_CHANGES,
-        **origin: str,
     ) -> None:
         """Load what both registers say of the person."""
         whose, (from_region, to_region) = {"resident_id": resident_id}, between
         await self.cases.registers(
-            ORIGIN | {"region": from_region} | whose | origin,
+            ORIGIN | {"region": from_region} | whose | dict(origin),
             DESTINATION | {"region": to_region} | whose | dict(destination),
         )
 
