@@ -144,13 +144,17 @@ class TransferMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.is_open)
     @rule(chance=CHANCE)
     def somebody_does_what_they_may(self, chance: int) -> None:
-        self.right_step(random.Random(chance))
+        self.right_step(self.dice(chance))
 
     @precondition(lambda self: self.is_open)
     @rule(chance=CHANCE)
     def somebody_goes_on_with_the_case(self, chance: int) -> None:
         """The same again: most steps are right ones."""
-        self.right_step(random.Random(chance))
+        self.right_step(self.dice(chance))
+
+    def dice(self, chance: int) -> random.Random:
+        """Thrown anew in each step: what is drawn small, and often, does not come to the same step each time."""
+        return random.Random(f"{chance} {sum(self.taken.values())}")
 
     def right_step(self, chance: random.Random) -> None:
         said = _said(chance)
@@ -173,7 +177,7 @@ class TransferMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.applied)
     @rule(chance=CHANCE)
     def somebody_tries_something(self, chance: int) -> None:
-        of = random.Random(chance)
+        of = self.dice(chance)
         self.attempt(of.choice(list(TransferAction)), of.choice(self.actors()), _said(of))
 
     def attempt(self, action: TransferAction, actor: Actor, said: Said) -> None:

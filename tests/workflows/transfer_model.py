@@ -167,7 +167,9 @@ class Model:
     @property
     def paused(self) -> set[TransferStepKind]:
         """The steps whose clocks stand still: R's while O answers, O's while the person has not named an account."""
-        still = set()
+        still: set[TransferStepKind] = set()
+        if self.ended is not None:
+            return still
         if self.to_continue and self.continuing_clock and self.disputed:
             still.add(K.CONFIRM_CONTINUATION)
         if self.remit_open and self.pays_out and not self.account_known:
