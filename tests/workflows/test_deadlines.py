@@ -5,10 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from activities.calendar_data import published_editions, statutory_days
-from tests.workflows.pure_cases import CALENDAR, O, Story, at, submission
+from tests.workflows.pure_cases import CALENDAR, O, Story, at, kinds, submission
 from workflows import events as e
 from workflows.actors import PLATFORM
-from workflows.clocks import Alarm, next_alarm, statutory_end, tick
+from workflows.clocks import Alarm, AlarmKind, next_alarm, statutory_end, tick
 from workflows.deadlines import (
     Deadline,
     Pause,
@@ -23,7 +23,7 @@ from workflows.deadlines import (
 )
 from workflows.fold import advance, fold
 from workflows.law import Period
-from workflows.vocabulary import DeadlineState
+from workflows.vocabulary import DeadlineState, TransferRoute
 from workflows.vocabulary import TransferStepKind as K
 from workflows.workdays import CalendarYear, DayOff, WorkingCalendar
 
@@ -111,17 +111,31 @@ class TestInstants:
         assert deadline_state(self.DEADLINE, done_at=at(done_at), now=at("2027-06-01 00:00")) is state
 
 
+def rungs(story: Story) -> list[e.Escalated]:
+    return [event.fact for event in story.events if isinstance(event.fact, e.Escalated)]
+
+
 class TestTheClocks:
     """Accepted on 2026-09-18: due soon on 2026-09-30, due on 2026-10-09."""
 
-    def test_the_alarm_is_due_soon_then_due_then_silent(self) -> None:
+    def test_the_alarm_is_due_soon_then_due_then_late_by_each_rung_then_silent(self) -> None:
         story = Story()
-        assert next_alarm(story.state) == Alarm(at("2026-09-30 00:00"), K.DELIVER_INFORMATION_FORM, due=False)
+        assert next_alarm(story.state) == Alarm(at("2026-09-30 00:00"), AlarmKind.DUE_SOON, K.DELIVER_INFORMATION_FORM)
         story.happen(tick(story.state, at("2026-09-30 00:00"), CALENDAR), when=at("2026-09-30 00:00"))
-        assert next_alarm(story.state) == Alarm(at("2026-10-10 00:00"), K.DELIVER_INFORMATION_FORM, due=True)
+        assert next_alarm(story.state) == Alarm(at("2026-10-10 00:00"), AlarmKind.DUE, K.DELIVER_INFORMATION_FORM)
         story.happen(tick(story.state, at("2026-10-10 00:00"), CALENDAR), when=at("2026-10-10 00:00"))
+        # 10 October is a make-up working day.
+        for rung, when in enumerate((at("2026-10-11 00:00"), at("2026-10-16 00:00")), 1):
+            assert next_alarm(story.state) == Alarm(when, AlarmKind.LATE, K.DELIVER_INFORMATION_FORM)
+            assert tick(story.state, when - timedelta(microseconds=1), CALENDAR) == ()
+            story.happen(tick(story.state, when, CALENDAR), when=when)
+            assert story.state.step(K.DELIVER_INFORMATION_FORM).escalated == rung
         assert next_alarm(story.state) is None
         assert not story.state.closed
+        assert [(each.rung, each.working_days_late, each.told) for each in rungs(story)] == [
+            (1, 1, (f"supervisor:{O}",)),
+            (2, 5, (f"province:{O}",)),
+        ]
 
     def test_due_soon_is_said_once_and_to_the_agency(self) -> None:
         story, now = Story(), at("2026-09-30 00:00")
@@ -145,11 +159,11 @@ class TestTheClocks:
         )
         assert tick(story.state, at("2026-10-10 00:00"), CALENDAR) == (missed,)
         story.happen((missed,), when=at("2026-10-10 00:00"))
-        assert tick(story.state, at("2027-01-10 00:00"), CALENDAR) == ()
+        assert kinds(tick(story.state, at("2027-01-10 00:00"), CALENDAR)) == ("escalated", "escalated")
 
     def test_after_an_outage_over_both_instants_both_are_said_in_order(self) -> None:
         said = Story().happen(tick(Story().state, at("2026-10-12 08:00"), CALENDAR), when=at("2026-10-12 08:00"))
-        assert said == ("deadline_due_soon", "deadline_missed")
+        assert said == ("deadline_due_soon", "deadline_missed", "escalated")
 
     def test_a_step_that_is_done_in_time_is_never_spoken_of(self) -> None:
         story = Story()
@@ -162,16 +176,17 @@ class TestTheClocks:
         late = at("2026-10-12 09:00")
         story.happen(tick(story.state, late, CALENDAR), when=late)
         story.deliver(when=late)
-        assert next_alarm(story.state) == Alarm(at("2026-09-30 00:00"), K.REMIT_PERSONAL_ACCOUNT, due=False)
+        assert next_alarm(story.state) == Alarm(at("2026-09-30 00:00"), AlarmKind.DUE_SOON, K.REMIT_PERSONAL_ACCOUNT)
         missed = e.DeadlineMissed(
             step=K.REMIT_PERSONAL_ACCOUNT,
             round=1,
             due_on=date(2026, 10, 9),
             told=(f"agency:{O}", f"supervisor:{O}"),
         )
-        assert tick(story.state, late, CALENDAR) == (missed,)
-        story.happen((missed,), when=late)
-        assert next_alarm(story.state) == Alarm(at("2026-10-15 00:00"), K.CONFIRM_CONTINUATION, due=False)
+        said = tick(story.state, late, CALENDAR)
+        assert (said[0], kinds(said)) == (missed, ("deadline_missed", "escalated"))
+        story.happen(said, when=late)
+        assert next_alarm(story.state) == Alarm(at("2026-10-15 00:00"), AlarmKind.DUE_SOON, K.CONFIRM_CONTINUATION)
 
     def test_the_stop_of_coverage_and_the_clerk_s_look_have_five_days_each(self) -> None:
         for begins in (submission(stop_needed=True), submission(manual=True)):
@@ -249,7 +264,7 @@ class TestANewTable:
         assert (step.due_soon_noted, step.missed_noted) == (False, False)
         assert step.deadline is not None
         assert step.deadline.due_on == date(2026, 10, 16)
-        assert next_alarm(story.state) == Alarm(at("2026-10-14 00:00"), K.DELIVER_INFORMATION_FORM, due=False)
+        assert next_alarm(story.state) == Alarm(at("2026-10-14 00:00"), AlarmKind.DUE_SOON, K.DELIVER_INFORMATION_FORM)
         assert fold(story.events) == story.state
 
     def test_a_date_that_moved_into_the_past_is_missed_at_once(self) -> None:
@@ -260,7 +275,8 @@ class TestANewTable:
             "deadline_due_soon",
             "deadline_missed",
         )
-        assert next_alarm(story.state) is None
+        # Due on Wednesday 2 December by the new table; late by a working day once Thursday is over.
+        assert next_alarm(story.state) == Alarm(at("2026-12-04 00:00"), AlarmKind.LATE, K.DELIVER_INFORMATION_FORM)
 
     def test_whatever_the_table_a_clock_that_rings_says_something(self) -> None:
         story = Story(when=at("2026-11-20 09:00"))
@@ -424,4 +440,19 @@ class TestTheWholeTransfer:
         ],
     )
     def test_every_step_takes_its_whole_time(self, before: tuple[K, ...], periods: dict[K, int], end: date) -> None:
-        assert statutory_end(date(2026, 3, 2), before, periods, CALENDAR) == end
+        assert statutory_end(TransferRoute.PLATFORM, date(2026, 3, 2), before, periods, CALENDAR) == end
+
+    @pytest.mark.parametrize(
+        ("before", "periods", "working_days"),
+        [
+            ((K.ACCEPT_APPLICATION,), {}, 60),
+            ((K.ACCEPT_APPLICATION, K.STOP_COVERAGE), {}, 65),
+            ((K.ACCEPT_APPLICATION,), {K.DELIVER_INFORMATION_FORM: 7, K.REMIT_PERSONAL_ACCOUNT: 9}, 54),
+            ((K.ACCEPT_APPLICATION,), {K.ISSUE_CONTACT_LETTER: 3, K.CONFIRM_CONTINUATION: 20}, 48),
+        ],
+    )
+    def test_by_post_the_letter_comes_first_and_the_continuation_last(
+        self, before: tuple[K, ...], periods: dict[K, int], working_days: int
+    ) -> None:
+        end = statutory_end(TransferRoute.PAPER, date(2026, 3, 2), before, periods, CALENDAR)
+        assert end == CALENDAR.add_working_days(date(2026, 3, 2), working_days)

@@ -89,9 +89,7 @@ class Walk:
         """Mostly somebody whose turn it is: whatever anybody asks at random is hardly ever to be done."""
         turns = [(action, actor) for actor in EVERYBODY for action in allowed_actions(self.state, actor)]
         # Ways out are taken now and then, or no walk would go far.
-        further = [
-            turn for turn in turns if turn[0] not in WAYS_OUT
-        ]
+        further = [turn for turn in turns if turn[0] not in WAYS_OUT]
         chosen = self.chance.random()
         if further and chosen < 0.8:
             return self.chance.choice(further)
