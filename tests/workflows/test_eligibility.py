@@ -242,9 +242,9 @@ class TestEachReason:
         other_region = earlier.model_copy(update={"from_region": R})
         assert found(check(completed=(other_scheme, other_region))) == ()
 
-    @pytest.mark.parametrize("unconnected", [{"o_policy"}, {"r_policy"}, {"o_policy", "r_policy"}])
-    def test_with_a_region_that_is_not_connected_it_goes_by_post_and_to_r_s_clerk(self, unconnected: set[str]) -> None:
-        answer = judged(check(**dict.fromkeys(sorted(unconnected), RegionPolicy(connected=False))))
+    @pytest.mark.parametrize(("o", "r"), [(True, False), (False, True), (False, False)])
+    def test_with_a_region_that_is_not_connected_it_goes_by_post_and_to_r_s_clerk(self, o: bool, r: bool) -> None:
+        answer = judged(check(o_policy=RegionPolicy(connected=o), r_policy=RegionPolicy(connected=r)))
         assert (answer.findings, answer.route, answer.manual) == ((), TransferRoute.PAPER, True)
         assert (judged(check()).route, judged(check()).manual) == (TransferRoute.PLATFORM, False)
 
