@@ -200,10 +200,10 @@ ASK: TypeAdapter[c.AnyAsk] = TypeAdapter(c.AnyAsk)
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_walk_keeps_what_must_hold(seed: int) -> None:
     walk = Walk(Random(seed))
-    for _ in range(25):
+    for _ in range(30):
         walk.step()
 
 

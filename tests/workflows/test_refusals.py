@@ -264,4 +264,4 @@ def test_r_s_clerk_declines_with_any_reason_of_the_list_and_no_other_can_be_said
     (finding,) = story.state.findings
     assert (story.state.status, finding.code, finding.cls) == ("DECLINED", code, Cls.BLOCKS)
     with pytest.raises(ValueError, match="reasons"):
-        c.DeclineTransfer(reasons=("BECAUSE",))  # type: ignore[arg-type] # what the type forbids is refused at run time too
+        c.DeclineTransfer(reasons=("BECAUSE",))

@@ -7,7 +7,7 @@ import pytest
 
 from tests.workflows.pure_cases import THIRD, O, R
 from tests.workflows.state_machine import COMMAND, allowed, read, stage, table
-from tests.workflows.state_space import ALL_WORLDS, FEW_WORLDS, Node, Space, decided_on, explore, moves
+from tests.workflows.state_space import ALL_WORLDS, FEW_WORLDS, Move, Node, Space, decided_on, explore, moves
 from workflows.actors import Actor
 from workflows.rules import RULES, NotAllowed, allowed_actions, objection
 from workflows.state import TransferState
@@ -73,7 +73,7 @@ def space() -> Space:
 @pytest.fixture(scope="module")
 def stages(space: Space) -> list[Node]:
     """One state of each stage and set of possible actions, on each path of the post; and each kind of end."""
-    found = {}
+    found: dict[object, Node] = {}
     for node in space.values():
         done = frozenset(step.kind for step in node.state.steps if step.done_at is not None)
         found.setdefault(
@@ -120,7 +120,7 @@ def test_what_the_api_shows_as_allowed_is_what_objection_lets_pass(stages: list[
 
 def test_decide_refuses_what_objection_refuses(space: Space, stages: list[Node]) -> None:
     """Every ask of the whole space is put in every stage."""
-    asks = {}
+    asks: dict[TransferAction, Move] = {}
     for node in space.values():
         for move in () if node.state.closed else moves(node.world, node.state, node.now.date()):
             asks.setdefault(move.ask.action, move)
