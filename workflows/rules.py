@@ -102,8 +102,9 @@ def _can_be_continued(state: TransferState) -> bool:
 
 
 def _can_be_remitted(state: TransferState) -> bool:
-    """One order at a time; and money for the person needs their account."""
-    return state.is_open(K.REMIT_PERSONAL_ACCOUNT) and state.on_its_way is None and not state.awaits_account
+    """One order at a time. Money for the person needs their account, and a form that nobody disputes: no bank calls it back."""
+    not_yet = state.awaits_account or (state.pays_out and state.correction is not None)
+    return state.is_open(K.REMIT_PERSONAL_ACCOUNT) and state.on_its_way is None and not not_yet
 
 
 def _awaits_approval(state: TransferState) -> bool:

@@ -8,7 +8,7 @@ from activities.calendar_data import published_editions, statutory_days
 from tests.workflows.pure_cases import CALENDAR, O, Story, at, submission
 from workflows import events as e
 from workflows.actors import PLATFORM
-from workflows.clocks import Alarm, next_alarm, statutory_end, tick
+from workflows.clocks import Alarm, AlarmKind, next_alarm, statutory_end, tick
 from workflows.deadlines import (
     Deadline,
     Pause,
@@ -23,7 +23,7 @@ from workflows.deadlines import (
 )
 from workflows.fold import advance, fold
 from workflows.law import Period
-from workflows.vocabulary import DeadlineState
+from workflows.vocabulary import DeadlineState, TransferRoute
 from workflows.vocabulary import TransferStepKind as K
 from workflows.workdays import CalendarYear, DayOff, WorkingCalendar
 
@@ -114,12 +114,16 @@ class TestInstants:
 class TestTheClocks:
     """Accepted on 2026-09-18: due soon on 2026-09-30, due on 2026-10-09."""
 
-    def test_the_alarm_is_due_soon_then_due_then_silent(self) -> None:
+    def test_the_alarm_is_due_soon_then_due_then_rung_by_rung_then_silent(self) -> None:
         story = Story()
-        assert next_alarm(story.state) == Alarm(at("2026-09-30 00:00"), K.DELIVER_INFORMATION_FORM, due=False)
+        assert next_alarm(story.state) == Alarm(at("2026-09-30 00:00"), AlarmKind.DUE_SOON, K.DELIVER_INFORMATION_FORM)
         story.happen(tick(story.state, at("2026-09-30 00:00"), CALENDAR), when=at("2026-09-30 00:00"))
-        assert next_alarm(story.state) == Alarm(at("2026-10-10 00:00"), K.DELIVER_INFORMATION_FORM, due=True)
+        assert next_alarm(story.state) == Alarm(at("2026-10-10 00:00"), AlarmKind.DUE, K.DELIVER_INFORMATION_FORM)
         story.happen(tick(story.state, at("2026-10-10 00:00"), CALENDAR), when=at("2026-10-10 00:00"))
+        # The day after is a make-up working day: one day late at its end, five at the end of the Friday after.
+        for rung in (at("2026-10-11 00:00"), at("2026-10-16 00:00")):
+            assert next_alarm(story.state) == Alarm(rung, AlarmKind.LATE, K.DELIVER_INFORMATION_FORM)
+            assert story.happen(tick(story.state, rung, CALENDAR), when=rung) == ("escalated",)
         assert next_alarm(story.state) is None
         assert not story.state.closed
 
@@ -145,11 +149,22 @@ class TestTheClocks:
         )
         assert tick(story.state, at("2026-10-10 00:00"), CALENDAR) == (missed,)
         story.happen((missed,), when=at("2026-10-10 00:00"))
-        assert tick(story.state, at("2027-01-10 00:00"), CALENDAR) == ()
+        later = story.happen(tick(story.state, at("2027-01-10 00:00"), CALENDAR), when=at("2027-01-10 00:00"))
+        assert later == ("escalated", "escalated")
+        assert tick(story.state, at("2027-01-11 00:00"), CALENDAR) == ()
 
-    def test_after_an_outage_over_both_instants_both_are_said_in_order(self) -> None:
+    def test_each_rung_is_said_once_to_the_bureau_and_then_to_the_province(self) -> None:
+        story, now = Story(), at("2027-01-10 00:00")
+        rungs = [fact for fact in tick(story.state, now, CALENDAR) if isinstance(fact, e.Escalated)]
+        said = [(each.rung, each.working_days_late, each.due_on, each.told) for each in rungs]
+        assert said == [
+            (1, 1, date(2026, 10, 9), (f"supervisor:{O}",)),
+            (2, 5, date(2026, 10, 9), (f"province:{O}",)),
+        ]
+
+    def test_after_an_outage_over_all_instants_all_are_said_in_order(self) -> None:
         said = Story().happen(tick(Story().state, at("2026-10-12 08:00"), CALENDAR), when=at("2026-10-12 08:00"))
-        assert said == ("deadline_due_soon", "deadline_missed")
+        assert said == ("deadline_due_soon", "deadline_missed", "escalated")
 
     def test_a_step_that_is_done_in_time_is_never_spoken_of(self) -> None:
         story = Story()
@@ -162,16 +177,16 @@ class TestTheClocks:
         late = at("2026-10-12 09:00")
         story.happen(tick(story.state, late, CALENDAR), when=late)
         story.deliver(when=late)
-        assert next_alarm(story.state) == Alarm(at("2026-09-30 00:00"), K.REMIT_PERSONAL_ACCOUNT, due=False)
+        assert next_alarm(story.state) == Alarm(at("2026-09-30 00:00"), AlarmKind.DUE_SOON, K.REMIT_PERSONAL_ACCOUNT)
         missed = e.DeadlineMissed(
             step=K.REMIT_PERSONAL_ACCOUNT,
             round=1,
             due_on=date(2026, 10, 9),
             told=(f"agency:{O}", f"supervisor:{O}"),
         )
-        assert tick(story.state, late, CALENDAR) == (missed,)
-        story.happen((missed,), when=late)
-        assert next_alarm(story.state) == Alarm(at("2026-10-15 00:00"), K.CONFIRM_CONTINUATION, due=False)
+        assert tick(story.state, late, CALENDAR)[0] == missed
+        assert story.happen(tick(story.state, late, CALENDAR), when=late) == ("deadline_missed", "escalated")
+        assert next_alarm(story.state) == Alarm(at("2026-10-15 00:00"), AlarmKind.DUE_SOON, K.CONFIRM_CONTINUATION)
 
     def test_the_stop_of_coverage_and_the_clerk_s_look_have_five_days_each(self) -> None:
         for begins in (submission(stop_needed=True), submission(manual=True)):
@@ -249,7 +264,7 @@ class TestANewTable:
         assert (step.due_soon_noted, step.missed_noted) == (False, False)
         assert step.deadline is not None
         assert step.deadline.due_on == date(2026, 10, 16)
-        assert next_alarm(story.state) == Alarm(at("2026-10-14 00:00"), K.DELIVER_INFORMATION_FORM, due=False)
+        assert next_alarm(story.state) == Alarm(at("2026-10-14 00:00"), AlarmKind.DUE_SOON, K.DELIVER_INFORMATION_FORM)
         assert fold(story.events) == story.state
 
     def test_a_date_that_moved_into_the_past_is_missed_at_once(self) -> None:
@@ -260,7 +275,7 @@ class TestANewTable:
             "deadline_due_soon",
             "deadline_missed",
         )
-        assert next_alarm(story.state) is None
+        assert next_alarm(story.state) == Alarm(at("2026-12-04 00:00"), AlarmKind.LATE, K.DELIVER_INFORMATION_FORM)
 
     def test_whatever_the_table_a_clock_that_rings_says_something(self) -> None:
         story = Story(when=at("2026-11-20 09:00"))
@@ -424,4 +439,4 @@ class TestTheWholeTransfer:
         ],
     )
     def test_every_step_takes_its_whole_time(self, before: tuple[K, ...], periods: dict[K, int], end: date) -> None:
-        assert statutory_end(date(2026, 3, 2), before, periods, CALENDAR) == end
+        assert statutory_end(TransferRoute.PLATFORM, date(2026, 3, 2), before, periods, CALENDAR) == end

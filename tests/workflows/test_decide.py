@@ -37,7 +37,7 @@ from workflows import commands as c
 from workflows import events as e
 from workflows.actors import Actor
 from workflows.clocks import next_alarm, tick
-from workflows.decide import decide, decide_submission, issue_certificate, needs_clerk
+from workflows.decide import decide, decide_submission, issue_certificate
 from workflows.findings import Finding, finding
 from workflows.fold import apply, fold
 from workflows.law import INSTRUMENTS, REFUSALS
@@ -142,10 +142,6 @@ class TestAStory:
         facts = decide_submission(submission()._replace(arrears=arrears), SUBMITTED_AT, CALENDAR)
         assert kinds(facts) == ("submitted", "arrears_notified", "accepted", "step_opened")
         assert facts[1] == arrears
-
-    def test_only_a_manual_finding_needs_the_clerk(self) -> None:
-        answers = {cls: needs_clerk((finding(RefusalCode.ACCOUNT_FROZEN, cls=cls, region=O),)) for cls in RefusalClass}
-        assert answers == {cls: cls is RefusalClass.MANUAL for cls in RefusalClass}
 
     def test_events_out_of_order_are_refused(self) -> None:
         story = accepted()
@@ -420,8 +416,12 @@ class TestTheMoney:
             "reference": f"{NO}-01",
             "amount_fen": BALANCE_FEN,
             "status": "ORDERED",
+            "kind": "TRANSFER",
+            "corrects": None,
+            "by_post": False,
             "bank_reference": None,
             "received_fen": None,
+            "received_on": None,
         }
 
     @pytest.mark.parametrize("amount_fen", [0, BALANCE_FEN - 1, BALANCE_FEN + 1])
