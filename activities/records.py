@@ -100,16 +100,14 @@ with appended as (
            case when region = any($26::text[]) then case region when $16 then $17 else $16 end end
       from unnest($10::text[], $11::int[], $12::text[], $13::date[], $14::timestamptz[]) as i (step, round, region, due_on, opened_at)
     on conflict (transfer_id, step, round) do update set due_on = excluded.due_on
+), told as (
+    insert into notices (transfer_id, seq, recipient, kind, step, due_on)
+    select $1, * from unnest($27::int[], $28::text[], $29::text[], $30::text[], $31::date[])
 ), answered as (
     update commands set outcome = $15, carried_out_at = clock_timestamp() where command_id = $2
 )
 update transfers set status = $18, funds_status = $19, state = $20, revision = $21, closed_at = $22, completed_at = $23
  where transfer_id = $1 returning pg_notify($24, $25)
-"""
-
-TELL_SQL = """
-insert into notices (transfer_id, seq, recipient, kind, step, due_on)
-select $1, * from unnest($2::int[], $3::text[], $4::text[], $5::text[], $6::date[])
 """
 
 
@@ -125,10 +123,11 @@ async def record(
 ) -> None:
     """Append `events`, bring the read model and the worklist to `after`, and answer the command, in one statement.
 
-    Those who are to be told of an event stand beside it; only a step that has something to tell pays a statement more.
+    Those who are to be told of an event stand beside it.
     """
     gone, came = _changed_items(before, after)
     documents = [canonical(event) for event in events]
+    told = notices_of(after, events)
     await connection.execute(
         RECORD_SQL,
         after.transfer_id,
@@ -157,17 +156,12 @@ async def record(
         CHANNEL,
         f"{after.transfer_id}:{after.revision}",
         list(after.unconnected),
+        [notice.seq for notice in told],
+        [notice.recipient for notice in told],
+        [notice.kind for notice in told],
+        [notice.step for notice in told],
+        [notice.due_on for notice in told],
     )
-    if told := notices_of(after, events):
-        await connection.execute(
-            TELL_SQL,
-            after.transfer_id,
-            [notice.seq for notice in told],
-            [notice.recipient for notice in told],
-            [notice.kind for notice in told],
-            [notice.step for notice in told],
-            [notice.due_on for notice in told],
-        )
 
 
 def canonical(event: TransferEvent) -> str:
