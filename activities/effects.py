@@ -100,7 +100,7 @@ async def _accept(scene: Scene, fact: e.Accepted) -> e.AnyFact:
         person=await scene.person_block(),
         regions=await scene.regions(),
         accepted_at=scene.at,
-        calendar=await calendar_in_force(scene.connection),
+        calendar=await calendar_in_force(scene.connection, scene.today),
     )
     await _issue(scene, content)
     return fact
@@ -187,6 +187,9 @@ async def _deliver_form(scene: Scene, fact: e.FormDelivered) -> e.AnyFact:
     issued = await _issue_version(scene, content, DocumentKind.INFORMATION_FORM, fact.version)
     freeze_fen = fact.balance_fen if fact.freeze_fen is None else fact.freeze_fen
     await _freeze(scene, _origin(state), freeze_fen)
+    _, after = advance(state, (fact,), at=scene.at, actor=scene.actor)
+    for given_up in [each.reference for each in after.remittances if each.given_up]:
+        await _mark(scene, given_up, RemittanceStatus.RETURNED)
     return _with(fact, issued)
 
 
@@ -296,9 +299,7 @@ async def _credit_funds(scene: Scene, fact: e.FundsCredited) -> e.AnyFact:
     await _mark(scene, fact.reference, RemittanceStatus.CREDITED)
     await registers.credit(scene.connection, scene.state, payee, fact.amount_fen, scene.today)
     await _post(scene, fact.amount_fen, Account("RECEIVED", *payee), Account("PERSONAL_ACCOUNTS", *payee))
-    # What comes home and is owed after all, by a form that was corrected meanwhile, is set aside for the next order.
-    _, after = advance(scene.state, (fact,), at=scene.at, actor=scene.actor)
-    await _freeze(scene, _origin(scene.state), after.frozen_fen - scene.state.frozen_fen)
+    await _freeze(scene, payee, fact.freeze_fen)
     return fact
 
 
@@ -350,7 +351,7 @@ async def _complete(scene: Scene, fact: e.Completed) -> e.AnyFact:
         documents=await store.valid_documents(scene.connection, scene.state.transfer_id),
         verification_code=code,
         completed_on=scene.today,
-        calendar=await calendar_in_force(scene.connection),
+        calendar=await calendar_in_force(scene.connection, scene.today),
     )
     await _issue(scene, content, verification_code=code)
     return fact

@@ -11,6 +11,7 @@ from workflows.identity import comparable_name
 
 _RESIDENT_ID = b"resident_id"
 _NAME = b"name"
+_AGENT = b"mandate agent"
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,16 @@ def seal_identity(data_key: DataKey, resident_id: str) -> bytes:
 def seal_name(data_key: DataKey, name: str) -> bytes:
     """What `enrolments.name_sealed` holds."""
     return data_key.seal(name.encode(), _NAME)
+
+
+def seal_agent(data_key: DataKey, masked_number: str) -> bytes:
+    """What `mandates.agent_sealed` holds, under the data key of the person who gave the mandate."""
+    return data_key.seal(masked_number.encode(), _AGENT)
+
+
+def open_agent(data_key: DataKey, agent_sealed: bytes) -> str:
+    """The masked number of a mandate's agent. Raises `BrokenSealError`."""
+    return data_key.open(agent_sealed, _AGENT).decode()
 
 
 def name_key(data_key: DataKey, name: str) -> bytes:

@@ -10,6 +10,7 @@ from activities.database import Connection
 from workflows.deadlines import SHANGHAI
 from workflows.events import TransferEvent
 from workflows.messages import CommandOutcome
+from workflows.notices import notices_of
 from workflows.state import Step, TransferState
 from workflows.vocabulary import TransferStatus, TransferStepKind
 
@@ -81,6 +82,11 @@ update transfers set status = $18, funds_status = $19, state = $20, revision = $
  where transfer_id = $1 returning pg_notify($24, $25)
 """
 
+TELL_SQL = """
+insert into notices (transfer_id, seq, recipient, kind, step, due_on)
+select $1, * from unnest($2::int[], $3::text[], $4::text[], $5::text[], $6::date[])
+"""
+
 
 async def record(
     connection: Connection,
@@ -92,7 +98,10 @@ async def record(
     command_id: str | None = None,
     outcome: CommandOutcome | None = None,
 ) -> None:
-    """Append `events`, bring the read model and the worklist to `after`, and answer the command, in one statement."""
+    """Append `events`, bring the read model and the worklist to `after`, and answer the command, in one statement.
+
+    Those who are to be told of an event stand beside it; only a step that has something to tell pays a statement more.
+    """
     gone, came = _changed_items(before, after)
     documents = [canonical(event) for event in events]
     await connection.execute(
@@ -124,6 +133,16 @@ async def record(
         f"{after.transfer_id}:{after.revision}",
         list(after.unconnected),
     )
+    if told := notices_of(after, events):
+        await connection.execute(
+            TELL_SQL,
+            after.transfer_id,
+            [notice.seq for notice in told],
+            [notice.recipient for notice in told],
+            [notice.kind for notice in told],
+            [notice.step for notice in told],
+            [notice.due_on for notice in told],
+        )
 
 
 def canonical(event: TransferEvent) -> str:

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from activities.calendar_data import published_editions, statutory_days
 from activities.database import Connection
 from activities.directory import DirectoryRegion, shipped_directory
 from workflows.policy import RegionPolicy
-from workflows.workdays import CalendarYear, WorkingCalendar
+from workflows.workdays import CalendarYear, DayOff, WorkingCalendar
 
 
 class RegionEntry(BaseModel, frozen=True):
@@ -51,31 +51,76 @@ async def regions_on(connection: Connection, day: date, codes: list[str] | None 
     }
 
 
+# What the calendar of a day rests on: the tables, and the policies of regions that have or had days off of their own.
+# A policy edition that takes effect on a later day is another answer on that day.
+CALENDAR_KEY_SQL = """
+select current_database() || ': ' || (select count(*) || ' editions, newest ' || max(loaded_at) from calendar_editions) || '; ' || count(*) || ' policies, '
+       || count(*) filter (where effective_from <= $1) || ' in force, newest ' || coalesce(max(edition), 0)
+  from region_policies where region in (select region from region_policies where policy ? 'regional_holidays')
+"""
+# Every edition, in the order of taking effect, of the regions that have or had days off of their own.
+REGIONAL_SQL = """
+select region, effective_from, coalesce(policy->'regional_holidays', '[]') as days_off from region_policies
+ where effective_from <= $1 and region in (select region from region_policies where policy ? 'regional_holidays')
+ order by region, effective_from, edition
+"""
+_DAYS_OFF: TypeAdapter[tuple[DayOff, ...]] = TypeAdapter(tuple[DayOff, ...])
+
+
 @dataclass
 class CalendarCache:
-    """The calendar in force, parsed once for each edition: what changes is looked at in every transaction."""
+    """The calendar in force, parsed once for each change: whether there was one is looked at in every transaction.
+
+    `editions` are all that were ever published: a deadline is proven by those that it names.
+    """
 
     key: str | None = None
     calendar: WorkingCalendar | None = None
+    editions: tuple[CalendarYear, ...] = ()
 
-    async def in_force(self, connection: Connection) -> WorkingCalendar:
-        """The newest edition of every year, the statutory days beyond. One short query when nothing changed."""
-        key = await connection.fetchval(
-            "select count(*) || ' editions, newest ' || max(loaded_at) from calendar_editions"
-        )
+    async def in_force(self, connection: Connection, day: date) -> WorkingCalendar:
+        """The newest edition of every year, the statutory days beyond, and the regions' own days off as known on `day`.
+
+        One short query when nothing changed.
+        """
+        key = await connection.fetchval(CALENDAR_KEY_SQL, day)
         if self.calendar is None or key != self.key:
             documents = await connection.fetch("select document from calendar_editions")
-            years = [CalendarYear.model_validate_json(each["document"]) for each in documents]
-            self.calendar, self.key = WorkingCalendar.of(years, statutory_days()), key
+            editions = tuple(CalendarYear.model_validate_json(each["document"]) for each in documents)
+            national = WorkingCalendar.of(editions, statutory_days())
+            regional = await _regional_days_off(connection, day)
+            self.calendar = national.model_copy(update={"regional": regional})
+            self.key, self.editions = key, editions
         return self.calendar
+
+
+async def _regional_days_off(connection: Connection, day: date) -> dict[str, tuple[DayOff, ...]]:
+    """The days off that each region gives itself, by the policies in force up to `day`, that of `day` holding on."""
+    by_region: dict[str, list[tuple[date, tuple[DayOff, ...]]]] = {}
+    for row in await connection.fetch(REGIONAL_SQL, day):
+        policies = by_region.setdefault(row["region"], [])
+        policies.append((row["effective_from"], _DAYS_OFF.validate_json(row["days_off"])))
+    return {region: _days_off_of(policies) for region, policies in by_region.items()}
+
+
+def _days_off_of(policies: list[tuple[date, tuple[DayOff, ...]]]) -> tuple[DayOff, ...]:
+    """Each day as the policy in force on it has it: next year's list, without this year's days, takes none of them back."""
+    until = (*(since for since, _ in policies[1:]), date.max)
+    kept = {
+        off.date: off
+        for (since, days_off), before in zip(policies, until, strict=True)
+        for off in days_off
+        if since <= off.date < before
+    }
+    return tuple(kept[day] for day in sorted(kept))
 
 
 _CACHE = CalendarCache()
 
 
-async def calendar_in_force(connection: Connection) -> WorkingCalendar:
-    """The calendar in force now, from a cache that one short query keeps true."""
-    return await _CACHE.in_force(connection)
+async def calendar_in_force(connection: Connection, day: date) -> WorkingCalendar:
+    """The calendar in force on `day`, from a cache that one short query keeps true."""
+    return await _CACHE.in_force(connection, day)
 
 
 _REGION_COLUMNS = tuple(DirectoryRegion.model_fields)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from activities.database import Connection
 from activities.keyring import Keyring
+from activities.mandates import Agent, holds_mandate
 from activities.people import PersonRef, name_key, open_name
 from activities.reference import RegionEntry, regions_on
 from workflows.actors import Actor
@@ -25,7 +26,7 @@ class Applicant:
     """Who an application is about, and on whose word.
 
     `person_keys` are the number's keyed hashes; `name` the name given, or `name_key` its hash from an earlier reading.
-    `is_self` is true for an insured person's own application.
+    `is_self` is true for an insured person's own application; `agent` is an insured person who applies for another.
     """
 
     actor: Actor
@@ -33,6 +34,7 @@ class Applicant:
     name: str | None = None
     name_key: bytes | None = None
     is_self: bool = False
+    agent: Agent | None = None
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,7 @@ class Reading:
     @property
     def employer_ids(self) -> tuple[str, ...]:
         """The employers, on either side, that may follow the case of their employee."""
-        named = (self.check.at_origin, self.check.at_destination)
-        return tuple(sorted({each.employer_id for each in named if each and each.employer_id}))
+        return tuple(sorted(_employers(self.check)))
 
 
 ENROLMENTS_SQL = """
@@ -114,7 +115,7 @@ async def read_precheck(
     check = base.model_copy(update={"enrolments": enrolments})
     check = check.model_copy(
         update={
-            "authorised": _authorised(applicant, check),
+            "authorised": _authorised(applicant, check) or await on_mandate(connection, applicant),
             "names_agree": person is None or _names_agree(person, check, held),
             "certificate_fault": await _certificate_fault(connection, person, application, today),
         }
@@ -168,8 +169,21 @@ def _authorised(applicant: Applicant, check: PreCheck) -> bool:
         return True
     if actor.has(Role.CLERK, Role.AGENCY_SYSTEM) and actor.region in (check.origin.code, check.destination.code):
         return True
-    named = (check.at_origin, check.at_destination)
-    return actor.has(Role.EMPLOYER) and any(each is not None and each.employer_id == actor.subject for each in named)
+    return actor.has(Role.EMPLOYER) and actor.subject in _employers(check)
+
+
+def _employers(check: PreCheck) -> set[str]:
+    """The employers on either side of the person as their employee. Flexible workers and residents apply themselves."""
+    named = [each for each in (check.at_origin, check.at_destination) if each is not None]
+    employed = (each for each in named if each.scheme is InsuranceScheme.EMPLOYEE and not each.flexible_employment)
+    return {each.employer_id for each in employed if each.employer_id}
+
+
+async def on_mandate(connection: Connection, applicant: Applicant) -> bool:
+    """An insured person for another who gave them a mandate that was in force when they asked."""
+    if applicant.agent is None or not applicant.actor.has(Role.INSURED_PERSON):
+        return False
+    return await holds_mandate(connection, applicant.person_keys, applicant.agent)
 
 
 def _names_agree(person: PersonRef, check: PreCheck, rows: list[Any]) -> bool:

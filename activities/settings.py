@@ -18,6 +18,7 @@ VARIABLES: Final = frozenset(
         "YIBAO_GATEWAY_PASSWORD",
         "YIBAO_HOST",
         "YIBAO_KEYRING",
+        "YIBAO_NOTICE_URL",
         "YIBAO_OIDC_AUDIENCE",
         "YIBAO_OIDC_ISSUER",
         "YIBAO_OIDC_JWKS",
@@ -69,6 +70,10 @@ class WorkerSettings(BaseModel):
     bank_url: Annotated[
         str, AfterValidator(_is_web_address), Field(alias="YIBAO_BANK_URL", description="the bank's interface")
     ]
+    notice_url: Annotated[
+        Annotated[str, AfterValidator(_is_web_address)] | None,
+        Field(alias="YIBAO_NOTICE_URL", description="who takes the notices; without it they are recorded and wait"),
+    ] = None
 
 
 def read_settings(model: type[Model], environment: Mapping[str, str]) -> Model:

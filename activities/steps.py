@@ -11,10 +11,11 @@ from typing import Any
 import asyncpg
 from pydantic import TypeAdapter
 
-from activities import records, registers
+from activities import mandates, records, registers
 from activities.database import Connection, transaction
 from activities.effects import Scene, certificate, complete, issue_application
 from activities.keyring import Keyring
+from activities.mandates import Agent, MandateCommand, MandateGrant, MandateRevocation
 from activities.people import PersonRef
 from activities.records import Locked
 from activities.reference import calendar_in_force, regions_on
@@ -28,7 +29,15 @@ from workflows.deadlines import shanghai_date
 from workflows.decide import Recheck, Submission, decide, decide_submission, issue_certificate, recheck
 from workflows.eligibility import Assessment, assess, shortened_periods
 from workflows.fold import Facts, advance
-from workflows.messages import BankWord, CertificateOrder, ClockOrder, CommandOutcome, StepOrder, StepResult
+from workflows.messages import (
+    BankWord,
+    CertificateOrder,
+    ClockOrder,
+    CommandOutcome,
+    MandateOrder,
+    StepOrder,
+    StepResult,
+)
 from workflows.money import bank_took_order
 from workflows.rules import Invalid, NotAllowed, Objection, Stale, objection
 from workflows.state import TransferState
@@ -55,7 +64,7 @@ class Steps:
                 return await _recorded(connection, row, order)
             actor, at = Actor.model_validate_json(row["actor"]), row["received_at"]
             reading, application = await self._read_application(connection, row, actor, shanghai_date(at))
-            calendar = await calendar_in_force(connection)
+            calendar = await calendar_in_force(connection, shanghai_date(at))
             assessment = assess(reading.check, today=shanghai_date(at), calendar=calendar)
             facts = decide_submission(_submission(application, reading, assessment), at, calendar)
             opening, state = advance(None, facts[:1], at=at, actor=actor)
@@ -166,6 +175,22 @@ class Steps:
             await _answer(connection, order.command_id, outcome, released=False)
             return outcome
 
+    async def carry_out_mandate(self, order: MandateOrder) -> CommandOutcome:
+        """Write a mandate that was given, or end one that was taken back, as its command asks."""
+        async with transaction(self._pool) as connection:
+            row = await _locked_command(connection, order.command_id)
+            if row["outcome"] is not None:
+                return CommandOutcome.model_validate_json(row["outcome"])
+            match MandateCommand(row["kind"]):
+                case MandateCommand.GRANT:
+                    given = MandateGrant.model_validate_json(row["input"])
+                    await mandates.grant(connection, order.command_id, given, row["received_at"])
+                case MandateCommand.REVOKE:
+                    taken = MandateRevocation.model_validate_json(row["input"])
+                    await mandates.revoke(connection, order.command_id, taken, row["received_at"])
+            await _answer(connection, order.command_id, DONE, released=False)
+            return DONE
+
     async def _by_itself(
         self,
         order: ClockOrder | BankWord,
@@ -175,7 +200,7 @@ class Steps:
         """Record what happens without anybody's command. Once it has happened, it does not happen again."""
         async with transaction(self._pool) as connection:
             locked = await records.lock(connection, order.transfer_id)
-            facts = happens(locked.state, await calendar_in_force(connection))
+            facts = happens(locked.state, await calendar_in_force(connection, shanghai_date(order.now)))
             if not facts:
                 return _result(DONE, await records.events_after(connection, order.transfer_id, order.after_seq))
             return await self._record(connection, locked, facts, order, at=order.now, actor=actor)
@@ -216,7 +241,7 @@ class Steps:
             raise LookupError(f"there is no application of transfer {state.transfer_id}")
         today = shanghai_date(now)
         reading, _ = await self._read_application(connection, row, Actor.model_validate_json(row["actor"]), today)
-        calendar = await calendar_in_force(connection)
+        calendar = await calendar_in_force(connection, today)
         assessment = assess(reading.check, today=today, calendar=calendar)
         checked = e.RegisterChecked(
             findings=assessment.remaining,
@@ -240,11 +265,18 @@ class Steps:
             person_keys=[bytes.fromhex(each) for each in said["person_keys"]],
             name_key=bytes.fromhex(said["name_key"]) if said.get("name_key") else None,
             is_self=said["is_self"],
+            agent=_agent(said, row["received_at"]),
         )
         reading = await registers.read_precheck(
             connection, self._keyring, applicant, application, today=today, command_id=row["command_id"]
         )
         return reading, application
+
+
+def _agent(said: dict[str, Any], at: datetime) -> Agent | None:
+    """Who asked on another's mandate. It counts as of the receipt: one that ends meanwhile undoes nothing."""
+    keys = [bytes.fromhex(each) for each in said.get("agent_keys", ())]
+    return Agent(keys, at) if keys else None
 
 
 def _submission(application: c.Application, reading: Reading, assessment: Assessment) -> Submission:
@@ -277,7 +309,8 @@ async def _decide(connection: Connection, state: TransferState, command: c.Comma
     if refused is not None:
         return refused
     facts = await _read_facts(connection, state, command)
-    return decide(state, command, facts, await calendar_in_force(connection))
+    calendar = await calendar_in_force(connection, shanghai_date(command.received_at))
+    return decide(state, command, facts, calendar)
 
 
 async def _read_facts(  # noqa: PLR0911 - one arm for each kind of facts

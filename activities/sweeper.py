@@ -5,29 +5,39 @@ A schedule of Temporal would do the same, and bury the operators' list of transf
 """
 
 import asyncio
+import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable
-from datetime import timedelta
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 import asyncpg
+from pydantic import TypeAdapter, ValidationError
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.database import transaction
 from activities.dispatch import CaseClosedError, PendingCommand, dispatch, regrow
+from activities.mandates import MandateCommand
 from activities.reference import CalendarCache
 from activities.steps import Steps
-from workflows.clocks import is_out_of_date
-from workflows.messages import CertificateOrder, StepOrder, workflow_id
-from workflows.state import TransferState
+from activities.worklist import redate_worklist
+from workflows.deadlines import shanghai_date
+from workflows.messages import CertificateOrder, MandateOrder, StepOrder, workflow_id
+from workflows.recounting import Recounting
+from workflows.state import Step, TransferState
 from workflows.transfer import TransferWorkflow
 from workflows.vocabulary import TransferAction
-from workflows.workdays import WorkingCalendar
 
+Row = TypeVar("Row", bound="tuple[Any, ...] | asyncpg.Record")
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS = 15.0
+# A new calendar is looked for with one short query, often: a date that has moved earlier must not be missed.
+LOOK_EVERY_SECONDS = 1.0
 # What a pass has not done by then is left for the next.
 PASS_SECONDS = 60.0
 # A younger command is still in the hands of the gateway that recorded it.
@@ -36,8 +46,14 @@ OLDER_THAN_SECONDS = 10.0
 CASE_OLDER_THAN_SECONDS = 60.0
 AT_MOST = 200
 AT_ONCE = 5
+# Cases that note a new date at a time: thousands at once would stand before every step that somebody waits for.
+NOTING_AT_ONCE = 20
+# A step that began before a new calendar was published may yet commit a date of the old one; no step takes longer.
+LATE_SECONDS = 30.0
+ASK_EVERY_SECONDS = 0.2
 # Open cases read at a time, and how many are looked for in a pass; the next pass goes on from there.
 PAGE = 100
+STEPS_PAGE = 500
 LOOKED_FOR = 1_000
 PATIENCE = timedelta(seconds=10)
 
@@ -55,12 +71,17 @@ select no, transfer_id from transfers
 """
 # Cases that wait for the registers, and whose person's rows have changed since they were asked.
 WAITING_SQL = """
-select t.no, t.state from transfers t
+select t.no, t.transfer_id from transfers t
  where t.closed_at is null and t.state ->> 'waiting' = 'true'
    and exists (select from enrolments e where e.person_id = t.person_id
                   and e.changed_at > coalesce(t.checked_at, t.submitted_at))
  order by t.transfer_id limit $1
 """
+STEPS_SQL = """
+select no, transfer_id, state->'steps' as steps from transfers where closed_at is null and transfer_id > $1
+ order by transfer_id limit $2
+"""
+STEPS_OF_SQL = "select state->'steps' from transfers where closed_at is null and transfer_id = $1"
 STATES_SQL = "select no, state from transfers where closed_at is null and transfer_id = any($1)"
 FIRST = UUID(int=0)
 
@@ -71,19 +92,33 @@ class Sweeper:
         self._client = client
         self._steps = steps
         self._calendar = CalendarCache()
-        self._recounted_by: str | None = None
+        self._recount = _Recount(None, 0.0)
         self._looked_until = FIRST
 
     async def run(self) -> None:
         """Sweep until cancelled. A pass that fails, for PostgreSQL or Temporal is away, keeps no other from its turn."""
+        await asyncio.gather(self._keep_sweeping(), self._keep_recounting())
+
+    async def _keep_sweeping(self) -> None:
         while True:
-            for sweep in (self.regrow_lost, self.resend_commands, self.recheck_waiting, self.recount_deadlines):
+            for sweep in (self.regrow_lost, self.resend_commands):
                 try:
                     async with asyncio.timeout(PASS_SECONDS):
                         await sweep()
                 except Exception:
                     log.exception("%s failed; it comes again in %.0f s", sweep.__name__, EVERY_SECONDS)
             await asyncio.sleep(EVERY_SECONDS)
+
+    async def _keep_recounting(self) -> None:
+        while True:
+            failed = False
+            for look in (self.recount_deadlines, self.recheck_waiting):
+                try:
+                    await look()
+                except Exception:
+                    failed = True
+                    log.exception("%s failed; it comes again in %.0f s", look.__name__, EVERY_SECONDS)
+            await asyncio.sleep(EVERY_SECONDS if failed or self._recount.failed else LOOK_EVERY_SECONDS)
 
     async def resend_commands(self, *, older_than_seconds: float = OLDER_THAN_SECONDS) -> int:
         """Carry out at most `AT_MOST` commands that have waited, and return how many were."""
@@ -111,30 +146,60 @@ class Sweeper:
         return regrown
 
     async def recount_deadlines(self) -> int:
-        """Wake every open case whose deadlines an edition published since the last pass has moved; return how many.
+        """Wake every open case whose dates a new edition, or a region's new days off, have moved; return how many.
 
-        The case notes the revision and re-arms its clocks. Without a new edition this is one short query. After a case
-        that could not be woken the next pass goes through all of them again.
+        The worklist has the new dates at once; each case notes its revision and re-arms its clocks, the one whose date
+        comes first before all others. When nothing is new this is one short query. Two passes are made for what is new,
+        the second for the steps that were under way, and another after each in which a case could not be woken.
         """
+        today = shanghai_date(datetime.now(UTC))
         async with self._pool.acquire() as connection:
-            calendar = await self._calendar.in_force(connection)
-        edition = self._calendar.key
-        if edition == self._recounted_by:
+            calendar = await self._calendar.in_force(connection, today)
+        now = time.monotonic()
+        if self._calendar.key != self._recount.key:
+            self._recount = _Recount(self._calendar.key, late_pass_at=now + LATE_SECONDS)
+        elif not self._recount.failed and (self._recount.late_pass_at is None or now < self._recount.late_pass_at):
             return 0
-        woken, failed, last = 0, 0, FIRST
-        while page := await self._pool.fetch(OPEN_SQL, last, 0.0, PAGE):
+        recount = self._recount
+        async with transaction(self._pool) as connection:
+            await redate_worklist(connection, today)
+        recounting = Recounting(calendar)
+        moved, unreadable = await self._moved(recounting, besides=recount.woken)
+        tally = await _each(
+            moved,
+            lambda each: self._wake(each, recounting),
+            "case %s could not be woken to recount",
+            at_once=NOTING_AT_ONCE,
+        )
+        recount.failed = bool(tally.failed or unreadable)
+        if not recount.failed and recount.late_pass_at is not None and now >= recount.late_pass_at:
+            recount.late_pass_at = None
+        return tally.done
+
+    async def _moved(self, recounting: Recounting, besides: set[UUID]) -> tuple[list["_Moved"], int]:
+        """The open cases that `recounting` dates otherwise, the most urgent first, and how many could not be read."""
+        moved: list[_Moved] = []
+        last, unreadable = FIRST, 0
+        while page := await self._pool.fetch(STEPS_SQL, last, STEPS_PAGE):
             last = page[-1]["transfer_id"]
-            rows = await self._pool.fetch(STATES_SQL, [row["transfer_id"] for row in page])
-            tally = await _each(rows, lambda row: self._recount(row, calendar), "case %s could not be woken to recount")
-            woken, failed = woken + tally.done, failed + tally.failed
-        if not failed:
-            self._recounted_by = edition
-        return woken
+            for row in page:
+                try:
+                    dates = _dates_moved(row["steps"], recounting)
+                except ValidationError:
+                    log.exception("case %s could not be read to recount", row["no"])
+                    unreadable += 1
+                    continue
+                if dates and row["transfer_id"] not in besides:
+                    moved.append(_Moved(row["no"], row["transfer_id"], min(dates)))
+        return sorted(moved, key=lambda each: each.due_soon_on), unreadable
 
     async def _resend(self, row: asyncpg.Record) -> bool:
         try:
             if row["kind"] == "REQUEST_CERTIFICATE":
                 await self._steps.issue_certificate_alone(CertificateOrder(command_id=row["command_id"]))
+                return True
+            if row["kind"] in set(MandateCommand):
+                await self._steps.carry_out_mandate(MandateOrder(command_id=row["command_id"]))
                 return True
             action = None if row["kind"] == "SUBMIT_TRANSFER" else TransferAction(row["kind"])
             state = TransferState.model_validate_json(row["state"]) if row["state"] not in (None, "{}") else None
@@ -165,28 +230,59 @@ class Sweeper:
         await regrow(self._client, TransferState.model_validate_json(row["state"]), timeout=PATIENCE)
         return True
 
-    async def _recount(self, row: asyncpg.Record, calendar: WorkingCalendar) -> bool:
-        """Wake a case whose dates have moved; False when they have not."""
-        state = TransferState.model_validate_json(row["state"])
-        if not is_out_of_date(state, calendar):
-            return False
-        await self._signal(state, TransferWorkflow.recount)
-        return True
-
     async def _recheck(self, row: asyncpg.Record) -> bool:
-        await self._signal(TransferState.model_validate_json(row["state"]), TransferWorkflow.recheck)
+        await self._signal(row["no"], row["transfer_id"], TransferWorkflow.recheck)
         return True
 
-    async def _signal(self, state: TransferState, signal: Callable[[TransferWorkflow], Awaitable[None]]) -> None:
-        """Wake a case, grown again first should Temporal have lost it."""
-        handle = self._client.get_workflow_handle(workflow_id(state.no))
+    async def _wake(self, moved: "_Moved", recounting: Recounting) -> bool:
+        """Have a case note its dates, and give it some time for that."""
+        await self._signal(moved.no, moved.transfer_id, TransferWorkflow.recount)
+        self._recount.woken.add(moved.transfer_id)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(PATIENCE.total_seconds()):
+                while _dates_moved(await self._pool.fetchval(STEPS_OF_SQL, moved.transfer_id) or "[]", recounting):
+                    await asyncio.sleep(ASK_EVERY_SECONDS)
+        return True
+
+    async def _signal(self, no: str, transfer_id: UUID, signal: Callable[[TransferWorkflow], Awaitable[None]]) -> None:
+        """Wake a case; one that Temporal has lost is grown again for it."""
+        handle = self._client.get_workflow_handle(workflow_id(no))
         try:
             await handle.signal(signal, rpc_timeout=PATIENCE)
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
-            await regrow(self._client, state, timeout=PATIENCE)
-            await handle.signal(signal, rpc_timeout=PATIENCE)
+            for row in await self._pool.fetch(STATES_SQL, [transfer_id]):
+                await self._regrow(row)
+                await handle.signal(signal, rpc_timeout=PATIENCE)
+
+
+def _dates_moved(steps: str | None, recounting: Recounting) -> list[date]:
+    """The new dates, due soon, of the open steps that `recounting` dates otherwise. Raises `ValidationError`."""
+    counted = [(step, recounting.step(step)) for step in _STEPS.validate_json(steps or "null")]
+    return [new.deadline.due_soon_on for old, new in counted if new is not old and new.deadline]
+
+
+_STEPS: TypeAdapter[tuple[Step, ...]] = TypeAdapter(tuple[Step, ...])
+
+
+@dataclass
+class _Recount:
+    """What has been done about the calendar of `key`: the cases woken, and whether one could not be.
+
+    `late_pass_at`, on the monotonic clock, is None once the second pass is made.
+    """
+
+    key: str | None
+    late_pass_at: float | None
+    woken: set[UUID] = field(default_factory=set)
+    failed: bool = False
+
+
+class _Moved(NamedTuple):
+    no: str
+    transfer_id: UUID
+    due_soon_on: date
 
 
 class _Tally(NamedTuple):
@@ -197,12 +293,12 @@ class _Tally(NamedTuple):
 
 
 async def _each(
-    rows: Iterable[asyncpg.Record], act: Callable[[asyncpg.Record], Awaitable[bool]], failing: str
+    rows: Iterable[Row], act: Callable[[Row], Awaitable[bool]], failing: str, *, at_once: int = AT_ONCE
 ) -> _Tally:
     """Act on every row, a few at a time. A failure is logged with the row's first column, and stops no other row."""
-    gate = asyncio.Semaphore(AT_ONCE)
+    gate = asyncio.Semaphore(at_once)
 
-    async def one(row: asyncpg.Record) -> bool | None:
+    async def one(row: Row) -> bool | None:
         async with gate:
             try:
                 return await act(row)

@@ -20,6 +20,7 @@ from activities.bank import Bank, HttpBank
 from activities.database import open_pool
 from activities.funds import send_to_bank
 from activities.keyring import InvalidKeyringError, Keyring
+from activities.notices import deliver_notices
 from activities.settings import SettingsError, WorkerSettings, read_settings
 from activities.steps import Steps
 from activities.sweeper import Sweeper
@@ -27,12 +28,13 @@ from activities.temporal import connect
 from activities.workflow_runner import ContextFreeRunner
 from workflows import steps
 from workflows.certificate import CertificateWorkflow
+from workflows.mandate import MandateWorkflow
 from workflows.messages import TASK_QUEUE, BankOrder
 from workflows.transfer import TransferWorkflow
 
 log = logging.getLogger(__name__)
 
-WORKFLOWS = [TransferWorkflow, CertificateWorkflow]
+WORKFLOWS = [TransferWorkflow, CertificateWorkflow, MandateWorkflow]
 AWAY_SECONDS = 1.0
 DEAD_WORKER_AFTER = timedelta(seconds=3)
 # A step in hand has time to end, and its answer to arrive; who stops a worker waits longer than this.
@@ -56,6 +58,7 @@ def activities(pool: asyncpg.Pool, keyring: Keyring, bank: Bank) -> list[Callabl
         steps.RECHECK_REGISTERS: taken.recheck_registers,
         steps.NOTE_BANK_TOOK_ORDER: taken.note_bank_took_order,
         steps.ISSUE_CERTIFICATE_ALONE: taken.issue_certificate_alone,
+        steps.CARRY_OUT_MANDATE: taken.carry_out_mandate,
         steps.SEND_TO_BANK: through_the_bank,
     }
     bound |= dict.fromkeys(steps.ACTIONS.values(), taken.carry_out)
@@ -103,7 +106,10 @@ async def run(settings: WorkerSettings, keyring: Keyring) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     async with make_worker(client, pool, keyring, bank, graceful_shutdown_timeout=GRACE):
         log.info("working on task queue %s", TASK_QUEUE)
-        async with _in_the_background(Sweeper(pool, client, Steps(pool, keyring)).run()):
+        async with (
+            _in_the_background(Sweeper(pool, client, Steps(pool, keyring)).run()),
+            _in_the_background(deliver_notices(pool, settings.notice_url)),
+        ):
             await stopping.wait()
     await bank.close()
     await pool.close()
@@ -133,6 +139,8 @@ async def _patiently(attempt: Callable[[], Awaitable[Any]], what: str) -> Any:
 def main() -> None:
     """`yibao worker`: configured by the environment. Exits by `os._exit`, which a Temporal client makes necessary."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    # A line for each notice and each question to the bank, with the address in it: the tables say it better.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
     code = 1
     try:
         settings, keyring = configuration(os.environ)

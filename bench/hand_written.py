@@ -1,4 +1,4 @@
-"""The progress query answered by hand: the gateway's SQL, its token library and its server, and the JSON put together here.
+"""The progress query answered by hand: one statement, the gateway's token library and its server, and the JSON put together here.
 
 What GraphQL costs is the difference. It knows the states that a transfer without trouble goes through, and no others.
 """
@@ -57,8 +57,9 @@ class Endpoint:
 
     async def start(self) -> None:
         async with self._pool.acquire() as connection:
-            self._regions = await regions_on(connection, datetime.now(SHANGHAI).date())
-            self._calendar = await calendar_in_force(connection)
+            today = datetime.now(SHANGHAI).date()
+            self._regions = await regions_on(connection, today)
+            self._calendar = await calendar_in_force(connection, today)
 
     async def __call__(self, scope: Json, receive: Callable[[], Awaitable[Json]], send: Callable[[Json], Any]) -> None:
         authorization = next(value for name, value in scope["headers"] if name == b"authorization")

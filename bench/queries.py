@@ -43,7 +43,7 @@ async def queries(system: System, *, repetitions: int, seconds: float, connectio
         "others_percent_max": max(each.others_percent for each in [*ours, *bare]),
     }
     return [
-        figures.of("progress query, CPU of the server", "µs", cpu, cpu_by_hand, goal="ratio ≤ 4", **load),
+        figures.of("progress query, CPU of the server", "µs", cpu, cpu_by_hand, goal="ratio ≤ 2", **load),
         figures.of("progress queries", "1/s", rates, rates_by_hand, connections=connections, cases=cases),
     ]
 

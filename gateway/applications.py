@@ -4,15 +4,15 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import uuid4
 
-from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import TemporalError
 
 from activities.database import Connection
 from activities.dispatch import PendingCommand
+from activities.registers import on_mandate
 from gateway import reads
 from gateway.case import Case
 from gateway.command_log import Entry, Key, KeyTakenError, Recorded, append, find_bound, key_of
-from gateway.commands import ATTEMPTS, carry_out, conflict, in_time, pending
+from gateway.commands import ATTEMPTS, carry_out, carry_out_alone, conflict, pending
 from gateway.context import RequestContext
 from gateway.errors import (
     EnrolmentCertificate,
@@ -24,6 +24,7 @@ from gateway.errors import (
     ValidationFailed,
 )
 from gateway.precheck import Asked, asked_about, read_and_assess, unknown_region, violation, violations_of
+from gateway.query_faults import NotFound
 from gateway.reachability import OUT_OF_REACH
 from gateway.telling import Telling, telling_of
 from gateway.types.enums import UserErrorCode
@@ -33,7 +34,7 @@ from workflows.certificate import CertificateWorkflow
 from workflows.certificate_request import refuse_certificate
 from workflows.commands import Application
 from workflows.findings import Finding
-from workflows.messages import TASK_QUEUE, CertificateOrder, CommandOutcome
+from workflows.messages import CertificateOrder, CommandOutcome
 from workflows.vocabulary import RefusalCode, Role
 
 SubmitAnswer = SubmitTransferPayload | ValidationFailed | NotEligible | IdempotencyConflict | StepPending
@@ -53,7 +54,12 @@ async def submit_transfer(context: RequestContext, given: SubmitTransferInput) -
     asked = asked_about(telling, given.resident_id or None, given.name or None)
     key = key_of(telling, "submitTransfer", given.idempotency_key, given, number=asked.resident_id)
     try:
-        recorded = await _bind(telling, asked, key, lambda connection: _application(telling, connection, asked, given))
+        recorded = await bind(
+            telling,
+            asked.applicant.person_keys,
+            key,
+            lambda connection: _application(telling, connection, asked, given),
+        )
     except KeyTakenError:
         return conflict(telling)
     if recorded.refusal_no is not None:
@@ -67,7 +73,8 @@ async def submit_transfer(context: RequestContext, given: SubmitTransferInput) -
     except (TemporalError, *OUT_OF_REACH) as error:
         return pending(telling, error)
     if state is None:
-        raise LookupError(f"transfer {recorded.transfer_no} is out of its applicant's sight")
+        # Asked again after the mandate, or the employment, has ended: what the caller may not see any more is not there.
+        raise NotFound
     return SubmitTransferPayload(transfer=Case(state, telling), replayed=recorded.replayed)
 
 
@@ -85,7 +92,12 @@ async def request_certificate(context: RequestContext, given: RequestCertificate
     asked = asked_about(telling, given.resident_id or None)
     key = key_of(telling, "requestCertificate", given.idempotency_key, given, number=asked.resident_id)
     try:
-        recorded = await _bind(telling, asked, key, lambda connection: _certificate(telling, connection, asked, given))
+        recorded = await bind(
+            telling,
+            asked.applicant.person_keys,
+            key,
+            lambda connection: _certificate(telling, connection, asked, given),
+        )
     except KeyTakenError:
         return conflict(telling)
     if recorded.refusal_no is not None:
@@ -94,22 +106,28 @@ async def request_certificate(context: RequestContext, given: RequestCertificate
         outcome = await _issued(context, recorded)
         if outcome.document_id is None:
             raise ValueError(f"certificate {recorded.command_id} was issued without a document")
-        row = await reads.own_certificate(context.pool, outcome.document_id)
+        row = await reads.document_by_id(context.pool, telling.scope, outcome.document_id)
     except (TemporalError, *OUT_OF_REACH) as error:
         return pending(telling, error)
+    if row is None:
+        # Asked again after the mandate has ended.
+        raise NotFound
     certificate = EnrolmentCertificate(
         number=row.number, verification_code=row.verification_code or "", document=telling.document(row)
     )
     return RequestCertificatePayload(certificate=certificate, replayed=recorded.replayed)
 
 
-async def _bind(
-    telling: Telling, asked: Asked, key: Key, make_entry: Callable[[Connection], Awaitable[Entry]]
+async def bind(
+    telling: Telling, person_keys: list[bytes], key: Key, make_entry: Callable[[Connection], Awaitable[Entry]]
 ) -> Recorded:
-    """What the key is bound to: an earlier call's command, or the one made now, with nobody else asking for this person."""
+    """What the key is bound to: an earlier call's command, or the one made now, with nobody else asking for this person.
+
+    What `make_entry` raises leaves the key free.
+    """
     for _ in range(ATTEMPTS):
         async with telling.context.pool.acquire() as connection, connection.transaction():
-            for person_key in asked.applicant.person_keys[:1]:
+            for person_key in person_keys[:1]:
                 lock = int.from_bytes(person_key[:8], signed=True)
                 await connection.execute("select pg_advisory_xact_lock($1)", lock)
             recorded = await find_bound(connection, key) or await append(connection, key, await make_entry(connection))
@@ -151,11 +169,12 @@ async def _application(telling: Telling, connection: Connection, asked: Asked, g
 async def _certificate(telling: Telling, connection: Connection, asked: Asked, given: RequestCertificateInput) -> Entry:
     """The command of a certificate, or its refusal."""
     own_region = telling.actor.has(Role.CLERK, Role.AGENCY_SYSTEM) and telling.actor.region == given.region
+    authorised = asked.is_self or own_region or await on_mandate(connection, asked.applicant)
     finding = refuse_certificate(
         region=given.region,
         scheme=given.scheme,
         resident_id_fault=asked.fault,
-        authorised=asked.is_self or own_region,
+        authorised=authorised,
         enrolled=await reads.enrolments_of(connection, asked.applicant.person_keys),
     )
     said: dict[str, Any] = {"region": given.region, "scheme": given.scheme}
@@ -172,8 +191,10 @@ async def _certificate(telling: Telling, connection: Connection, asked: Asked, g
 
 def _about(asked: Asked, name_key: bytes | None) -> dict[str, Any]:
     """Who it is about, in keyed hashes alone: enough to read the registers again when it is carried out."""
+    agent = asked.applicant.agent
     return {
         "person_keys": [each.hex() for each in asked.applicant.person_keys],
+        "agent_keys": [each.hex() for each in agent.person_keys] if agent is not None else [],
         "name_key": name_key.hex() if name_key is not None else None,
         "is_self": asked.is_self,
     }
@@ -217,16 +238,6 @@ async def _not_eligible(telling: Telling, recorded: Recorded) -> NotEligible:
 
 async def _issued(context: RequestContext, recorded: Recorded) -> CommandOutcome:
     """What came of a certificate's command. Asked again, it is the same certificate."""
-    if recorded.outcome is not None:
-        return CommandOutcome.model_validate(recorded.outcome)
-    client = await context.temporal.client()
-    return await in_time(
-        client.execute_workflow(
-            CertificateWorkflow.run,
-            CertificateOrder(command_id=recorded.command_id),
-            id=f"certificate-{recorded.command_id}",
-            task_queue=TASK_QUEUE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            static_summary="即时开具参保凭证",
-        )
-    )
+    order = CertificateOrder(command_id=recorded.command_id)
+    run, name = CertificateWorkflow.run, f"certificate-{recorded.command_id}"
+    return await carry_out_alone(context, recorded, run, order, name=name, summary="即时开具参保凭证")

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from gateway.case_progress import tell_progress
+from gateway.case_proof import proof_of
 from gateway.scalars import Month, TransferNo
 from gateway.telling import Telling
 from gateway.types.enums import TransferAction
 from gateway.types.reference import Money, node_id
+from gateway.types.refusals import CoverageGap
 from gateway.types.transfer import (
     ContinuationStatement,
     ContributionPeriod,
-    CoverageGap,
     Deadline,
     Remittance,
     Transfer,
@@ -28,6 +30,8 @@ class Case(Transfer):
     """The contract's `Transfer`, filled from `state` as `telling` tells it."""
 
     def __init__(self, state: TransferState, telling: Telling) -> None:
+        # What the case has not noted yet is shown all the same: its open deadlines by the calendar in force.
+        state = telling.reference.recounting.case(state)
         self.stored = state
         self.telling = telling
         self.no = TransferNo(state.no)
@@ -108,15 +112,12 @@ def _remittances(case: Case) -> list[Remittance]:
 
 def _coverage_gap(case: Case) -> CoverageGap | None:
     gap = case.stored.gap
-    if gap is None:
-        return None
-    days_left = (gap.closes_on - shanghai_date(_now(case))).days
-    return CoverageGap(stopped_on=gap.stopped_on, closes_on=gap.closes_on, days_left=days_left)
+    return CoverageGap.of(gap, shanghai_date(_now(case))) if gap is not None else None
 
 
-def step_of(step: Step, state: TransferState, telling: Telling) -> TransferStep:
+def step_of(step: Step, case: Case) -> TransferStep:
     """One step of a case, for a list of steps of many cases."""
-    return _step(step, Case(state, telling))
+    return _step(step, case)
 
 
 def _step(step: Step, case: Case) -> TransferStep:
@@ -137,11 +138,13 @@ def _deadline(step: Step, case: Case) -> Deadline | None:
     if deadline is None or step.state is StepState.SKIPPED:
         return None
     now = _now(case)
+    remaining = case.telling.remaining_working_days(deadline, now, step.region) if step.done_at is None else None
     return Deadline(
+        proving=partial(proof_of, deadline, getattr(step, "started_seq", None), case.telling),
         starts_on=deadline.starts_on,
         due_on=deadline.due_on,
         working_days=deadline.working_days,
-        remaining_working_days=case.telling.remaining_working_days(deadline, now) if step.done_at is None else None,
+        remaining_working_days=remaining,
         state=deadline_state(deadline, done_at=step.done_at, now=now),
         legal_basis=case.telling.legal_basis(deadline.basis),
         provisional=deadline.provisional,

@@ -5,9 +5,11 @@ from typing import TYPE_CHECKING, Final
 from gateway.types.enums import TransferEventKind
 from gateway.types.transfer import Transfer, TransferEvent
 from workflows import events as e
+from workflows.deadlines import Deadline
 from workflows.state import TransferState
 from workflows.vocabulary import RemittanceKind, TransferStepKind
 from workflows.words import day, month, yuan
+from workflows.words.recipients import recipient_words
 
 if TYPE_CHECKING:
     from gateway.telling import Telling
@@ -102,8 +104,8 @@ def _key(fact: e.AnyFact, state: TransferState) -> str:  # noqa: PLR0911 - one a
             return f"{key}.returned"
         case e.StepOpened(deadline=deadline) if deadline is not None:
             return f"{key}.due"
-        case e.DeadlineRevised(before=before, after=after) if before.due_on == after.due_on:
-            return f"{key}.firm"
+        case e.DeadlineRevised():
+            return f"{key}{_why_revised(fact)}"
         case e.RegisterChecked(waiting=False):
             return f"{key}.passed"
         case e.MailRecorded():
@@ -125,6 +127,17 @@ def _kind_of_order(fact: e.FundsOrdered | e.FundsReceived | e.FundsCredited, sta
 
 def _kind_of(reference: str, state: TransferState) -> RemittanceKind:
     return next((each.kind for each in state.remittances if each.reference == reference), RemittanceKind.TRANSFER)
+
+
+def _why_revised(fact: e.DeadlineRevised) -> str:
+    """What moved the date, as the end of the words' key: the year's table where nothing else did."""
+    before, after = fact.before, fact.after
+    if before.due_on == after.due_on:
+        return ".firm" if before.provisional and not after.provisional else ".same"
+    if before.pauses != after.pauses:
+        return ".paused"
+    same_table = before.editions == after.editions and before.provisional == after.provisional
+    return ".regional" if same_table and before.regional_days_off != after.regional_days_off else ""
 
 
 def _figures(stored: e.TransferEvent, state: TransferState, telling: "Telling") -> dict[str, object]:
@@ -185,9 +198,9 @@ def _clock_figures(fact: e.AnyFact, telling: "Telling") -> dict[str, object]:  #
     language = telling.language
     match fact:
         case e.StepOpened(deadline=deadline) if deadline is not None:
-            return {"due_on": day(language, deadline.due_on)}
+            return {"due_on": _due(deadline, telling)}
         case e.ClockStarted(deadline=deadline):
-            return {"starts_on": day(language, deadline.starts_on), "due_on": day(language, deadline.due_on)}
+            return {"starts_on": day(language, deadline.starts_on), "due_on": _due(deadline, telling)}
         case e.DeadlineDueSoon() | e.DeadlineMissed():
             return {"due_on": day(language, fact.due_on), "told": _told(fact.told, telling)}
         case e.Escalated():
@@ -195,9 +208,16 @@ def _clock_figures(fact: e.AnyFact, telling: "Telling") -> dict[str, object]:  #
         case e.GapWarned():
             return {"closes_on": day(language, fact.closes_on)}
         case e.DeadlineRevised():
-            return {"before": day(language, fact.before.due_on), "due_on": day(language, fact.after.due_on)}
+            before, after = day(language, fact.before.due_on), _due(fact.after, telling)
+            return {"before": before, "due_on": after, "edition": fact.after.calendar_edition}
         case _:
             return {}
+
+
+def _due(deadline: Deadline, telling: "Telling") -> str:
+    """The last day; one that an unpublished year may move is never shown as certain."""
+    due_on = day(telling.language, deadline.due_on)
+    return telling.say("due.provisional", due_on=due_on) if deadline.provisional else due_on
 
 
 def _money_figures(fact: e.AnyFact, telling: "Telling") -> dict[str, object]:
@@ -232,10 +252,5 @@ def _region(fact: e.AnyFact, step: TransferStepKind, state: TransferState) -> st
 
 def _told(recipients: tuple[str, ...], telling: "Telling") -> str:
     """`agency:110000`, `supervisor:110000` as people say it."""
-    said = []
-    for recipient in recipients:
-        who, _, region = recipient.partition(":")
-        agency = telling.agency(region)
-        names = {"agency": agency.name, "region": agency.region.name, "province": agency.region.province}
-        said.append(telling.say(f"told.{who}", **names))
-    return telling.say("told.and").join(said)
+    regions = telling.reference.regions
+    return telling.say("told.and").join(recipient_words(each, regions, telling.language) for each in recipients)

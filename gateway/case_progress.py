@@ -23,6 +23,7 @@ from workflows.vocabulary import (
 from workflows.words import day, knows, yuan
 
 A = PersonAction
+IN_ORDER = tuple(A)
 # What the person does about a reason for which an application was not accepted.
 MENDED_BY = {
     RefusalCode.COVERAGE_STILL_ACTIVE: A.STOP_COVERAGE,
@@ -173,4 +174,4 @@ def _actions(state: TransferState, current: TransferStep | None) -> list[PersonA
         wanted.add(A.DOWNLOAD_DOCUMENTS)
     if _overdue(current) or state.funds_status is FundsStatus.MISMATCHED:
         wanted.add(A.CONTACT_AGENCY)
-    return [each for each in A if each in wanted]
+    return [each for each in IN_ORDER if each in wanted]

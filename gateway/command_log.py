@@ -57,18 +57,29 @@ class Recorded:
 
 
 # The key itself, and what is hashed with the keyring's key.
-_KEYED = {"idempotency_key", "resident_id", "account_number"}
+_KEYED = {"idempotency_key", "resident_id", "agent_resident_id", "account_number"}
 
 
-def key_of(telling: Telling, mutation: str, idempotency_key: str, given: object, *, number: str | None = None) -> Key:
+def key_of(
+    telling: Telling,
+    mutation: str,
+    idempotency_key: str,
+    given: object,
+    *,
+    number: str | None = None,
+    agent_number: str | None = None,
+) -> Key:
     """The key of a call. The `number`, of a person or of their bank account, goes into the hash of the input as a keyed hash.
 
-    A plain hash of so few digits could be tried out.
+    A plain hash of so few digits could be tried out. `agent_number` is that of the person's agent, hashed as well.
     """
     said = {name: value for name, value in vars(given).items() if value is not None and value is not UNSET}
     said = {name: value for name, value in said.items() if name not in _KEYED}
-    viewer = telling.context.viewer
-    keyed = telling.context.keyring.person_keys(number) if number is not None else [b""]
+    viewer, keyring = telling.context.viewer, telling.context.keyring
+    keyed = keyring.person_keys(number) if number is not None else [b""]
+    if agent_number is not None:
+        # Each pair under one version of the keyring.
+        keyed = [person + agent for person, agent in zip(keyed, keyring.person_keys(agent_number), strict=True)]
     return Key(
         key_hash=_hash(f"{viewer.identity}\n{idempotency_key}".encode()),
         input_hashes=[_hash(_canonical({"mutation": mutation, "input": said, "person": each.hex()})) for each in keyed],

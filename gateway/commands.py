@@ -7,10 +7,11 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import asyncpg
+from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import TemporalError
 
 from activities.dispatch import CaseClosedError, PendingCommand, dispatch
@@ -35,7 +36,7 @@ from gateway.types.inputs import PayoutAccountInput, TransferInput
 from gateway.types.reference import node_key
 from gateway.validation import failed, failed_in_the_step, violations_of_step
 from workflows.commands import AnyAsk
-from workflows.messages import CommandOutcome
+from workflows.messages import TASK_QUEUE, CommandOutcome
 from workflows.rules import NotAllowed, Stale, objection
 from workflows.state import TransferState
 from workflows.vocabulary import TransferAction
@@ -44,6 +45,9 @@ PATIENCE: Final = timedelta(seconds=5)
 ASK_AGAIN_AFTER_SECONDS: Final = 5
 # Two calls at once bind a key in turn; the second finds what the first has bound.
 ATTEMPTS: Final = 3
+
+# What a workflow of its own carries out.
+Order = TypeVar("Order")
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +70,7 @@ async def take_step(context: RequestContext, mutation: str, given: TransferInput
         return failed(telling, violations)
     state = await _named_transfer(telling, given.transfer_id)
     if state is None:
-        return TransferNotFound(code=UserErrorCode.NOT_FOUND, message=telling.say("error.NOT_FOUND"))
+        return _not_found(telling)
     account = given.account_number if isinstance(given, PayoutAccountInput) else None
     key = key_of(telling, mutation, given.idempotency_key, given, number=account)
     entry = Entry(
@@ -148,6 +152,31 @@ async def carry_out(context: RequestContext, command: PendingCommand) -> Command
     return await in_time(dispatch(client, command, timeout=PATIENCE))
 
 
+async def carry_out_alone(
+    context: RequestContext,
+    recorded: Recorded,
+    run: Callable[[Any, Order], Awaitable[CommandOutcome]],
+    order: Order,
+    *,
+    name: str,
+    summary: str,
+) -> CommandOutcome:
+    """What came of a command that is no step of a case: recorded already, or carried out by a workflow of its own."""
+    if recorded.outcome is not None:
+        return CommandOutcome.model_validate(recorded.outcome)
+    client = await context.temporal.client()
+    return await in_time(
+        client.execute_workflow(
+            run,
+            order,
+            id=name,
+            task_queue=TASK_QUEUE,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            static_summary=summary,
+        )
+    )
+
+
 async def in_time(work: Awaitable[CommandOutcome]) -> CommandOutcome:
     """Raises `TimeoutError` after the time that a caller is kept waiting at most."""
     async with asyncio.timeout(PATIENCE.total_seconds()):
@@ -159,7 +188,8 @@ async def _told(telling: Telling, transfer_id: UUID, outcome: CommandOutcome, *,
     pool = telling.context.pool
     state = await reads.transfer_by_id(pool, telling.scope, transfer_id)
     if state is None:
-        raise LookupError(f"transfer {transfer_id} is out of the caller's sight after its own step")
+        # The mandate ended while the step was carried out.
+        return _not_found(telling)
     match outcome.kind:
         case "NOT_ALLOWED":
             return _not_allowed(telling, state, outcome.why or "NOT_YET")
@@ -172,6 +202,10 @@ async def _told(telling: Telling, transfer_id: UUID, outcome: CommandOutcome, *,
             (stored,) = await reads.events_after(pool, transfer_id, seq - 1, limit=1)
             case = Case(state, telling)
             return StepPayload(transfer=case, event=tell_event(stored, case, telling), replayed=replayed)
+
+
+def _not_found(telling: Telling) -> TransferNotFound:
+    return TransferNotFound(code=UserErrorCode.NOT_FOUND, message=telling.say("error.NOT_FOUND"))
 
 
 def _not_allowed(telling: Telling, state: TransferState, why: str) -> StepNotAllowed:

@@ -20,7 +20,7 @@ from graphql.execution import execute_subscription_event
 from strawberry.execution import optimized_is_awaitable
 
 from gateway.context import RequestContext, Services
-from gateway.executor import executor_class
+from gateway.executor import ShortWayExecutor
 from gateway.faults import Fault, Language, Refused, Unavailable
 from gateway.operations import InvalidDocumentError, Operation, Operations
 from gateway.reachability import is_out_of_reach
@@ -56,19 +56,26 @@ class Engine:
 
     def __init__(self, schema: strawberry.Schema, operations: Operations, services: Services) -> None:
         self._schema = schema
-        self._executor_class = executor_class(schema._schema)  # noqa: SLF001 - as below
         self._services = services
         self.operations = operations
 
     async def run(self, operation: Operation, variables: dict[str, Any], context: RequestContext) -> Answer:
         """Execute a query or a mutation. Never raises but when it is cancelled."""
+        result = await self._result(operation, variables, context)
+        return _request_errors(result) if isinstance(result, list) else _answer(result, context)
+
+    async def _result(
+        self, operation: Operation, variables: dict[str, Any], context: RequestContext
+    ) -> ExecutionResult | list[GraphQLError]:
+        if operation.plain_query is not None:
+            return await operation.plain_query.run(
+                context, variables, lambda: self._executor(operation, variables, context)
+            )
         executor = self._executor(operation, variables, context)
         if isinstance(executor, list):
-            return _request_errors(executor)
+            return executor
         result = execute_root_selection_set(executor)
-        if not isinstance(result, ExecutionResult):
-            result = await result
-        return _answer(result, context)
+        return result if isinstance(result, ExecutionResult) else await result
 
     async def stream(
         self, operation: Operation, variables: dict[str, Any], context: RequestContext
@@ -100,7 +107,7 @@ class Engine:
     def _executor(
         self, operation: Operation, variables: dict[str, Any], context: RequestContext
     ) -> Executor[Any] | list[GraphQLError]:
-        executor: Executor[Any] | list[GraphQLError] = self._executor_class.build(
+        executor: Executor[Any] | list[GraphQLError] = ShortWayExecutor.build(
             self._schema._schema,  # noqa: SLF001 - Strawberry's own execution would parse and validate again
             operation.document,
             None,
@@ -109,6 +116,7 @@ class Engine:
             operation.name,
             is_awaitable=cast("Any", optimized_is_awaitable),
             hide_suggestions=self.operations.hide_suggestions,
+            short_ways=operation.short_ways,
         )
         return executor
 

@@ -42,6 +42,8 @@ MAX_COST: Final = 10_000
 MAX_PAGE: Final = 50
 # Lists without pages are short: the steps of a case, its documents, its periods.
 LIST_LENGTH: Final = 8
+# But for these: the days of a proof are those of a month or more.
+LONG_LISTS: Final = {("DeadlineProof", "days"): 40}
 
 
 class Weight(NamedTuple):
@@ -137,7 +139,7 @@ class _Walk:
         if definition is not None and "first" in definition.args:
             times = _page(field, definition)
         elif definition is not None and _is_list(definition.type) and not _is_connection(within):
-            times = LIST_LENGTH
+            times = LONG_LISTS.get((within.name, name), LIST_LENGTH) if within is not None else LIST_LENGTH
         return Weight(1 + below.depth, 1 + times * below.cost, 1)
 
     def _root(self, operation: OperationType) -> GraphQLObjectType | None:

@@ -3,6 +3,7 @@
 # ruff: noqa: S608 - statements are put together from constants; every value is a parameter
 
 from collections import defaultdict
+from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
 from uuid import UUID
@@ -12,7 +13,7 @@ from strawberry.dataloader import DataLoader
 
 from gateway.reads import DOCUMENT_COLUMNS, DocumentRow, document_row
 from workflows.events import TransferEvent
-from workflows.vocabulary import InsuranceScheme
+from workflows.vocabulary import InsuranceScheme, TransferStepKind
 
 
 class IdentityKey(NamedTuple):
@@ -35,6 +36,17 @@ class EventsKey(NamedTuple):
     limit: int
 
 
+class NoticeRow(NamedTuple):
+    """Who was told of which event; `kind` is the event's name."""
+
+    seq: int
+    kind: str
+    step: TransferStepKind | None
+    recipient: str
+    created_at: datetime
+    delivered_at: datetime | None
+
+
 class Loaders:
     """Batches, within one operation, what the items of a list need: one query for all of them."""
 
@@ -52,6 +64,10 @@ class Loaders:
     @cached_property
     def events(self) -> DataLoader[EventsKey, list[TransferEvent]]:
         return DataLoader(self._load_events)
+
+    @cached_property
+    def notices(self) -> DataLoader[UUID, list[NoticeRow]]:
+        return DataLoader(self._load_notices)
 
     async def _load_identities(self, keys: list[IdentityKey]) -> list[SealedIdentity | None]:
         persons, regions, schemes = zip(*keys, strict=True)
@@ -74,6 +90,18 @@ class Loaders:
         by_transfer: dict[UUID | None, list[DocumentRow]] = defaultdict(list)
         for row in rows:
             by_transfer[row["transfer_id"]].append(document_row(row))
+        return [by_transfer[transfer_id] for transfer_id in transfer_ids]
+
+    async def _load_notices(self, transfer_ids: list[UUID]) -> list[list[NoticeRow]]:
+        rows = await self._pool.fetch(
+            f"""select transfer_id, {", ".join(NoticeRow._fields)} from notices where transfer_id = any($1::uuid[])
+                 order by seq, recipient""",
+            transfer_ids,
+        )
+        by_transfer: dict[UUID, list[NoticeRow]] = defaultdict(list)
+        for row in rows:
+            step = TransferStepKind(row["step"]) if row["step"] is not None else None
+            by_transfer[row["transfer_id"]].append(NoticeRow(*row[1:])._replace(step=step))
         return [by_transfer[transfer_id] for transfer_id in transfer_ids]
 
     async def _load_events(self, keys: list[EventsKey]) -> list[list[TransferEvent]]:

@@ -10,6 +10,7 @@ from gateway.authorisation import field
 from gateway.commands import take_step
 from gateway.context import RequestContext
 from gateway.errors import RequestCertificateResult, StepResult, SubmitTransferResult
+from gateway.mandates import grant_mandate, revoke_mandate
 from gateway.payout import provide_payout_account
 from gateway.types.inputs import (
     ConfirmReceiptInput,
@@ -26,6 +27,7 @@ from gateway.types.inputs import (
     SubmitTransferInput,
     TransferInput,
 )
+from gateway.types.mandates import GrantMandateInput, GrantMandateResult, RevokeMandateInput, RevokeMandateResult
 from workflows import commands as c
 from workflows.vocabulary import APPLICANTS, CLERKS, FINANCE, FORM_CHECKERS, FORM_MAKERS, Role
 
@@ -50,6 +52,21 @@ class Mutation:
     @field(requires=(R.INSURED_PERSON, R.CLERK, R.AGENCY_SYSTEM))
     async def request_certificate(self, info: Info, input: RequestCertificateInput) -> RequestCertificateResult:
         return await request_certificate(info.context, input)
+
+    @field(
+        "By the person for themself, or at a window of their region for who has signed on paper. A new one to the same "
+        "agent ends the one before it.",
+        requires=(R.INSURED_PERSON, R.CLERK, R.AGENCY_SYSTEM),
+    )
+    async def grant_mandate(self, info: Info, input: GrantMandateInput) -> GrantMandateResult:
+        return await grant_mandate(info.context, input)
+
+    @field(
+        "By who gave it, by the agent who lays it down, or at a window of the giver's region.",
+        requires=(R.INSURED_PERSON, R.CLERK, R.AGENCY_SYSTEM),
+    )
+    async def revoke_mandate(self, info: Info, input: RevokeMandateInput) -> RevokeMandateResult:
+        return await revoke_mandate(info.context, input)
 
     @field("R: paper route, and applications with a MANUAL finding.", requires=CLERKS)
     async def accept_transfer(self, info: Info, input: TransferInput) -> StepResult:

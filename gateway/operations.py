@@ -24,11 +24,13 @@ from graphql import (
 
 from gateway import limits
 from gateway.auth import Viewer
+from gateway.executor import PlainQuery
 from gateway.faults import Refused
 from gateway.limits import ProcessorRation
+from gateway.short_ways import ShortWays
 
 MAX_CACHED_DOCUMENTS: Final = 1_000
-# A syntax tree takes some fifty times its text.
+# A syntax tree takes some fifty times its text, and its short ways as much again.
 MAX_CACHED_LENGTH: Final = 1024 * 1024
 MAX_VALIDATION_ERRORS: Final = 10
 # Shares of one processor for documents never seen: the anonymous must not use up what the others have.
@@ -56,9 +58,14 @@ class InvalidDocumentError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One operation of a valid document. `label` is its first root field, from the schema's closed list."""
+    """One operation of a valid document. `label` is its first root field, from the schema's closed list.
+
+    `plain_query` is the operation as one, where it is one.
+    """
 
     document: DocumentNode
+    short_ways: ShortWays
+    plain_query: PlainQuery | None
     name: str | None
     type: OperationType
     label: str
@@ -111,21 +118,22 @@ class Operations:
         self._trusted = trusted
         self.hide_suggestions = not introspection
         self._rules = (*specified_rules, *(() if introspection else (NoSchemaIntrospectionCustomRule,)))
-        self._cache: OrderedDict[str, DocumentNode] = OrderedDict()
+        self._cache: OrderedDict[str, _Document] = OrderedDict()
         self._cached_length = 0
         self._anonymous = ProcessorRation(ANONYMOUS_SHARE, ANONYMOUS_BURST_SECONDS)
         self._known = ProcessorRation(KNOWN_SHARE, KNOWN_BURST_SECONDS)
 
     def find(self, request: GraphQLRequest, viewer: Viewer) -> Operation:
         """The operation that the request names. Raises `Refused`, `TooManyNewDocuments` or `InvalidDocumentError`."""
+        ration = self._anonymous if viewer.anonymous else self._known
         text = self._text(request)
         document = self._cache.get(text)
         if document is None:
-            document = self._prepare(text, self._anonymous if viewer.anonymous else self._known)
+            document = _Document(self._schema, self._prepare(text, ration))
             self._keep(text, document)
         else:
             self._cache.move_to_end(text)
-        return _operation(document, request.operation_name)
+        return document.operation(request.operation_name, ration)
 
     def _text(self, request: GraphQLRequest) -> str:
         if self._trusted is None:
@@ -165,7 +173,7 @@ class Operations:
         finally:
             ration.spend(time.perf_counter() - started)
 
-    def _keep(self, text: str, document: DocumentNode) -> None:
+    def _keep(self, text: str, document: "_Document") -> None:
         self._cache[text] = document
         self._cached_length += len(text)
         while len(self._cache) > MAX_CACHED_DOCUMENTS or self._cached_length > MAX_CACHED_LENGTH:
@@ -173,16 +181,36 @@ class Operations:
             self._cached_length -= len(oldest)
 
 
-def _operation(document: DocumentNode, name: str | None) -> Operation:
-    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
-    matching = [node for node in operations if name is None or (node.name is not None and node.name.value == name)]
-    if not matching:
-        raise Refused("文档中没有该 operationName", f"The document has no operation called {str(name)[:100]}")
-    if len(matching) > 1:
-        raise Refused(
-            "文档含多个操作，请指明 operationName", "The document has several operations: say which by operationName"
-        )
-    [node] = matching
-    first = node.selection_set.selections[0]
-    label = first.name.value if isinstance(first, FieldNode) else "fragment"
-    return Operation(document, name, node.operation, label)
+class _Document:
+    """A valid document, and what is found out about it once."""
+
+    def __init__(self, schema: GraphQLSchema, node: DocumentNode) -> None:
+        self._schema = schema
+        self._node = node
+        self._short_ways = ShortWays(schema, node)
+        self._operations: dict[str | None, Operation] = {}
+
+    def operation(self, name: str | None, ration: ProcessorRation) -> Operation:
+        """The operation of that name, or the only one; looked at more closely for the first time on `ration`. Raises `Refused`."""
+        known = self._operations.get(name)
+        if known is None:
+            started = time.perf_counter()
+            known = self._operations[name] = self._find(name)
+            ration.spend(time.perf_counter() - started)
+        return known
+
+    def _find(self, name: str | None) -> Operation:
+        operations = [node for node in self._node.definitions if isinstance(node, OperationDefinitionNode)]
+        matching = [node for node in operations if name is None or (node.name is not None and node.name.value == name)]
+        if not matching:
+            raise Refused("文档中没有该 operationName", f"The document has no operation called {str(name)[:100]}")
+        if len(matching) > 1:
+            raise Refused(
+                "文档含多个操作，请指明 operationName",
+                "The document has several operations: say which by operationName",
+            )
+        [node] = matching
+        first = node.selection_set.selections[0]
+        label = first.name.value if isinstance(first, FieldNode) else "fragment"
+        plain_query = PlainQuery.of(self._schema, node, self._short_ways)
+        return Operation(self._node, self._short_ways, plain_query, name, node.operation, label)

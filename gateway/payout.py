@@ -27,14 +27,18 @@ async def provide_payout_account(context: RequestContext, given: PayoutAccountIn
 
 
 async def _sealed(context: RequestContext, given: PayoutAccountInput) -> str:
-    """The account in hex; nothing for a transfer that the caller may not see: the step is refused then."""
+    """The account in hex; nothing for a transfer that is not the caller's own, and then the step is refused.
+
+    Who acts by a mandate sees the case, but does not say where the money goes.
+    """
     named = node_key(given.transfer_id)
     try:
         transfer_id = UUID(named[1]) if named is not None else None
     except ValueError:
         transfer_id = None
     telling = await telling_of(context)
-    wrapped = await reads.wrapped_key(context.pool, telling.scope, transfer_id) if transfer_id is not None else None
+    own = telling.scope._replace(at=None)
+    wrapped = await reads.wrapped_key(context.pool, own, transfer_id) if transfer_id is not None else None
     if wrapped is None:
         return _NOWHERE
     account = {

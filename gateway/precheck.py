@@ -5,13 +5,14 @@ from datetime import date
 from uuid import UUID
 
 from activities.database import Connection
+from activities.mandates import Agent
 from activities.registers import Applicant, Reading, read_precheck
 from gateway.errors import FieldViolation
 from gateway.query_faults import InvalidArguments
 from gateway.scalars import PoolingRegionCode
 from gateway.telling import Telling
 from gateway.types.inputs import EligibilityInput, SubmitTransferInput
-from gateway.types.refusals import Eligibility
+from gateway.types.refusals import CoverageGap, Eligibility
 from workflows.clocks import statutory_end
 from workflows.commands import Application
 from workflows.eligibility import Assessment, assess
@@ -70,7 +71,11 @@ def asked_about(telling: Telling, resident_id: str | None, name: str | None = No
     fault = resident_id_fault(number, today=telling.today)
     is_self = viewer.has(Role.INSURED_PERSON) and number == viewer.resident_id
     keys = telling.context.keyring.person_keys(number) if fault is None else []
-    return Asked(number, fault, is_self, Applicant(viewer.actor, keys, name=name or None, is_self=is_self))
+    agent = None
+    if viewer.resident_id is not None and viewer.has(Role.INSURED_PERSON) and not is_self:
+        agent = Agent(telling.context.keyring.person_keys(viewer.resident_id), telling.now)
+    applicant = Applicant(viewer.actor, keys, name=name or None, is_self=is_self, agent=agent)
+    return Asked(number, fault, is_self, applicant)
 
 
 async def read_and_assess(
@@ -108,13 +113,16 @@ async def tell_eligibility(telling: Telling, given: EligibilityInput) -> Eligibi
         reading, assessment = await read_and_assess(connection, telling, asked, application)
     eligible = not assessment.blocking
     # What the registers say is not for a caller who may not act for this person.
-    wait = assessment.waiting_period if reading.check.authorised else None
+    wait, gap = (assessment.waiting_period, assessment.gap) if reading.check.authorised else (None, None)
+    due_on = _due_on(telling, assessment) if eligible else None
     return Eligibility(
         eligible=eligible,
         findings=[telling.refusal(each) for each in assessment.findings],
         route=assessment.route,
         waiting_period=telling.waiting(wait) if wait is not None else None,
-        due_on=_due_on(telling, assessment) if eligible else None,
+        due_on=due_on,
+        coverage_gap=CoverageGap.of(gap, telling.today) if gap is not None else None,
+        provisional=due_on is not None and not telling.reference.calendar.published(due_on),
     )
 
 

@@ -8,6 +8,7 @@ from gateway import reads
 from gateway.authorisation import check_signed_in, field
 from gateway.case import Case
 from gateway.context import RequestContext
+from gateway.mandates import mandate_node
 from gateway.paging import read_seq
 from gateway.precheck import tell_eligibility
 from gateway.scalars import TransferNo
@@ -116,7 +117,7 @@ class Query:
         ]
 
 
-async def _node(context: RequestContext, type_name: str, key: str) -> Node | None:
+async def _node(context: RequestContext, type_name: str, key: str) -> Node | None:  # noqa: PLR0911 - one for each type
     """What an id stands for, if the caller may see it."""
     telling = await telling_of(context)
     try:
@@ -128,6 +129,8 @@ async def _node(context: RequestContext, type_name: str, key: str) -> Node | Non
                 return telling.agency(key) if key in telling.reference.regions else None
             case "TransferDocument":
                 return await telling.document_by_id(UUID(key))
+            case "Mandate":
+                return await mandate_node(telling, UUID(key))
             case "WorkItem":
                 transfer_id, step, round_ = key.split(":")
                 regions = regions_of(context.viewer, telling.reference.regions)

@@ -11,17 +11,25 @@ import asyncpg
 
 from activities.database import Connection
 from activities.documents.verification import normalised_code
+from gateway.own_cases import OwnCases
 from gateway.scalars import code_in
-from gateway.visibility import Scope, visible
+from gateway.visibility import Scope, persons_of, visible
 from workflows.events import TransferEvent
 from workflows.state import TransferState
 from workflows.vocabulary import DocumentKind, FundsStatus, InsuranceScheme, TransferStatus, TransferStepKind
+
+OWN_CASES = OwnCases()
 
 # ------------------------------------------------------------------ transfers
 
 
 async def transfer_by_no(pool: asyncpg.Pool, scope: Scope, no: str) -> TransferState | None:
     """The transfer of that number, if there is one that `scope` covers."""
+    if scope.is_own:
+        own = await OWN_CASES.state(pool, scope.person_keys, no)
+        if own is not None:
+            return _state(own)
+        # Not the person's own: by a mandate, or not at all.
     parameters: list[Any] = [no]
     sql = f"select t.state from transfers t where t.no = $1 and {visible(scope, parameters)}"
     return _state(await pool.fetchval(sql, *parameters))
@@ -245,29 +253,22 @@ DOCUMENT_COLUMNS = """d.document_id, d.transfer_id, d.kind, d.number, d.version,
 
 
 async def document_by_id(pool: asyncpg.Pool, scope: Scope, document_id: UUID) -> DocumentRow | None:
-    """A document of a transfer that `scope` covers, or a certificate by itself of its own person or its own agency."""
+    """A document of a transfer that `scope` covers, or a certificate by itself of its own persons or its own agency."""
     parameters: list[Any] = [document_id]
     sees_case = visible(scope, parameters)
-    parameters += [scope.person_keys, scope.regions]
+    speaks_for = persons_of(scope, parameters)
+    parameters.append(scope.regions)
     row = await pool.fetchrow(
         f"""select {DOCUMENT_COLUMNS} from documents d
              where d.document_id = $1
                and case when d.transfer_id is not null
                         then exists (select from transfers t where t.transfer_id = d.transfer_id and {sees_case})
                         else d.issued_by = any(${len(parameters)}::text[])
-                          or d.person_id in (select person_id from persons where person_key = any(${len(parameters) - 1}::bytea[]))
+                          or d.person_id in ({speaks_for})
                    end""",
         *parameters,
     )
     return document_row(row) if row else None
-
-
-async def own_certificate(pool: asyncpg.Pool, document_id: UUID) -> DocumentRow:
-    """The certificate that a command of the caller's has issued. Raises LookupError when there is none."""
-    row = await pool.fetchrow(f"select {DOCUMENT_COLUMNS} from documents d where d.document_id = $1", document_id)
-    if row is None:
-        raise LookupError(f"there is no document {document_id}")
-    return document_row(row)
 
 
 async def genuine_certificate(pool: asyncpg.Pool, number: str, code: str) -> DocumentRow | None:

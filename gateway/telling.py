@@ -13,14 +13,15 @@ from activities.reference import RegionEntry
 from gateway.case_events import tell_event
 from gateway.context import RequestContext
 from gateway.documents import signed_link
-from gateway.loaders import EventsKey, IdentityKey
+from gateway.loaders import EventsKey, IdentityKey, SealedIdentity
+from gateway.notices import tell_notices
 from gateway.paging import check_page, cursor, cut, page_info, position, read_seq
 from gateway.reads import DocumentRow, document_by_id
 from gateway.reference_cache import Reference, ReferenceCache
 from gateway.scalars import PoolingRegionCode
 from gateway.types.reference import Agency, InsuredPerson, PoolingRegion, node_id
 from gateway.types.refusals import Refusal, WaitingPeriod
-from gateway.types.transfer import Transfer, TransferDocument, TransferEventConnection, TransferEventEdge
+from gateway.types.transfer import Notice, Transfer, TransferDocument, TransferEventConnection, TransferEventEdge
 from gateway.visibility import Scope, scope_of
 from workflows.actors import Actor
 from workflows.continuation import WaitingPeriod as Waiting
@@ -37,7 +38,7 @@ from workflows.words.waiting import waiting_words
 REFERENCE = ReferenceCache()
 # Documents show the number of the person in full: they are for the person and the two agencies, nobody else.
 DOCUMENT_READERS = (Role.INSURED_PERSON, *AGENCY_STAFF)
-_NO_NUMBER = "*" * 18
+NO_NUMBER = "*" * 18
 
 
 async def telling_of(context: RequestContext) -> "Telling":
@@ -64,7 +65,7 @@ class Telling:
 
     @cached_property
     def scope(self) -> Scope:
-        return scope_of(self.context.viewer, self.context.keyring, self.reference.regions)
+        return scope_of(self.context.viewer, self.context.keyring, self.reference.regions, self.now)
 
     @property
     def today(self) -> date:
@@ -73,15 +74,19 @@ class Telling:
     def say(self, key: str, **figures: object) -> str:
         return say(self.language, key, **figures)
 
+    @cached_property
+    def _agencies(self) -> dict[str, Agency]:
+        return _agencies(self.reference)
+
     def region(self, code: str) -> PoolingRegion:
         return self.agency(code).region
 
     def agency(self, code: str) -> Agency:
-        return _agencies(self.reference).get(code) or _unlisted(code)
+        return self._agencies.get(code) or _unlisted(code)
 
-    def remaining_working_days(self, deadline: Deadline, now: datetime) -> int:
-        """By the calendar in force."""
-        return self.reference.remaining_working_days(deadline, now)
+    def remaining_working_days(self, deadline: Deadline, now: datetime, region: str) -> int:
+        """By the calendar in force, as the agency of `region` counts."""
+        return self.reference.remaining_working_days(deadline, now, region)
 
     def legal_basis(self, basis: str) -> str:
         """An instrument is quoted as it is called; only our own promises are translated."""
@@ -113,23 +118,29 @@ class Telling:
         )
 
     async def insured_person(self, state: TransferState) -> InsuredPerson:
-        """The person masked. One whose key was shredded is nobody any more."""
+        """The person of a case, masked."""
         key = IdentityKey(state.person_id, state.from_region, state.from_scheme)
-        sealed = await self.context.loaders.identities.load(key)
+        return self.masked(state.person_id, await self.context.loaders.identities.load(key))
+
+    def masked(self, person_id: UUID, sealed: SealedIdentity | None) -> InsuredPerson:
+        """A person masked. One whose key was shredded is nobody any more."""
         if sealed is None:
-            return InsuredPerson(masked_name="*", masked_resident_id=_NO_NUMBER)
+            return InsuredPerson(masked_name="*", masked_resident_id=NO_NUMBER)
         try:
             data_key = self.context.keyring.unwrap(sealed.wrapped_key)
-            number = open_identity(PersonRef(state.person_id, data_key, sealed.resident_id_sealed))
+            number = open_identity(PersonRef(person_id, data_key, sealed.resident_id_sealed))
             name = open_name(data_key, sealed.name_sealed) if sealed.name_sealed is not None else "*"
         except KeyringError:
-            return InsuredPerson(masked_name="*", masked_resident_id=_NO_NUMBER)
+            return InsuredPerson(masked_name="*", masked_resident_id=NO_NUMBER)
         return InsuredPerson(masked_name=mask_name(name), masked_resident_id=mask_resident_id(number))
 
     async def documents(self, transfer_id: UUID) -> list[TransferDocument]:
         if not self.context.viewer.has(*DOCUMENT_READERS):
             return []
         return [self.document(row) for row in await self.context.loaders.documents.load(transfer_id)]
+
+    async def notices(self, state: TransferState) -> list[Notice]:
+        return tell_notices(await self.context.loaders.notices.load(state.transfer_id), state, self)
 
     async def page_of_events(self, case: Transfer, first: int, after: str | None) -> TransferEventConnection:
         """A page of the case's events, oldest first. Raises `InvalidArguments`."""

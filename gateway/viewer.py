@@ -10,10 +10,13 @@ from gateway import reads
 from gateway.authorisation import field
 from gateway.case import Case, step_of
 from gateway.context import RequestContext
+from gateway.mandates import mandates_of
 from gateway.paging import check_page, cursor, cut, page_info, position, read_seq
+from gateway.scalars import ResidentId
 from gateway.telling import Telling, telling_of
 from gateway.transfer_lists import page_of_transfers
 from gateway.types.inputs import WorklistFilter
+from gateway.types.mandates import Mandates
 from gateway.types.reference import Agency, Node, PageInfo, node_id
 from gateway.types.transfer import Transfer, TransferConnection, TransferStep
 from gateway.visibility import Scope, regions_of
@@ -65,10 +68,21 @@ class Viewer:
     roles: list[Role]
     agency: Agency | None
 
-    @field("The insured person's own transfers, newest first.", requires=(R.INSURED_PERSON,))
+    @field(
+        "The insured person's own transfers, and those of persons whose mandate they hold, newest first.",
+        requires=(R.INSURED_PERSON,),
+    )
     async def transfers(self, first: int = 20, after: str | None = strawberry.UNSET) -> TransferConnection:
-        own = Scope(person_keys=self.telling.scope.person_keys, employer=None, regions=[])
+        scope = self.telling.scope
+        own = Scope(person_keys=scope.person_keys, employer=None, regions=[], at=scope.at)
         return await page_of_transfers(self.telling, own, reads.TransferConditions(), first, after or None)
+
+    @field(
+        "Mandates that the person has given, and those that the caller holds. At a window: `residentId` of a person of its region.",
+        requires=(R.INSURED_PERSON, R.CLERK, R.AGENCY_SYSTEM),
+    )
+    async def mandates(self, resident_id: ResidentId | None = strawberry.UNSET) -> Mandates:
+        return await mandates_of(self.telling, resident_id or None)
 
     @field(
         "Open steps of the caller's agency, due soonest first. The agency is never an argument. Keyset "
@@ -119,13 +133,13 @@ async def viewer_of(context: RequestContext) -> Viewer:
 
 def work_item(row: reads.WorkRow, telling: Telling) -> WorkItem:
     """A work item with its case."""
-    key = row.key
-    step = next(each for each in row.state.steps if (each.kind, each.round) == (key.step, key.round))
+    key, case = row.key, Case(row.state, telling)
+    step = next(each for each in case.stored.steps if (each.kind, each.round) == (key.step, key.round))
     return WorkItem(
         id=node_id("WorkItem", f"{key.transfer_id}:{key.step}:{key.round}"),
-        transfer=Case(row.state, telling),
-        step=step_of(step, row.state, telling),
-        due_on=key.due_on,
+        transfer=case,
+        step=step_of(step, case),
+        due_on=step.deadline.due_on if step.deadline is not None else key.due_on,
     )
 
 

@@ -45,7 +45,8 @@ class Api:
                 await asyncio.sleep(payload["retryAfterSeconds"])
                 continue
             if not payload["__typename"].endswith("Payload"):
-                raise ApiError(f"{payload['__typename']}: {payload['message']}")
+                faults = [f"{each['path'][-1]}: {each['message']}" for each in payload.get("violations", ())]
+                raise ApiError(f"{payload['__typename']}: {'; '.join(faults) or payload['message']}")
             result: dict[str, Any] = payload
             return result
 

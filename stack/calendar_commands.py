@@ -7,13 +7,18 @@ import click
 
 from activities.calendar_data import CalendarFileError, parse_calendar_year
 from activities.reference import CalendarCache, add_edition, editions_of
+from activities.register_load import today_in_shanghai
+from activities.worklist import redate_worklist
 from stack.connection import on_database
 from stack.errors import StackError
 from workflows.workdays import CalendarYear
 
 
 def load_and_print(file: Path, data_dir: Path) -> None:
-    """Add the edition in `file`. Raises `StackError` for a bad file and for an edition that is published already."""
+    """Add the edition in `file`, and give every open step the due date that it has from now on.
+
+    Raises `StackError` for a bad file and for an edition that is published already.
+    """
     try:
         edition = parse_calendar_year(file.read_text("utf-8"))
     except CalendarFileError as error:
@@ -21,18 +26,22 @@ def load_and_print(file: Path, data_dir: Path) -> None:
     except (OSError, UnicodeDecodeError) as error:
         raise StackError(f"cannot read {file}: {error}") from None
 
-    async def act(connection: asyncpg.Connection) -> None:
+    async def act(connection: asyncpg.Connection) -> int:
         if not await add_edition(connection, edition):
             raise StackError(
                 f"edition {edition.edition} is published already: a change to {edition.year} is a new edition"
             )
+        today = today_in_shanghai()
         try:
-            await CalendarCache().in_force(connection)
+            await CalendarCache().in_force(connection, today)
         except ValueError as error:
             raise StackError(f"{file}: with this edition the table does not hold together: {error}") from None
+        return await redate_worklist(connection, today)
 
-    on_database(data_dir, act)
+    moved = on_database(data_dir, act)
     click.echo(f"edition {edition.edition} of {edition.year} is in force ({edition.notice or 'no notice number'})")
+    if moved:
+        click.echo(f"open steps with another due date: {moved:,}")
 
 
 def show_and_print(year: int, data_dir: Path) -> None:

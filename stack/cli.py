@@ -11,6 +11,7 @@ import click
 
 from stack.calendar_cli import calendar
 from stack.errors import StackError
+from stack.mandate_cli import mandate
 from stack.options import data_dir_option, port_options
 from stack.region_cli import region
 from stack.register_cli import register
@@ -123,14 +124,15 @@ def demo(data_dir: Path, port: int, temporal_port: int, temporal_ui_port: int, p
 @yibao.command()
 @click.argument("no")
 @data_dir_option
-def why(no: str, data_dir: Path) -> None:
+@click.option("--proof", is_flag=True, help="Count every deadline again, day by day; exit 1 when one does not hold.")
+def why(no: str, data_dir: Path, proof: bool) -> None:
     """Say on one screen where transfer NO is, who holds it, under which law, and what went wrong."""
     from stack.why import why_and_print
 
-    why_and_print(no, data_dir)
+    why_and_print(no, data_dir, proof=proof)
 
 
-for command in (register, region, calendar, schema):
+for command in (register, region, calendar, mandate, schema):
     yibao.add_command(command)
 
 

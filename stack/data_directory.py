@@ -27,6 +27,11 @@ class StackInfo:
     pids: dict[str, int]
     started_at: dict[str, float]
 
+    @property
+    def notices(self) -> str:
+        """Where the notices that were delivered can be read: the bank's server takes them too."""
+        return f"{self.bank}/notices"
+
 
 @dataclass(frozen=True)
 class DataDirectory:

@@ -45,6 +45,9 @@ query Read($no: TransferNo!) { transfer(no: $no) {
   status progress { headline money dueOn holder { name } }
   documents { kind number downloadUrl void } } }
 """
+TOLD = """
+query Told($no: TransferNo!) { transfer(no: $no) { notices { kind label recipient deliveredAt } } }
+"""
 CLOSING = {"COMPLETED", "DECLINED", "WITHDRAWN", "TERMINATED"}
 # Long enough to read a line, short enough to stay.
 PACE_SECONDS = 0.7
@@ -164,6 +167,20 @@ class Show:
         await watching
         read = (await caller.ask(READ, no=transfer["no"]))["transfer"]
         click.echo(f"\n  本人看到：{read['progress']['headline']}")
+        await self._who_was_told(transfer["no"])
+
+    async def _who_was_told(self, no: str) -> None:
+        """Every notice of the case, once all of them have reached the sandbox's receiver."""
+        operator = self._api(self._issuer.token(Role.OPERATOR))
+        while True:
+            notices = (await operator.ask(TOLD, no=no))["transfer"]["notices"]
+            missed = any(each["kind"] == "DEADLINE_MISSED" for each in notices)
+            if missed and all(each["deliveredAt"] for each in notices):
+                break
+            await asyncio.sleep(PACE_SECONDS / 2)
+        click.echo(f"\n  谁被告知（接收方：{self._info.notices}?transfer={no}）")
+        for each in notices:
+            click.echo(f"    {each['deliveredAt'][:19].replace('T', ' ')} {each['label']} → {each['recipient']}")
 
     def where_to_look(self) -> None:
         """What the reader does next."""

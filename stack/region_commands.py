@@ -1,106 +1,56 @@
-"""What `yibao region` does: read the policy in force, change it as a new edition, and print the difference."""
+"""What `yibao region set` does: change some keys of a policy, or the agency's receiving account, as a new edition."""
 
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import asyncpg
-import click
 from pydantic import ValidationError
 
 from activities.directory import DirectoryRegion
-from activities.reference import RegionEntry, directory_region, put_region, regions_on, set_policy
+from activities.reference import RegionEntry, directory_region, regions_on
+from activities.region_policies import policy_editions
 from activities.register_load import today_in_shanghai
-from stack.connection import on_database
 from stack.errors import StackError
-from workflows.policy import RegionPolicy
-
-RECEIVING_ACCOUNT = "receiving_account"
-# Whole or absent.
-ACCOUNT_KEYS = (RECEIVING_ACCOUNT, "receiving_account_name", "receiving_bank", "receiving_bank_code")
+from stack.policy_keys import changed, keys_below
+from stack.policy_proposals import ACCOUNT_KEYS, Proposal, past, propose, put_in_force, unknown_provinces
 
 
-def set_and_print(code: str, changes: tuple[str, ...], data_dir: Path, effective_from: date | None) -> None:
-    """Put a changed policy in force and print what it changes. Raises `StackError` and changes nothing otherwise."""
-    day = effective_from or today_in_shanghai()
+def set_and_print(
+    code: str, changes: tuple[str, ...], data_dir: Path, effective_from: date | None, *, dry_run: bool, yes: bool
+) -> None:
+    """Show what `changes` make of the edition in force on their first day, and store that as a new edition.
+
+    Raises `StackError` and changes nothing when one of them may not be.
+    """
+    today = today_in_shanghai()
+    day = effective_from or today
+    if reason := past(day, today):
+        raise StackError(reason)
     wanted = dict(_change(each) for each in changes)
+    account = {key: wanted.pop(key) for key in ACCOUNT_KEYS if key in wanted}
+    for key in wanted:
+        if key.partition(".")[0] not in keys_below(""):
+            known = ", ".join((*keys_below(""), *ACCOUNT_KEYS))
+            raise StackError(f"{key} is no key of a policy; the keys are {known}")
 
-    async def act(connection: asyncpg.Connection) -> list[str]:
-        before = await _entry(connection, code, day)
-        lines: list[str] = []
-        account = {key: wanted.pop(key) for key in ACCOUNT_KEYS if key in wanted}
-        if account:
-            lines += await _set_account(connection, code, day, account)
-        if wanted:
-            policy = changed(before.policy, wanted)
-            await set_policy(connection, code, policy, day)
-            lines += difference(before.policy, policy)
-        return lines
+    async def read(connection: asyncpg.Connection) -> tuple[Proposal, ...]:
+        entry = await region_entry(connection, code, day)
+        policy = changed(entry.policy, wanted)
+        if faults := await unknown_provinces(connection, policy):
+            raise StackError(str(faults[0]))
+        editions = await policy_editions(connection, [code])
+        rows = await _with_account(connection, code, day, account) if account else None
+        return (propose(code, day, policy, editions[code], rows),)
 
-    lines = on_database(data_dir, act)
-    click.echo(f"{code}, in force from {day}:")
-    for line in lines or ["no change"]:
-        click.echo(f"  {line}")
-
-
-def show_and_print(code: str, data_dir: Path, day: date | None) -> None:
-    """Print the region's agency and the policy in force on `day`. Raises `StackError` for an unknown region."""
-
-    async def act(connection: asyncpg.Connection) -> RegionEntry:
-        return await _entry(connection, code, day or today_in_shanghai())
-
-    entry = on_database(data_dir, act)
-    click.echo(f"{entry.code} {entry.name} ({entry.province})")
-    click.echo(f"  {entry.agency_code} {entry.agency_name}, {entry.service_phone or 'no phone'}")
-    for key in ACCOUNT_KEYS:
-        click.echo(f"  {key}: {getattr(entry, key) or 'none'}")
-    for key, value in flat(entry.policy).items():
-        click.echo(f"  {key}: {value}")
+    put_in_force(data_dir, read, dry_run=dry_run, yes=yes)
 
 
-def changed(policy: RegionPolicy, wanted: dict[str, str]) -> RegionPolicy:
-    """`policy` with the dotted keys of `wanted` changed. Raises `StackError` that names the key and what it may be."""
-    document = policy.model_dump(mode="json")
-    for key, value in wanted.items():
-        *path, last = key.split(".")
-        place: dict[str, Any] = document
-        for name in path:
-            inner = place.setdefault(name, {})
-            if not isinstance(inner, dict):
-                raise StackError(f"{key}: {name} holds no further keys")
-            place = inner
-        if value == "default":
-            place.pop(last, None)
-        else:
-            place[last] = value
-    try:
-        return RegionPolicy.model_validate(document)
-    except ValidationError as invalid:
-        first = invalid.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        known = ", ".join((*RegionPolicy.model_fields, *ACCOUNT_KEYS))
-        hint = f"; the keys are {known}" if first["type"] == "extra_forbidden" else ""
-        raise StackError(f"{where + ': ' if where else ''}{first['msg'].removeprefix('Value error, ')}{hint}") from None
-
-
-def difference(before: RegionPolicy, after: RegionPolicy) -> list[str]:
-    """What changes from one edition to the next, a line for each key."""
-    old, new = flat(before), flat(after)
-    keys = sorted(old.keys() | new.keys())
-    return [
-        f"{key}: {old.get(key, 'default')} -> {new.get(key, 'default')}" for key in keys if old.get(key) != new.get(key)
-    ]
-
-
-def flat(policy: RegionPolicy) -> dict[str, str]:
-    """The policy as dotted keys."""
-    lines: dict[str, str] = {}
-    for key, value in policy.model_dump(mode="json").items():
-        if isinstance(value, dict):
-            lines |= {f"{key}.{name}": str(inner) for name, inner in value.items()}
-        else:
-            lines[key] = {True: "yes", False: "no"}.get(value, str(value)) if isinstance(value, bool) else str(value)
-    return lines
+async def region_entry(connection: asyncpg.Connection, code: str, day: date) -> RegionEntry:
+    """The region as the directory has it on `day`. Raises `StackError` for one that it lacks."""
+    entry = (await regions_on(connection, day, [code])).get(code)
+    if entry is None:
+        raise StackError(f"{code} is no pooling region of the directory on {day}")
+    return entry
 
 
 def _change(text: str) -> tuple[str, str]:
@@ -110,21 +60,16 @@ def _change(text: str) -> tuple[str, str]:
     return key.strip(), value.strip()
 
 
-async def _entry(connection: asyncpg.Connection, code: str, day: date) -> RegionEntry:
-    entry = (await regions_on(connection, day, [code])).get(code)
-    if entry is None:
-        raise StackError(f"{code} is no pooling region of the directory on {day}")
-    return entry
+async def _with_account(
+    connection: asyncpg.Connection, code: str, day: date, wanted: dict[str, str]
+) -> tuple[DirectoryRegion, DirectoryRegion] | None:
+    """The directory's row before and after, with another receiving account or with `receiving_account=none` no account.
 
-
-async def _set_account(connection: asyncpg.Connection, code: str, day: date, wanted: dict[str, str]) -> list[str]:
-    """Another receiving account from `day` on, or with `receiving_account=none` no account; a line for each change.
-
-    Raises `StackError` and changes nothing when the account would not be whole.
+    None when it is the same. Raises `StackError` when the account would not be whole.
     """
     before = await directory_region(connection, code, day)
     account: dict[str, str | None] = {key: None if value in ("none", "") else value for key, value in wanted.items()}
-    if RECEIVING_ACCOUNT in account and account[RECEIVING_ACCOUNT] is None:
+    if ACCOUNT_KEYS[0] in account and account[ACCOUNT_KEYS[0]] is None:
         account = dict.fromkeys(ACCOUNT_KEYS) | account
     edition = {"effective_from": day, "source": "yibao region set"}
     try:
@@ -134,6 +79,5 @@ async def _set_account(connection: asyncpg.Connection, code: str, day: date, wan
         where = f"{first['loc'][0]}: " if first["loc"] else ""
         message = first["msg"].removeprefix("Value error, ")
         raise StackError(f"{where}{message} ({', '.join(ACCOUNT_KEYS)})") from None
-    await put_region(connection, after)
-    old, new = before.model_dump(), after.model_dump()
-    return [f"{key}: {old[key] or 'none'} -> {new[key] or 'none'}" for key in ACCOUNT_KEYS if old[key] != new[key]]
+    same = all(getattr(before, key) == getattr(after, key) for key in ACCOUNT_KEYS)
+    return None if same else (before, after)

@@ -18,11 +18,10 @@ from activities.keyring import Keyring
 from activities.migrate import migrate
 from stack import postgres, temporal
 from stack.atomic_files import kept_secret
-from stack.bank import bank_app
-from stack.bank_server import bank_server
 from stack.data_directory import DataDirectory, StackInfo
 from stack.errors import StackError
 from stack.issuer import AUDIENCE, ISSUER, DevelopmentIssuer
+from stack.outside import outside_app, outside_server
 from stack.postgres import PostgresServer
 from stack.processes import Child, PidFile, last_line, mark_of, require_port, spawn
 from stack.supervisor import Part, Supervisor
@@ -44,11 +43,11 @@ class Ports:
 
 @dataclass(frozen=True)
 class Programs:
-    """The parts that are our own: two commands, as they run in production too, and the sandbox bank's application."""
+    """The parts that are our own: two commands, as they run in production too, and what stands outside."""
 
     worker: Sequence[str] = (sys.executable, "-P", "-m", "stack.cli", "worker")
     gateway: Sequence[str] = (sys.executable, "-P", "-m", "stack.cli", "gateway")
-    bank: Callable[[Path], ASGIApp] = bank_app
+    outside: Callable[[Path], ASGIApp] = outside_app
 
 
 @contextlib.asynccontextmanager
@@ -67,9 +66,9 @@ async def local_stack(
             say(f"{name} was left by an earlier run and is stopped")
         _require_ports(ports)
         stack = _LocalStack(directory, ports, pids, say, programs or Programs())
-        async with bank_server(stack.programs.bank(directory.path)) as bank_url:
+        async with outside_server(stack.programs.outside(directory.path)) as outside_url:
             try:
-                yield await stack.start(bank_url)
+                yield await stack.start(outside_url)
             finally:
                 directory.stack_file.unlink(missing_ok=True)
                 await stack.supervisor.stop()
@@ -106,7 +105,7 @@ class _LocalStack:
         self.supervisor = Supervisor(say, on_restart=self._rewrite_stack_file)
         self.info: StackInfo | None = None
 
-    async def start(self, bank_url: str) -> StackInfo:
+    async def start(self, outside_url: str) -> StackInfo:
         """Start all of it, in order, and write `stack.json` when the gateway says that it is ready."""
         issuer = DevelopmentIssuer.of(self.directory.path)
         jwks = issuer.write_jwks()
@@ -123,7 +122,7 @@ class _LocalStack:
             database_url = f"postgresql://{role}:{secrets[role]}@127.0.0.1:{self.ports.postgres}/{postgres.DATABASE}"
             return _environment(self.directory, database_url, f"127.0.0.1:{self.ports.temporal}")
 
-        worker = {**environment("yibao_worker"), "YIBAO_BANK_URL": bank_url}
+        worker = {**environment("yibao_worker"), "YIBAO_BANK_URL": outside_url, "YIBAO_NOTICE_URL": outside_url}
         gateway = environment("yibao_gateway") | {
             "YIBAO_PORT": str(self.ports.gateway),
             "YIBAO_OIDC_ISSUER": ISSUER,
@@ -138,7 +137,7 @@ class _LocalStack:
         )
         gateway_url = f"http://127.0.0.1:{self.ports.gateway}"
         ui_url = f"http://127.0.0.1:{self.ports.temporal_ui}"
-        info = StackInfo(gateway_url, f"127.0.0.1:{self.ports.temporal}", ui_url, owner_url, bank_url, {}, {})
+        info = StackInfo(gateway_url, f"127.0.0.1:{self.ports.temporal}", ui_url, owner_url, outside_url, {}, {})
         self.info = self._with_pids(info)
         self.directory.write_stack(self.info)
         return self.info

@@ -9,18 +9,21 @@ import asyncpg
 import click
 
 from activities.records import events_after
-from activities.reference import RegionEntry, calendar_in_force, regions_on
+from activities.reference import CalendarCache, RegionEntry, regions_on
 from stack.connection import on_database
 from stack.errors import StackError
+from stack.told import Told, read_told, silence, told_lines
+from stack.why_proof import prove_steps
 from workflows.clocks import next_alarm
 from workflows.deadlines import SHANGHAI, deadline_state, remaining_working_days, shanghai_date
 from workflows.events import TransferEvent
 from workflows.law import INSTRUMENTS
 from workflows.operator_view import FUNDS, STATUS, event_line, timer_summary
+from workflows.recounting import Recounting
 from workflows.state import Step, TransferState
 from workflows.vocabulary import DeadlineState, FundsStatus
 from workflows.words import say, yuan
-from workflows.workdays import WorkingCalendar
+from workflows.workdays import CalendarYear, WorkingCalendar
 
 LAST_EVENTS = 8
 STATES = {
@@ -43,17 +46,37 @@ class Case:
     waiting: list[tuple[str, datetime]]
     regions: dict[str, RegionEntry]
     calendar: WorkingCalendar
+    told: list[Told]
+    # All that were ever published.
+    editions: tuple[CalendarYear, ...]
+
+    @property
+    def recounted(self) -> TransferState:
+        """The state by the calendar in force, also where the case has not noted it yet."""
+        return Recounting(self.calendar).case(self.state)
 
 
-def why_and_print(no: str, data_dir: Path) -> None:
-    """Print the screen for the transfer numbered `no`. Raises `StackError` when there is none, or no database."""
-    case = on_database(data_dir, lambda connection: read_case(connection, no))
-    for line in screen(case, datetime.now(UTC)):
+def why_and_print(no: str, data_dir: Path, *, proof: bool = False) -> None:
+    """Print the screen for the transfer numbered `no`, with `proof` every deadline counted again day by day.
+
+    Raises `StackError` when there is no such transfer, or no database; and, all printed, when a deadline does not hold.
+    """
+    now = datetime.now(UTC)
+    case = on_database(data_dir, lambda connection: read_case(connection, no, now))
+    for line in screen(case, now):
         click.echo(line)
+    if not proof:
+        return
+    proven = prove_steps(case.state, case.recounted, case.editions)
+    for line in proven.lines:
+        click.echo(line)
+    if proven.wrong:
+        raise StackError(f"counted again, these deadlines are not what {no} has stored: {', '.join(proven.wrong)}")
 
 
-async def read_case(connection: asyncpg.Connection, no: str) -> Case:
-    """The case from PostgreSQL alone. Raises `StackError` for a number that does not exist."""
+async def read_case(connection: asyncpg.Connection, no: str, now: datetime | None = None) -> Case:
+    """The case from PostgreSQL alone, by the calendar in force at `now`. Raises `StackError` for an unknown number."""
+    now = now or datetime.now(UTC)
     document = await connection.fetchval("select state from transfers where no = $1", no)
     if document is None:
         refused = await connection.fetchrow("select outcome, received_at from commands where refusal_no = $1", no)
@@ -68,18 +91,22 @@ async def read_case(connection: asyncpg.Connection, no: str) -> Case:
         "select kind, received_at from commands where transfer_id = $1 and outcome is null order by received_at",
         state.transfer_id,
     )
+    cache = CalendarCache()
+    calendar = await cache.in_force(connection, shanghai_date(max(now, state.clock_at or now)))
     return Case(
         state=state,
         events=list(await events_after(connection, state.transfer_id, 0)),
         waiting=[(row["kind"], row["received_at"]) for row in waiting],
         regions=await regions_on(connection, shanghai_date(state.submitted_at), [state.from_region, state.to_region]),
-        calendar=await calendar_in_force(connection),
+        calendar=calendar,
+        editions=cache.editions,
+        told=await read_told(connection, state.transfer_id),
     )
 
 
 def screen(case: Case, now: datetime) -> list[str]:
     """The screen, line by line. A case whose clock has been moved ahead is looked at from there."""
-    state = case.state
+    state = case.recounted
     now = max(now, state.clock_at or now)
     lines = [
         f"{state.no}  {STATUS[state.status]}",
@@ -94,6 +121,8 @@ def screen(case: Case, now: datetime) -> list[str]:
     lines += ["", "接下来", f"  {timer_summary(alarm)}" if alarm else "  没有计时在运行"]
     lines += ["", "出了什么问题"]
     lines += [f"  {problem}" for problem in _problems(case, now)] or ["  无"]
+    lines += ["", "谁被告知"]
+    lines += [f"  {line}" for line in told_lines(case.told, case.regions)] or ["  无"]
     lines += ["", "最近事件"]
     lines += [f"  {event_line(event)}" for event in case.events[-LAST_EVENTS:]]
     return lines
@@ -104,7 +133,7 @@ def _step(case: Case, step: Step, now: datetime) -> list[str]:
     if step.deadline is None:
         return [f"  {name}：{_region(case, step.region)}，自 {_time(step.opened_at)}"]
     deadline = step.deadline
-    remaining = remaining_working_days(deadline, now, case.calendar)
+    remaining = remaining_working_days(deadline, now, case.calendar.of_region(step.region))
     standing = STATES[deadline_state(deadline, done_at=None, now=now)]
     left = f"剩 {remaining} 个工作日" if remaining >= 0 else f"逾期 {-remaining} 个工作日"
     provisional = "，暂定（该年度日历尚未公布）" if deadline.provisional else ""
@@ -117,9 +146,10 @@ def _step(case: Case, step: Step, now: datetime) -> list[str]:
 
 
 def _problems(case: Case, now: datetime) -> list[str]:
-    state = case.state
+    state = case.recounted
     problems = [
-        f"{say('zh-CN', f'step.{step.kind}')}逾期：{_region(case, step.region)}未在 {step.deadline.due_on} 前办结"
+        f"{say('zh-CN', f'step.{step.kind}')}逾期：{_region(case, step.region)}未在 {step.deadline.due_on} 前办结，"
+        f"{silence(step, case.events)}"
         for step in state.open_steps
         if step.deadline and now >= step.deadline.due_at
     ]

@@ -30,10 +30,15 @@ from workflows.vocabulary import InsuranceScheme, Role
 BEIJING, SHANGHAI_POOL = "110000", "319900"
 EMPLOYER_ID = "91110000600037341L"
 PERSON = Actor(subject="person-1", roles=(Role.INSURED_PERSON,))
-O_CLERK = Actor(subject="clerk-110000", roles=(Role.CLERK,), region=BEIJING)
-O_FINANCE = Actor(subject="finance-110000", roles=(Role.FINANCE,), region=BEIJING)
-R_CLERK = Actor(subject="clerk-319900", roles=(Role.CLERK,), region=SHANGHAI_POOL)
-R_FINANCE = Actor(subject="finance-319900", roles=(Role.FINANCE,), region=SHANGHAI_POOL)
+
+
+def staff(role: Role, region: str) -> Actor:
+    """An official of a region: `clerk-110000`."""
+    return Actor(subject=f"{role.lower()}-{region}", roles=(role,), region=region)
+
+
+O_CLERK, O_FINANCE = staff(Role.CLERK, BEIJING), staff(Role.FINANCE, BEIJING)
+R_CLERK, R_FINANCE = staff(Role.CLERK, SHANGHAI_POOL), staff(Role.FINANCE, SHANGHAI_POOL)
 BALANCE_FEN = 420_000
 
 # One person: stopped in Beijing, insured in Shanghai.
@@ -82,6 +87,8 @@ class Cases:
         *,
         resident_id: str = WANG,
         request_stop: bool = False,
+        wait_for_register: bool = False,
+        between: tuple[str, str] = (BEIJING, SHANGHAI_POOL),
         schemes: tuple[InsuranceScheme, InsuranceScheme] = (InsuranceScheme.EMPLOYEE, InsuranceScheme.EMPLOYEE),
         at: datetime | None = None,
     ) -> PendingCommand:
@@ -90,12 +97,13 @@ class Cases:
         at = at or datetime.now(UTC)
         application = c.Application(
             transfer_id=uuid4(),
-            no=f"ZY-{SHANGHAI_POOL}-{at:%Y%m%d}-{self.serial:06d}",
-            from_region=BEIJING,
-            to_region=SHANGHAI_POOL,
+            no=f"ZY-{between[1]}-{at:%Y%m%d}-{self.serial:06d}",
+            from_region=between[0],
+            to_region=between[1],
             from_scheme=schemes[0],
             to_scheme=schemes[1],
             request_stop=request_stop,
+            wait_for_register=wait_for_register,
         )
         keys = [key.hex() for key in self.keyring.person_keys(resident_id)]
         said = {

@@ -14,8 +14,9 @@ from workflows.coverage_gap import CoverageGap, due_warnings, next_warning
 from workflows.deadlines import Deadline, PauseReason, pause, recount, set_deadline, shanghai_date, start_of
 from workflows.fold import Facts, advance
 from workflows.law import CORRECTION_PERIOD, ESCALATION_WORKING_DAYS, PERIODS, Period
+from workflows.policy import Disposition
 from workflows.state import STEPS_OF_TRANSFER_IN, Step, TransferState
-from workflows.vocabulary import FUNDS_AT_AN_END, FundsStatus, MailItem, TransferRoute, TransferStepKind
+from workflows.vocabulary import FundsStatus, MailItem, RemittanceKind, TransferRoute, TransferStepKind
 from workflows.workdays import WorkingCalendar
 
 K = TransferStepKind
@@ -105,8 +106,7 @@ def _clock_starts(state: TransferState, at: datetime, calendar: WorkingCalendar)
     }
     for step in state.open_steps:
         starts_on = starts.get(step.kind)
-        # A reopened step counts from its reopening; a clock that stands still is not touched.
-        if starts_on is None or step.round > 1 or (step.deadline and step.deadline.paused_since):
+        if starts_on is None or _keeps_its_start(state, step):
             continue
         if step.deadline is None or step.deadline.starts_on != starts_on:
             pauses = step.deadline.pauses if step.deadline else ()
@@ -120,6 +120,19 @@ def _clock_starts(state: TransferState, at: datetime, calendar: WorkingCalendar)
             yield e.ClockStarted(step=step.kind, round=step.round, deadline=deadline)
 
 
+def _keeps_its_start(state: TransferState, step: Step) -> bool:
+    """A reopened step counts from its reopening, and a clock that stands still is not touched.
+
+    R's does not start while the form is corrected; and one that a correction has stopped goes on from where it stood.
+    """
+    pauses = step.deadline.pauses if step.deadline else ()
+    stands_still = step.deadline is not None and step.deadline.paused_since is not None
+    corrected = step.kind is K.CONFIRM_CONTINUATION and (
+        state.correction is not None or any(each.reason is PauseReason.CORRECTION for each in pauses)
+    )
+    return step.round > 1 or stands_still or corrected
+
+
 def form_arrived_on(state: TransferState) -> date | None:
     """The day on which R had the form: as recorded, or that of its entry where R reads it on the platform."""
     recorded = state.arrived_on(MailItem.INFORMATION_FORM)
@@ -128,12 +141,16 @@ def form_arrived_on(state: TransferState) -> date | None:
 
 
 def form_and_money_arrived_on(state: TransferState) -> date | None:
-    """The day on which R had both (94号), None while one is missing."""
-    form = form_arrived_on(state)
-    received = [each.received_on for each in state.remittances if each.received_on is not None]
-    if form is None or state.form is None or state.funds_status not in FUNDS_AT_AN_END:
+    """The day on which R had both (94号), None while one is missing. Of a balance that is not remitted no money comes to R."""
+    form, arrived_on = state.form, form_arrived_on(state)
+    if form is None or arrived_on is None:
         return None
-    return max([form, *received]) if state.funds_status is FundsStatus.CREDITED else form
+    if form.disposition is not Disposition.REMIT or state.funds_status is FundsStatus.NOT_REQUIRED:
+        return arrived_on
+    if state.funds_status is not FundsStatus.CREDITED:
+        return None
+    sent = (each for each in state.remittances if each.kind is RemittanceKind.TRANSFER)
+    return max([arrived_on, *(each.received_on for each in sent if each.received_on is not None)])
 
 
 # ------------------------------------------------------------------ what the clocks say
@@ -184,16 +201,6 @@ def _escalate(step: Step, deadline: Deadline, now: datetime) -> Iterator[e.Escal
             due_on=deadline.due_on,
             told=(f"{LADDER[rung]}:{step.region}",),
         )
-
-
-def is_out_of_date(state: TransferState, calendar: WorkingCalendar) -> bool:
-    """Whether `calendar` dates an open step otherwise than the case has it."""
-    running = (
-        (step.deadline, calendar.of_region(step.region))
-        for step in state.open_steps
-        if step.deadline is not None and step.deadline.paused_since is None
-    )
-    return any(recount(deadline, by) != deadline for deadline, by in running)
 
 
 class AlarmKind(StrEnum):

@@ -30,7 +30,7 @@ def settle(state: TransferState, at: datetime, calendar: WorkingCalendar) -> Fac
     form = state.form
     if form is None or state.on_its_way is not None:
         return ()
-    if not state.terminating and form.disposition is Disposition.RETAIN:
+    if not state.terminating and form.disposition is Disposition.RETAIN and form.balance_fen:
         retained = state.funds_status is FundsStatus.RETAINED_IN_PROVINCE
         return () if retained else (e.FundsRetained(amount_fen=form.balance_fen),)
     owed_fen = state.target_fen - state.settled_fen

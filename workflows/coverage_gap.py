@@ -58,6 +58,13 @@ def with_warnings(gap: CoverageGap, given: tuple[int, ...]) -> CoverageGap:
     return gap.model_copy(update={"warned": tuple(sorted({*gap.warned, *given}, reverse=True))})
 
 
+def with_warnings_of(gap: CoverageGap, earlier: CoverageGap | None) -> CoverageGap:
+    """The gap as it is found again, with the warnings already given about the same one: nobody is warned twice."""
+    if earlier is None or (earlier.stopped_on, earlier.closes_on) != (gap.stopped_on, gap.closes_on):
+        return gap
+    return with_warnings(gap, earlier.warned)
+
+
 def is_over(gap: CoverageGap, now: datetime) -> bool:
     """Whether it is too late to close the gap: from 24:00 of `closes_on` on."""
     return now >= start_of(gap.closes_on + timedelta(days=1))

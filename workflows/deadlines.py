@@ -38,7 +38,8 @@ class Deadline(BaseModel, frozen=True):
     `starts_on` is day 0 (民法典 art. 201); the step may be done until 24:00 of `due_on` (art. 203), in Asia/Shanghai.
     `basis` is a key of `law.INSTRUMENTS`. `provisional` means that `due_on` lies past the last published year.
     `editions` are all those that the span rests on, `calendar_edition` that of its end; `regional_days_off` are the acting
-    agency's own within it. While a pause lasts, `due_on` is what it would be if the pause ended on the day it began.
+    agency's own within it: with these, what was counted can be counted again (`workflows.proof`). Events of the first
+    release have none of the three. While a pause lasts, `due_on` is what it would be if the pause ended on the day it began.
     """
 
     starts_on: date
@@ -91,7 +92,9 @@ def set_deadline(
         pauses=pauses,
         editions=calendar.editions_for(starts_on, due_on),
         regional_days_off=tuple(off for off in calendar.overlay if starts_on < off.date <= due_on),
-        escalate_on=tuple(calendar.add_working_days(due_on, days) + ONE_DAY for days in ESCALATION_WORKING_DAYS),
+        escalate_on=tuple(
+            nth_counted_day(due_on, days, calendar, closed) + ONE_DAY for days in ESCALATION_WORKING_DAYS
+        ),
     )
 
 
@@ -110,7 +113,7 @@ def nth_counted_day(starts_on: date, working_days: int, calendar: WorkingCalenda
 
 def counts(day: date, calendar: WorkingCalendar, pauses: tuple[Pause, ...]) -> bool:
     """Whether `day` uses up a day of the period."""
-    return calendar.is_working_day(day) and not any(pause.covers(day) for pause in pauses)
+    return calendar.is_working_day(day) and not (pauses and any(pause.covers(day) for pause in pauses))
 
 
 def pause(deadline: Deadline, on: date, reason: PauseReason) -> Deadline:
@@ -129,10 +132,16 @@ def resume(deadline: Deadline, on: date, calendar: WorkingCalendar) -> Deadline:
 
 
 def recount(deadline: Deadline, calendar: WorkingCalendar) -> Deadline:
-    """The deadline by another calendar: `deadline` itself unless the last day moved, or is no longer provisional."""
+    """The deadline by another calendar, the acting region's; `deadline` itself when none of its dates says anything else.
+
+    The days of reminders and escalations are dates too: a table that swaps two days of the span may move them alone.
+    """
     recounted = set_deadline(_period(deadline), deadline.starts_on, calendar, deadline.pauses)
-    said = (deadline.due_on, deadline.provisional)
-    return deadline if said == (recounted.due_on, recounted.provisional) else recounted
+    # A deadline of the first release has no rungs, and is not revised to be given some.
+    rungs = recounted.escalate_on if deadline.escalate_on else ()
+    said = (recounted.due_on, recounted.due_soon_on, recounted.provisional, rungs)
+    unchanged = said == (deadline.due_on, deadline.due_soon_on, deadline.provisional, deadline.escalate_on)
+    return deadline if unchanged else recounted
 
 
 def _period(deadline: Deadline) -> Period:
@@ -155,14 +164,12 @@ def remaining_working_days(deadline: Deadline, now: datetime, calendar: WorkingC
 
     While the clock stands still they are those that were left when it was stopped. `calendar` is the acting region's.
     """
-    today, missed = deadline.paused_since or shanghai_date(now), now >= deadline.due_at
-    if deadline.due_on < today:
-        remaining = calendar.working_days_between(today, deadline.due_on)
-    else:
-        closed = tuple(each for each in deadline.pauses if each.to_on is not None)
-        days = (today + timedelta(days=offset) for offset in range(1, (deadline.due_on - today).days + 1))
-        remaining = sum(counts(day, calendar, closed) for day in days)
-    return min(remaining, -1) if missed and deadline.paused_since is None else remaining
+    today = deadline.paused_since or shanghai_date(now)
+    closed = tuple(each for each in deadline.pauses if each.to_on is not None)
+    first, last = sorted((today, deadline.due_on))
+    days = (first + timedelta(days=offset) for offset in range(1, (last - first).days + 1))
+    left = sum(counts(day, calendar, closed) for day in days)
+    return min(-left, -1) if today > deadline.due_on else left
 
 
 def shanghai_date(instant: datetime) -> date:

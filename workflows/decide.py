@@ -65,15 +65,23 @@ def decide_submission(submission: Submission, at: datetime, calendar: WorkingCal
 
 def recheck(state: TransferState, again: Recheck, at: datetime, calendar: WorkingCalendar) -> Facts:
     """What a waiting application does when the registers were asked again; nothing when they say what they said."""
-    checked = again.checked
     if not state.waiting:
         return ()
     if again.blocking:
         return (e.Declined(findings=again.blocking),)
+    checked = _as_the_case_has_it(state, again.checked)
     if checked.waiting:
         return (checked,) if _says_another_thing(state, checked) else ()
     after = advance(state, (checked,), at=at, actor=PLATFORM)[1]
     return (checked, *_going_on(after, checked, again, at, calendar))
+
+
+def _as_the_case_has_it(state: TransferState, checked: e.RegisterChecked) -> e.RegisterChecked:
+    """What a register that is out of service would say of the person's gap is what it said last; the route stays."""
+    silent = any(each.code is RefusalCode.REGISTER_UNAVAILABLE for each in checked.findings)
+    # 94号: on the paper route R accepts, whatever has been connected since.
+    manual = checked.manual or state.route is TransferRoute.PAPER
+    return checked.model_copy(update={"manual": manual, "gap": state.gap if silent else checked.gap})
 
 
 def _says_another_thing(state: TransferState, checked: e.RegisterChecked) -> bool:

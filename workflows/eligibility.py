@@ -34,6 +34,7 @@ class Enrolment(BaseModel, frozen=True):
     unsettled_claims: bool = False
     current_month_unpaid: bool = False
     special_personnel: bool = False
+    flexible_employment: bool = False
     next_year_enrolled: bool = False
     arrears_fen: int = 0
     arrears_from: str | None = None
@@ -89,9 +90,8 @@ class PreCheck(BaseModel, frozen=True):
         silent = {each.code for each in (self.origin, self.destination) if not each.policy.register_available}
         if not silent:
             return self
-        return self.model_copy(
-            update={"enrolments": tuple(each for each in self.enrolments if each.region not in silent)}
-        )
+        answering = tuple(each for each in self.enrolments if each.region not in silent)
+        return self.model_copy(update={"enrolments": answering, "names_agree": True})
 
     @property
     def at_origin(self) -> Enrolment | None:
@@ -183,13 +183,18 @@ def _waited_for(found: Finding) -> Finding:
 
 
 def _gap(check: PreCheck, today: date) -> CoverageGap | None:
-    """The gap that is open today; None while either side covers the person, and when it can close for free no more."""
+    """The gap that is open today; None while either side covers the person, and when it can close for free no more.
+
+    Also none where R will close it in time by itself, and where R's register does not say whether it covers the person.
+    """
     origin, destination = check.at_origin, check.at_destination
     covered = (origin is not None and origin.active) or (destination is not None and destination.active)
-    if covered or origin is None or origin.stopped_on is None:
+    unknown = not check.destination.policy.register_available
+    if covered or unknown or origin is None or origin.stopped_on is None:
         return None
     gap = open_gap(origin.stopped_on, check.destination.policy.waiting.free_gap_months)
-    return gap if today <= gap.closes_on else None
+    closes_by_itself = _follows_on_in_january(check) and gap.closes_on.year > today.year
+    return gap if today <= gap.closes_on and not closes_by_itself else None
 
 
 def shortened_periods(origin: RegionPolicy, destination: RegionPolicy) -> dict[TransferStepKind, int]:
@@ -242,6 +247,11 @@ def _bound_to_this_year(check: PreCheck, today: date) -> bool:
     origin = check.at_origin
     covered_this_year = origin is not None and (origin.active or (origin.stopped_on or today).year == today.year)
     return _between_resident_schemes(check) and covered_this_year and not _follows_on_in_january(check)
+
+
+def _year_is_unknown(check: PreCheck) -> bool:
+    """Resident → resident while O's register is silent: whether the person is bound to this year is not guessed."""
+    return _between_resident_schemes(check) and not check.origin.policy.register_available
 
 
 def _end_of_check(check: PreCheck) -> Finding | None:
@@ -358,7 +368,7 @@ def _at_destination(check: PreCheck, retry_on: date, today: date) -> Iterator[Fi
         if held is not None:
             yield finding(RefusalCode.SCHEME_MISMATCH, side=Side.TRANSFER_IN, region=region, held=held)
         # Enrolled for the next year is enough; and who is bound to this year must not enrol for it, as this reason would ask.
-        elif not _follows_on_in_january(check) and not _bound_to_this_year(check, today):
+        elif not (_follows_on_in_january(check) or _bound_to_this_year(check, today) or _year_is_unknown(check)):
             yield finding(RefusalCode.NOT_ENROLLED_AT_DESTINATION, region=region, retry_on=retry_on)
     elif destination.current_month_unpaid and policy.current_month_unpaid is not Treatment.IGNORE:
         month = f"{today:%Y-%m}"

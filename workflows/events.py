@@ -304,9 +304,12 @@ class FundsMismatched(Fact):
 
 
 class FundsCredited(Fact):
+    """`freeze_fen`: so much of what came home is set aside at once, for a later form asks for it again."""
+
     type: Literal["funds_credited.1"] = "funds_credited.1"
     reference: str
     amount_fen: int
+    freeze_fen: int = 0
 
 
 class FundsPaidOut(Fact):

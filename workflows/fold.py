@@ -6,8 +6,11 @@ from functools import reduce
 from typing import Any
 
 from workflows import events as e
+from workflows import fold_money as money
+from workflows import fold_steps as rounds
 from workflows.actors import Actor
-from workflows.deadlines import Deadline, shanghai_date
+from workflows.coverage_gap import with_warnings_of
+from workflows.deadlines import shanghai_date
 from workflows.state import (
     STEPS_OF_ROUTE,
     STEPS_OF_TRANSFER_IN,
@@ -15,20 +18,10 @@ from workflows.state import (
     InformationForm,
     Mail,
     PreparedForm,
-    Remittance,
     Step,
     TransferState,
 )
-from workflows.vocabulary import (
-    FundsStatus,
-    MailItem,
-    RemittanceKind,
-    RemittanceStatus,
-    StepState,
-    TransferRoute,
-    TransferStatus,
-    TransferStepKind,
-)
+from workflows.vocabulary import FundsStatus, MailItem, StepState, TransferStatus, TransferStepKind
 
 Facts = tuple[e.AnyFact, ...]
 Changes = dict[str, Any]
@@ -48,18 +41,6 @@ CASE_FACTS = (
     e.TerminationOrdered,
     e.Terminated,
     e.Completed,
-)
-# Events that a clock can count from.
-START_FACTS = (
-    e.Submitted,
-    e.RegisterChecked,
-    e.ApplicationAccepted,
-    e.Accepted,
-    e.MailRecorded,
-    e.FormDelivered,
-    e.CorrectionRequested,
-    e.FundsOrdered,
-    e.FundsCredited,
 )
 
 
@@ -97,17 +78,12 @@ def apply(state: TransferState | None, event: e.TransferEvent) -> TransferState:
         return _submitted(event, fact)
     changes = _changes(state, event)
     if event.step is not None and not isinstance(fact, CLOCK_FACTS):
-        changes["steps"] = _replaced(changes.get("steps", state.steps), event.step, seq=event.seq)
+        changes["steps"] = rounds.changed(changes.get("steps", state.steps), event.step, seq=event.seq)
     if isinstance(fact, CASE_FACTS):
         changes["case_seq"] = event.seq
-    if isinstance(fact, START_FACTS):
-        changes["starts"] = state.starts | {_name(fact): event.seq}
+    if isinstance(fact, rounds.START_FACTS):
+        changes["starts"] = state.starts | {rounds.name_of_start(fact): event.seq}
     return state.model_copy(update=changes | {"revision": event.seq})
-
-
-def _name(fact: e.AnyFact) -> str:
-    """Under what a start is remembered: the kind of fact, and of mail the item."""
-    return fact.item if isinstance(fact, e.MailRecorded) else fact.type.partition(".")[0]
 
 
 def _unneeded(fact: e.Submitted | e.RegisterChecked) -> dict[TransferStepKind, bool]:
@@ -134,7 +110,7 @@ def _submitted(event: e.TransferEvent, fact: e.Submitted) -> TransferState:
         submitted_at=event.occurred_at,
         revision=event.seq,
         case_seq=event.seq,
-        starts={_name(fact): event.seq},
+        starts={rounds.name_of_start(fact): event.seq},
     )
 
 
@@ -161,13 +137,13 @@ def _changes(state: TransferState, event: e.TransferEvent) -> Changes:  # noqa: 
         case e.TerminationOrdered():
             return _terminating(state)
         case e.FundsNotRequired() | e.FundsRetained() | e.FundsReleased() | e.PayoutAccountProvided():
-            return _settled(state, fact)
+            return money.settled(state, event, fact)
         case e.RemittanceOrdered() | e.FundsOrdered() | e.ReverseProposed():
-            return _ordered(state, event, fact)
+            return money.ordered(state, event, fact)
         case e.ReceiptConfirmed():
-            return {"steps": _done(state, event)}
+            return {"steps": rounds.done(state, event)}
         case e.FundsRemitted() | e.FundsReceived() | e.FundsMismatched() | e.FundsCredited() | e.FundsPaidOut():
-            return _moved(state, fact)
+            return money.moved(state, fact)
 
 
 def _informed(state: TransferState, fact: e.RegisterChecked | e.GapWarned | e.MailRecorded) -> Changes:
@@ -181,7 +157,7 @@ def _informed(state: TransferState, fact: e.RegisterChecked | e.GapWarned | e.Ma
                 for step in state.steps
             )
             said = {name: getattr(fact, name) for name in type(fact).model_fields if name not in ("type", "manual")}
-            return said | {"steps": steps}
+            return said | {"steps": steps, "gap": fact.gap and with_warnings_of(fact.gap, state.gap)}
         case e.GapWarned():
             return {"gap": state.gap and state.gap.model_copy(update={"warned": (*state.gap.warned, fact.days_left)})}
         case e.MailRecorded():
@@ -206,14 +182,16 @@ def _begun(
                 "status": TransferStatus.TRANSFERRING_OUT,
                 "accepted_at": event.occurred_at,
                 "periods": fact.periods,
-                "steps": _step(state, K.ISSUE_CERTIFICATE, state=StepState.OPEN, opened_at=event.occurred_at),
+                "steps": rounds.changed(
+                    state.steps, K.ISSUE_CERTIFICATE, state=StepState.OPEN, opened_at=event.occurred_at
+                ),
             }
         case e.StepOpened():
-            return {"steps": _opened(state, fact, event.occurred_at)}
+            return {"steps": rounds.opened(state, fact, event.occurred_at)}
         case e.ApplicationAccepted() | e.ContactLetterIssued():
-            return {"steps": _done(state, event)}
+            return {"steps": rounds.done(state, event)}
         case e.CoverageStopped():
-            return {"steps": _done(state, event), "stopped_on": fact.stopped_on}
+            return {"steps": rounds.done(state, event), "stopped_on": fact.stopped_on}
 
 
 def _recorded(
@@ -223,7 +201,7 @@ def _recorded(
 ) -> Changes:
     match fact:
         case e.CertificateIssued():
-            return {"steps": _done(state, event), "certificate": fact.number}
+            return {"steps": rounds.done(state, event), "certificate": fact.number}
         case e.CertificateReissued():
             return {"certificate": fact.number}
         case e.ContinuationConfirmed():
@@ -233,7 +211,7 @@ def _recorded(
                 "continued": True,
                 "own_periods": fact.own_periods,
                 "statements": fact.version,
-                "steps": _done(state, event),
+                "steps": rounds.done(state, event),
             }
 
 
@@ -259,21 +237,20 @@ def _formed(
                 "form": form,
                 "form_delivered_on": shanghai_date(event.occurred_at),
                 "continuation": fact.outlook,
-                "steps": _done(state, event),
+                "steps": rounds.done(state, event),
             }
-            after = state.model_copy(update=delivered)
-            # A corrected balance may leave money to be sent, or sent too much of it.
-            unsettled = after.on_its_way is None and after.settled_fen != after.target_fen
-            return delivered | {"funds_status": FundsStatus.PENDING} if unsettled else delivered
+            return delivered | money.by_another_form(state.model_copy(update=delivered))
         case e.CorrectionRequested():
             asked = Correction(round=fact.round, reason=fact.reason)
             changes: Changes = {
                 "status": TransferStatus.CORRECTION_REQUESTED,
                 "corrections": (*state.corrections, asked),
                 "continued": False,
+                # Another form will be posted: when the disputed one arrived says nothing of it.
+                "mail": tuple(each for each in state.mail if each.item is not MailItem.INFORMATION_FORM),
             }
             if fact.paused is not None:
-                changes["steps"] = _step(state, K.CONFIRM_CONTINUATION, deadline=fact.paused)
+                changes["steps"] = rounds.changed(state.steps, K.CONFIRM_CONTINUATION, deadline=fact.paused)
             return changes
         case e.CorrectionAnswered():
             answered = tuple(
@@ -282,7 +259,7 @@ def _formed(
             )
             if fact.resumed is None:
                 return {"corrections": answered}
-            steps = _redated(state, K.CONFIRM_CONTINUATION, fact.resumed, event.occurred_at)
+            steps = rounds.redated(state, K.CONFIRM_CONTINUATION, fact.resumed, event.occurred_at)
             return {"corrections": answered, "steps": steps}
 
 
@@ -293,38 +270,26 @@ def _clocked(
 ) -> Changes:
     match fact:
         case e.ClockStarted():
-            steps = _redated(state, fact.step, fact.deadline, now)
-            started = _started_by(state, fact.step, fact.round)
-            return {"steps": _replaced(steps, fact.step, started_seq=started)}
+            steps = rounds.redated(state, fact.step, fact.deadline, now)
+            started = rounds.started_by(state, fact.step, fact.round)
+            return {"steps": rounds.changed(steps, fact.step, started_seq=started)}
         case e.DeadlineDueSoon():
-            return {"steps": _step(state, fact.step, due_soon_noted=True)}
+            return {"steps": rounds.changed(state.steps, fact.step, due_soon_noted=True)}
         case e.DeadlineMissed():
-            return {"steps": _step(state, fact.step, missed_noted=True)}
+            return {"steps": rounds.changed(state.steps, fact.step, missed_noted=True)}
         case e.Escalated():
-            return {"steps": _step(state, fact.step, escalated=fact.rung)}
+            return {"steps": rounds.changed(state.steps, fact.step, escalated=fact.rung)}
         case e.DeadlineRevised():
-            return {"steps": _redated(state, fact.step, fact.after, now)}
-
-
-def _redated(state: TransferState, kind: TransferStepKind, deadline: Deadline, now: datetime) -> tuple[Step, ...]:
-    """`kind` with another date. One that lies in the future is neither missed nor near: it will be said when it comes."""
-    step = state.step(kind)
-    noted = {
-        "due_soon_noted": step.due_soon_noted and now >= deadline.due_soon_at,
-        "missed_noted": step.missed_noted and now >= deadline.due_at,
-        "escalated": min(step.escalated, deadline.rungs_due(now)),
-    }
-    return _step(state, kind, deadline=deadline, **noted)
+            return {"steps": rounds.redated(state, fact.step, fact.after, now)}
 
 
 def _closed(
     state: TransferState, event: e.TransferEvent, fact: e.Declined | e.Withdrawn | e.Terminated | e.Completed
 ) -> Changes:
     """Nothing stays open in a closed case."""
-    unfinished = [step.kind for step in state.steps if step.state in (StepState.OPEN, StepState.NOT_STARTED)]
     changes: Changes = {
         "closed_at": event.occurred_at,
-        "steps": _skipped(state, *unfinished),
+        "steps": rounds.skipped(state.steps, *rounds.unfinished(state)),
         "waiting": False,
         "gap": None,
         "prepared": None,
@@ -343,172 +308,11 @@ def _closed(
 
 def _terminating(state: TransferState) -> Changes:
     """Only the money that is on its way is still waited for."""
-    given_up = {step.kind for step in state.steps if step.state in (StepState.OPEN, StepState.NOT_STARTED)}
-    if state.on_its_way is not None:
-        given_up.discard(K.CONFIRM_RECEIPT)
+    awaited = K.CONFIRM_RECEIPT if state.on_its_way is not None else None
+    given_up = (kind for kind in rounds.unfinished(state) if kind is not awaited)
     return {
         "terminating": True,
         "prepared": None,
         "status": TransferStatus.TRANSFERRING_IN,
-        "steps": _skipped(state, *given_up),
+        "steps": rounds.skipped(state.steps, *given_up),
     }
-
-
-def _settled(
-    state: TransferState, fact: e.FundsNotRequired | e.FundsRetained | e.FundsReleased | e.PayoutAccountProvided
-) -> Changes:
-    no_money_steps = _skipped(state, K.REMIT_PERSONAL_ACCOUNT, K.CONFIRM_RECEIPT)
-    match fact:
-        case e.FundsNotRequired():
-            return {"funds_status": FundsStatus.NOT_REQUIRED, "steps": no_money_steps}
-        case e.FundsRetained():
-            return {"funds_status": FundsStatus.RETAINED_IN_PROVINCE, "steps": no_money_steps}
-        case e.FundsReleased():
-            return {"released": True}
-        case e.PayoutAccountProvided():
-            changes: Changes = {"payout_account": fact.masked_account}
-            if fact.resumed is not None:
-                changes["steps"] = _step(state, K.REMIT_PERSONAL_ACCOUNT, deadline=fact.resumed)
-            return changes
-
-
-def _ordered(
-    state: TransferState, event: e.TransferEvent, fact: e.RemittanceOrdered | e.FundsOrdered | e.ReverseProposed
-) -> Changes:
-    match fact:
-        case e.RemittanceOrdered():
-            return {"steps": _done(state, event)}
-        case e.FundsOrdered():
-            order = Remittance(
-                reference=fact.reference,
-                amount_fen=fact.amount_fen,
-                status=RemittanceStatus.ORDERED,
-                ordered_at=event.occurred_at,
-                kind=fact.kind,
-                corrects=fact.corrects,
-                by_post=fact.by_post,
-            )
-            # An approved reverse remittance takes the place of its proposal.
-            others = tuple(each for each in state.remittances if each.reference != fact.reference)
-            changes: Changes = {"funds_status": FundsStatus.ORDERED, "remittances": (*others, order)}
-            if fact.kind is RemittanceKind.PAYOUT:
-                changes["steps"] = _skipped(state, K.CONFIRM_RECEIPT)
-            return changes
-        case e.ReverseProposed():
-            proposal = Remittance(
-                reference=fact.reference,
-                amount_fen=fact.amount_fen,
-                status=RemittanceStatus.AWAITING_RELEASE,
-                ordered_at=event.occurred_at,
-                kind=RemittanceKind.REVERSE,
-                corrects=fact.corrects,
-            )
-            return {"funds_status": FundsStatus.PENDING, "remittances": (*state.remittances, proposal)}
-
-
-def _moved(
-    state: TransferState,
-    fact: e.FundsRemitted | e.FundsReceived | e.FundsMismatched | e.FundsCredited | e.FundsPaidOut,
-) -> Changes:
-    match fact:
-        case e.FundsRemitted():
-            return _money(state, fact.reference, FundsStatus.REMITTED)
-        case e.FundsReceived():
-            advice = {"received_fen": fact.amount_fen, "received_on": fact.received_on}
-            return _money(state, fact.reference, FundsStatus.RECEIVED, bank_reference=fact.bank_reference, **advice)
-        case e.FundsMismatched():
-            advice = {"received_fen": fact.received_fen, "received_on": fact.received_on}
-            return _money(state, fact.reference, FundsStatus.MISMATCHED, bank_reference=fact.bank_reference, **advice)
-        case e.FundsCredited():
-            credited = _money(state, fact.reference, FundsStatus.CREDITED)
-            after = state.model_copy(update=credited)
-            # More must follow, or come home, before the money is where it belongs.
-            settled = after.settled_fen == after.target_fen
-            return credited if settled else credited | {"funds_status": FundsStatus.PENDING}
-        case e.FundsPaidOut():
-            paid = _money(state, fact.reference, FundsStatus.CREDITED)
-            return paid | {"funds_status": FundsStatus.PAID_OUT_TO_PERSON}
-
-
-def _money(state: TransferState, reference: str, status: FundsStatus, **advice: Any) -> Changes:
-    """The funds and the order of `reference`, which both stand at `status` now; the bank's advice where there is one."""
-    changes: Changes = {"status": RemittanceStatus(status)} | advice
-    remittances = tuple(
-        order.model_copy(update=changes) if order.reference == reference else order for order in state.remittances
-    )
-    return {"funds_status": status, "remittances": remittances}
-
-
-def _step(of: TransferState, kind: TransferStepKind, **changes: Any) -> tuple[Step, ...]:
-    return _replaced(of.steps, kind, **changes)
-
-
-def _replaced(steps: tuple[Step, ...], kind: TransferStepKind, **changes: Any) -> tuple[Step, ...]:
-    """`steps` with the latest round of `kind` changed."""
-    target = next(step for step in reversed(steps) if step.kind is kind)
-    return tuple(step.model_copy(update=changes) if step is target else step for step in steps)
-
-
-def _done(state: TransferState, event: e.TransferEvent) -> tuple[Step, ...]:
-    kind = e.STEP_OF_FACT[type(event.fact)]
-    return _step(state, kind, state=StepState.DONE, done_at=event.occurred_at)
-
-
-def _skipped(state: TransferState, *kinds: TransferStepKind) -> tuple[Step, ...]:
-    return tuple(
-        step.model_copy(update={"state": StepState.SKIPPED})
-        if step.kind in kinds and step.state is not StepState.DONE
-        else step
-        for step in state.steps
-    )
-
-
-def _opened(state: TransferState, fact: e.StepOpened, at: datetime) -> tuple[Step, ...]:
-    opened = Step(
-        kind=fact.step,
-        round=fact.round,
-        region=fact.region,
-        deadline=fact.deadline,
-        state=StepState.OPEN,
-        opened_at=at,
-        started_seq=_started_by(state, fact.step, fact.round) if fact.deadline else None,
-    )
-    if fact.round == 1:
-        return tuple(opened if step.kind is fact.step else step for step in state.steps)
-    return (*state.steps, opened)
-
-
-def _started_by(state: TransferState, kind: TransferStepKind, round_: int) -> int | None:
-    """The event that the clock of a step counts from, as far as the case knows it."""
-    named = _CORRECTED if round_ > 1 and kind in _CORRECTED else _STARTED[state.route]
-    known = [seq for name in named.get(kind, ()) if (seq := state.starts.get(name)) is not None]
-    return max(known, default=None)
-
-
-# The events that start a step's clock, by name; the last one that happened counts.
-_BEFORE_ACCEPTANCE = {
-    K.ACCEPT_APPLICATION: ("submitted", "register_checked"),
-    K.STOP_COVERAGE: ("submitted", "register_checked", "application_accepted"),
-}
-_STARTED: dict[TransferRoute, dict[TransferStepKind, tuple[str, ...]]] = {
-    TransferRoute.PLATFORM: _BEFORE_ACCEPTANCE
-    | {
-        K.DELIVER_INFORMATION_FORM: ("accepted",),
-        K.REMIT_PERSONAL_ACCOUNT: ("accepted",),
-        K.CONFIRM_CONTINUATION: ("form_delivered",),
-        K.CONFIRM_RECEIPT: ("funds_ordered",),
-    },
-    TransferRoute.PAPER: _BEFORE_ACCEPTANCE
-    | {
-        K.ISSUE_CONTACT_LETTER: ("accepted",),
-        K.DELIVER_INFORMATION_FORM: (MailItem.CONTACT_LETTER,),
-        K.REMIT_PERSONAL_ACCOUNT: (MailItem.CONTACT_LETTER,),
-        K.CONFIRM_CONTINUATION: ("form_delivered", MailItem.INFORMATION_FORM, "funds_credited"),
-        K.CONFIRM_RECEIPT: ("funds_ordered",),
-    },
-}
-_CORRECTED: dict[TransferStepKind, tuple[str, ...]] = {
-    K.DELIVER_INFORMATION_FORM: ("correction_requested",),
-    K.REMIT_PERSONAL_ACCOUNT: ("form_delivered", "funds_credited"),
-    K.CONFIRM_CONTINUATION: ("form_delivered",),
-}

@@ -89,15 +89,17 @@ def _delivered(
     calendar: WorkingCalendar,
 ) -> Facts:
     """The form counts: the balance is frozen with it, the money is asked for, and R's clock runs."""
+    # What becomes of the balance is the policy of the first form's day, and stays with the case: money may have moved by it.
+    disposition = state.form.disposition if state.form else facts.disposition
     # A balance that is kept in the province stays where it is, and usable; so does one that was already sent.
-    stays = facts.disposition is Disposition.RETAIN
+    stays = disposition is Disposition.RETAIN
     to_freeze_fen = 0 if stays else max(0, balance_fen - state.moved_fen)
     form = e.FormDelivered(
         version=_next_version(state),
         periods=periods,
         balance_fen=balance_fen,
         note=note,
-        disposition=facts.disposition,
+        disposition=disposition,
         freeze_fen=to_freeze_fen - state.frozen_fen,
         outlook=outlook(state, periods, facts.destination),
     )
@@ -136,6 +138,8 @@ def _held(state: TransferState, facts: c.FormFacts) -> int:
 
 def _fault_of_balance(state: TransferState, balance_fen: int, held_fen: int) -> Invalid | None:
     """The balance is frozen with the form: no note lets it be more than the account holds, or less than was paid out."""
+    if balance_fen < 0:
+        return invalid(BALANCE, "NEGATIVE")
     if balance_fen > held_fen:
         return invalid(BALANCE, "MORE_THAN_THE_ACCOUNT_HOLDS", register=held_fen)
     if balance_fen < state.moved_fen and any(each.kind is RemittanceKind.PAYOUT for each in state.remittances):

@@ -93,3 +93,9 @@ class CertificateOrder(BaseModel, frozen=True):
     """A certificate by itself, without a transfer, as its recorded command asks."""
 
     command_id: str
+
+
+class MandateOrder(BaseModel, frozen=True):
+    """A mandate given or taken back, as its recorded command asks."""
+
+    command_id: str

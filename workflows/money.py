@@ -3,7 +3,7 @@
 Money that went too far comes home the same way, from R to O, once a supervisor approves.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 
 from workflows import commands as c
 from workflows import events as e
@@ -11,7 +11,7 @@ from workflows.clocks import opening
 from workflows.conclusion import next_reference
 from workflows.deadlines import resume, shanghai_date
 from workflows.fold import Facts
-from workflows.rules import Invalid, invalid
+from workflows.rules import Invalid, NotAllowed, invalid
 from workflows.state import Remittance, TransferState
 from workflows.vocabulary import RemittanceKind, RemittanceStatus, TransferStepKind
 from workflows.workdays import WorkingCalendar
@@ -52,8 +52,13 @@ def bank_took_order(state: TransferState, reference: str) -> Facts:
 
 def provide_account(
     state: TransferState, ask: c.ProvidePayoutAccount, at: datetime, calendar: WorkingCalendar
-) -> Facts:
-    """The person says where the balance is to be paid; O's clock, which waited for that, runs again."""
+) -> Facts | NotAllowed:
+    """The person says where the balance is to be paid; O's clock, which waited for that, runs again.
+
+    Nothing is sealed for anybody else: who acts for the person does not say where their money goes.
+    """
+    if not ask.sealed:
+        return NotAllowed(why="PERSON_ONLY")
     step = state.step(TransferStepKind.REMIT_PERSONAL_ACCOUNT)
     resumed = None
     if step.deadline is not None and step.deadline.paused_since is not None:
@@ -97,7 +102,7 @@ def confirm_receipt(
     order = state.on_its_way
     if order is None:
         raise ValueError("no order, no receipt")
-    fault = _fault(order, ask, facts, at)
+    fault = _fault(state, order, ask, facts, at)
     if fault is not None:
         return fault
     # The advice proves that the bank took the order, even when its own word of it is still on the way.
@@ -120,20 +125,44 @@ def confirm_receipt(
         note=ask.note,
     )
     confirmed = e.ReceiptConfirmed(reference=order.reference, amount_fen=order.amount_fen)
-    credited = e.FundsCredited(reference=order.reference, amount_fen=order.amount_fen)
+    credited = e.FundsCredited(
+        reference=order.reference, amount_fen=order.amount_fen, freeze_fen=_frozen_by_coming_home(state, order)
+    )
     return (*remitted, confirmed, received, credited)
 
 
-def _fault(order: Remittance, ask: c.ConfirmReceipt, facts: c.ReceiptFacts, at: datetime) -> Invalid | None:
-    ordered_on = shanghai_date(order.ordered_at)
+def _frozen_by_coming_home(state: TransferState, order: Remittance) -> int:
+    """What O must set aside again of money that comes home: a form that came after the way home was approved needs it."""
+    if order.kind is not RemittanceKind.REVERSE:
+        return 0
+    home = order.model_copy(update={"status": RemittanceStatus.CREDITED})
+    orders = tuple(home if each is order else each for each in state.remittances)
+    return state.model_copy(update={"remittances": orders}).frozen_fen - state.frozen_fen
+
+
+def _fault(
+    state: TransferState, order: Remittance, ask: c.ConfirmReceipt, facts: c.ReceiptFacts, at: datetime
+) -> Invalid | None:
     if ask.remittance_reference not in (None, order.reference):
         return invalid("remittanceReference", "UNKNOWN_REFERENCE", reference=order.reference)
     if ask.received_on > shanghai_date(at):
         return invalid("receivedOn", "IN_THE_FUTURE")
-    if ask.received_on < ordered_on:
-        return invalid("receivedOn", "BEFORE_THE_ORDER", ordered_on=ordered_on.isoformat())
+    too_early = _too_early(state, order, ask.received_on)
+    if too_early is not None:
+        return too_early
     if facts.paid_by_bank_reference is not None:
         return invalid("bankReference", "ALREADY_USED", reference=facts.paid_by_bank_reference)
     if order.status is RemittanceStatus.MISMATCHED and not (ask.note and ask.note.strip()):
         return invalid("note", "REASON_REQUIRED_AFTER_MISMATCH")
+    return None
+
+
+def _too_early(state: TransferState, order: Remittance, received_on: date) -> Invalid | None:
+    """Money follows its order. One that is told by post (94号) is entered after it was given, and maybe after the money came."""
+    ordered_on, submitted_on = shanghai_date(order.ordered_at), shanghai_date(state.submitted_at)
+    told_late = order.by_post and order.kind is not RemittanceKind.REVERSE
+    if not told_late and received_on < ordered_on:
+        return invalid("receivedOn", "BEFORE_THE_ORDER", ordered_on=ordered_on.isoformat())
+    if received_on < submitted_on:
+        return invalid("receivedOn", "BEFORE_THE_APPLICATION", submitted_on=submitted_on.isoformat())
     return None

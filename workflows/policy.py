@@ -1,9 +1,10 @@
 """What a region may decide for itself, with the defaults of the law. The values are data in the region directory."""
 
 from enum import StrEnum
-from typing import Annotated, Self
+from itertools import pairwise
+from typing import Annotated, Final
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from workflows.law import (
     FREE_GAP_MONTHS,
@@ -23,6 +24,22 @@ class Treatment(StrEnum):
     WARN = "warn"
     IGNORE = "ignore"
     CLERK = "clerk"
+
+
+ALLOWED_TREATMENTS: Final = {
+    "arrears": (Treatment.WARN, Treatment.BLOCK),
+    "current_month_unpaid": (Treatment.BLOCK, Treatment.WARN, Treatment.IGNORE),
+    "unsettled_claims": (Treatment.BLOCK, Treatment.WARN),
+    "doubtful_identity": (Treatment.BLOCK, Treatment.CLERK),
+    "double_insurance": (Treatment.BLOCK, Treatment.CLERK),
+    "invalid_certificate": (Treatment.BLOCK, Treatment.CLERK),
+}
+# Working days by step on the route that gives it more of them: no region may say more.
+LONGEST_PERIODS: Final = {
+    step: max(periods[step].working_days for periods in PERIODS.values() if step in periods)
+    for step in TransferStepKind
+    if any(step in periods for periods in PERIODS.values())
+}
 
 
 class WaitingPolicy(BaseModel, frozen=True, extra="forbid"):
@@ -66,6 +83,12 @@ class DispositionRule(BaseModel, frozen=True, extra="forbid"):
             each in (None, said) for each, said in zip(wanted, (from_scheme, to_scheme, to_province), strict=True)
         )
 
+    def covers(self, other: "DispositionRule") -> bool:
+        """Whether this rule matches whatever `other` does."""
+        own = (self.from_scheme, self.to_scheme, self.to_province)
+        others = (other.from_scheme, other.to_scheme, other.to_province)
+        return all(mine in (None, theirs) for mine, theirs in zip(own, others, strict=True))
+
 
 class Direction(BaseModel, frozen=True, extra="forbid"):
     """A kind of transfer: from which scheme to which."""
@@ -100,17 +123,43 @@ class RegionPolicy(BaseModel):
     regional_holidays: tuple[DayOff, ...] = ()
     waiting: WaitingPolicy = WaitingPolicy()
 
-    @model_validator(mode="after")
-    def _allowed_values(self) -> Self:
-        for name, allowed in ALLOWED_TREATMENTS.items():
-            value = getattr(self, name)
-            if value not in allowed:
-                raise ValueError(f"{name} may be {' or '.join(allowed)}, not {value}")
-        for step, days in self.shortened_periods.items():
-            limit = max((periods[step].working_days for periods in PERIODS.values() if step in periods), default=0)
+    @field_validator(*ALLOWED_TREATMENTS)
+    @classmethod
+    def _the_law_leaves_the_choice(cls, treatment: Treatment, info: ValidationInfo) -> Treatment:
+        allowed = ALLOWED_TREATMENTS[info.field_name or ""]
+        if treatment not in allowed:
+            raise ValueError(f"{info.field_name} may be {' or '.join(allowed)}, not {treatment}")
+        return treatment
+
+    @field_validator("shortened_periods")
+    @classmethod
+    def _periods_are_shortened_never_lengthened(
+        cls, periods: dict[TransferStepKind, int]
+    ) -> dict[TransferStepKind, int]:
+        for step, days in periods.items():
+            limit = LONGEST_PERIODS.get(step)
+            if limit is None:
+                raise ValueError(f"{step} is done at once: it has no period to shorten")
             if not 1 <= days <= limit:
-                raise ValueError(f"shortened_periods: {step} may be shortened to 1 … {limit} working days, not {days}")
-        return self
+                raise ValueError(f"{step} may be shortened to 1 … {limit} working days, not {days}")
+        return periods
+
+    @field_validator("disposition")
+    @classmethod
+    def _every_rule_can_match(cls, rules: tuple[DispositionRule, ...]) -> tuple[DispositionRule, ...]:
+        for later, rule in enumerate(rules):
+            for earlier in range(later):
+                if rules[earlier].covers(rule):
+                    raise ValueError(f"rule {later + 1} can never match: rule {earlier + 1} takes all of its cases")
+        return rules
+
+    @field_validator("regional_holidays")
+    @classmethod
+    def _holidays_rise(cls, holidays: tuple[DayOff, ...]) -> tuple[DayOff, ...]:
+        for earlier, later in pairwise(holidays):
+            if later.date <= earlier.date:
+                raise ValueError(f"dates must rise without repeats: {later.date} follows {earlier.date}")
+        return holidays
 
     def takes(self, from_scheme: InsuranceScheme, to_scheme: InsuranceScheme) -> bool:
         """Whether the region is open for this kind of transfer."""
@@ -123,13 +172,3 @@ class RegionPolicy(BaseModel):
         said = {"from_scheme": from_scheme, "to_scheme": to_scheme}
         matching = (rule for rule in self.disposition if rule.matches(**said, to_province=to_province))
         return next((rule.disposition for rule in matching), Disposition.REMIT)
-
-
-ALLOWED_TREATMENTS = {
-    "arrears": (Treatment.WARN, Treatment.BLOCK),
-    "current_month_unpaid": (Treatment.BLOCK, Treatment.WARN, Treatment.IGNORE),
-    "unsettled_claims": (Treatment.BLOCK, Treatment.WARN),
-    "doubtful_identity": (Treatment.BLOCK, Treatment.CLERK),
-    "double_insurance": (Treatment.BLOCK, Treatment.CLERK),
-    "invalid_certificate": (Treatment.BLOCK, Treatment.CLERK),
-}

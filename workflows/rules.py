@@ -86,8 +86,9 @@ def _untouched(state: TransferState) -> bool:
 
 
 def _can_be_returned(state: TransferState) -> bool:
-    """O has the case in its hands, and no money has been ordered away."""
-    return _open(K.STOP_COVERAGE, K.DELIVER_INFORMATION_FORM)(state) and not state.remittances
+    """O has the case in its hands, no money has been ordered away, and R has never continued the record."""
+    in_its_hands = _open(K.STOP_COVERAGE, K.DELIVER_INFORMATION_FORM)(state)
+    return in_its_hands and not (state.remittances or state.statements)
 
 
 def _can_be_corrected(state: TransferState) -> bool:
@@ -101,8 +102,9 @@ def _can_be_continued(state: TransferState) -> bool:
 
 
 def _can_be_remitted(state: TransferState) -> bool:
-    """One order at a time; and money for the person needs their account."""
-    return state.is_open(K.REMIT_PERSONAL_ACCOUNT) and state.on_its_way is None and not state.awaits_account
+    """One order at a time. Money for the person needs their account, and a form that nobody disputes: no bank calls it back."""
+    not_yet = state.awaits_account or (state.pays_out and state.correction is not None)
+    return state.is_open(K.REMIT_PERSONAL_ACCOUNT) and state.on_its_way is None and not not_yet
 
 
 def _awaits_approval(state: TransferState) -> bool:
@@ -111,9 +113,12 @@ def _awaits_approval(state: TransferState) -> bool:
 
 
 def _can_be_terminated(state: TransferState) -> bool:
-    """Before the record is continued; and money paid out to the person cannot be called back by a bank."""
+    """Before the record is continued: R's register holds its months from then on, also while a form is corrected.
+
+    And money paid out to the person cannot be called back by a bank.
+    """
     paid_out = any(each.kind is RemittanceKind.PAYOUT for each in state.remittances)
-    return not (state.continued or state.terminating or paid_out)
+    return not (state.statements or state.terminating or paid_out)
 
 
 def _has_mail(state: TransferState) -> bool:

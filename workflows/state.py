@@ -106,6 +106,11 @@ class Remittance(BaseModel, frozen=True):
         """Neither at its end nor given back."""
         return self.status not in (RemittanceStatus.CREDITED, RemittanceStatus.RETURNED)
 
+    @property
+    def given_up(self) -> bool:
+        """A reverse remittance that a later form made needless before a supervisor approved it."""
+        return self.kind is RemittanceKind.REVERSE and self.status is RemittanceStatus.RETURNED
+
 
 class InformationForm(BaseModel, frozen=True):
     version: int
@@ -214,8 +219,8 @@ class TransferState(BaseModel, frozen=True):
 
     @property
     def remittance(self) -> Remittance | None:
-        """The order of money in force, or the last one."""
-        return self.remittances[-1] if self.remittances else None
+        """The order of money in force, or the last one. A way home that was given up before its approval is none."""
+        return next((each for each in reversed(self.remittances) if not each.given_up), None)
 
     @property
     def on_its_way(self) -> Remittance | None:
@@ -238,8 +243,9 @@ class TransferState(BaseModel, frozen=True):
 
     @property
     def frozen_fen(self) -> int:
-        """What is frozen at O and not yet ordered away; a case that is being ended has given it back."""
-        if self.form is None or self.released or self.terminating or self.form.disposition is Disposition.RETAIN:
+        """What is frozen at O and not yet ordered away."""
+        given_back = self.released or self.terminating
+        if self.form is None or given_back or self.form.disposition is Disposition.RETAIN:
             return 0
         return max(0, self.form.balance_fen - self.moved_fen)
 

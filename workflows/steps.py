@@ -17,6 +17,7 @@ from workflows.messages import (
     CertificateOrder,
     ClockOrder,
     CommandOutcome,
+    MandateOrder,
     StepOrder,
     StepResult,
 )
@@ -59,6 +60,7 @@ RECHECK_REGISTERS: Final = ActivityStep("recheck_registers", ClockOrder, StepRes
 ISSUE_CERTIFICATE_ALONE: Final = ActivityStep(
     "issue_certificate_alone", CertificateOrder, CommandOutcome, "转出地：即时开具参保凭证"
 )
+CARRY_OUT_MANDATE: Final = ActivityStep("carry_out_mandate", MandateOrder, CommandOutcome, "登记或撤销代办授权")
 
 ACTIONS: Final[dict[TransferAction, ActivityStep[StepOrder, StepResult]]] = {
     action: ActivityStep(action.value.lower(), StepOrder, StepResult, summary)

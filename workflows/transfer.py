@@ -172,6 +172,8 @@ class TransferWorkflow:
                     now=workflow.now(),
                 )
                 await self._do(NOTE_BANK_TOOK_ORDER, word)
+                # An advice may have proved this order before, and another have been given since: it goes the same way now.
+                await self._settle_locked()
 
     async def _do(self, step: ActivityStep[Any, StepResult], order: Any) -> CommandOutcome:
         """One activity, its events folded in, and what operators see brought up to date."""

@@ -210,6 +210,22 @@ class RemittanceStatus(StrEnum):
     CREDITED = "CREDITED"
 
 
+class MandateRelation(StrEnum):
+    """What the agent is to the person who gave the mandate."""
+
+    SPOUSE = "SPOUSE"
+    PARENT = "PARENT"
+    CHILD = "CHILD"
+    GUARDIAN = "GUARDIAN"
+    OTHER = "OTHER"
+
+
+class MandateState(StrEnum):
+    IN_FORCE = "IN_FORCE"
+    EXPIRED = "EXPIRED"
+    REVOKED = "REVOKED"
+
+
 CLOSED_STATUSES = frozenset(
     {TransferStatus.DECLINED, TransferStatus.COMPLETED, TransferStatus.WITHDRAWN, TransferStatus.TERMINATED}
 )

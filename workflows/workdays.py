@@ -105,10 +105,14 @@ class WorkingCalendar(BaseModel):
 
     years: Annotated[tuple[CalendarYear, ...], Field(min_length=1)]
     statutory: StatutoryDays
-    # Days off that a pooling region has by itself, beside the State Council's: 广西三月三.
+    # Days off that pooling regions have by themselves, by code, beside the State Council's: 广西三月三.
     regional: dict[str, tuple[DayOff, ...]] = {}
     # Those of the region that this calendar is of; a national calendar has none.
     overlay: tuple[DayOff, ...] = ()
+
+    def __hash__(self) -> int:
+        """Without `regional`: a dictionary has no hash, and equal calendars hash alike all the same."""
+        return (self.years, self.statutory, self.overlay).__hash__()
 
     @model_validator(mode="after")
     def _years_follow_each_other(self) -> Self:
@@ -128,12 +132,17 @@ class WorkingCalendar(BaseModel):
     def since(self, day: date) -> Self:
         """The same calendar without the years before `day`'s: small enough to travel. `day` past the last year keeps that."""
         kept = tuple(year for year in self.years if year.year >= day.year) or self.years[-1:]
-        return type(self)(years=kept, statutory=self.statutory)
+        return type(self)(years=kept, statutory=self.statutory, regional=self.regional, overlay=self.overlay)
 
     def of_region(self, code: str) -> Self:
         """The same calendar as the agency of region `code` counts by: with the region's own days off."""
         overlay = self.regional.get(code, ())
-        return self if overlay == self.overlay else self.model_copy(update={"overlay": overlay})
+        if overlay == self.overlay:
+            return self
+        of_region = self.model_copy(update={"overlay": overlay})
+        # A copy brings along what was looked up before; of another region's days that would be wrong.
+        vars(of_region).pop("overlay_days", None)
+        return of_region
 
     @cached_property
     def first_day(self) -> date:
@@ -144,18 +153,25 @@ class WorkingCalendar(BaseModel):
         return date(self.years[-1].year, 12, 31)
 
     @cached_property
-    def days_off(self) -> frozenset[date]:
-        published = (off.date for year in self.years for off in year.days_off)
-        statutory = (off.date for off in self.statutory.lunar_days if off.date > self.last_published_day)
-        return frozenset((*published, *statutory))
+    def days_off(self) -> dict[date, str]:
+        """The name of each day off that has a date of its own: the notices', and past them the lunar ones."""
+        published = {off.date: off.name for year in self.years for off in year.days_off}
+        statutory = {off.date: off.name for off in self.statutory.lunar_days if off.date > self.last_published_day}
+        return published | statutory
+
+    @cached_property
+    def overlay_days(self) -> dict[date, str]:
+        """The name of each day off of the region that this calendar is of."""
+        return {off.date: off.name for off in self.overlay}
 
     @cached_property
     def make_up_days(self) -> frozenset[date]:
         return frozenset(day for year in self.years for day in year.make_up_days)
 
     @cached_property
-    def fixed_days(self) -> frozenset[tuple[int, int]]:
-        return frozenset((fixed.month, fixed.day) for fixed in self.statutory.fixed_days)
+    def fixed_days(self) -> dict[tuple[int, int], str]:
+        """The name of each statutory day on the same date each year, by month and day."""
+        return {(fixed.month, fixed.day): fixed.name for fixed in self.statutory.fixed_days}
 
     def published(self, day: date) -> bool:
         """Whether a notice covers `day`; false means that answers about it are provisional."""
@@ -165,13 +181,19 @@ class WorkingCalendar(BaseModel):
         """Raises ValueError before the first year: nothing is known of it, and a guess would be a wrong deadline."""
         if day < self.first_day:
             raise ValueError(f"no working-day table for {day}: the first year is {self.first_day.year}")
-        if self.overlay and any(off.date == day for off in self.overlay):
+        if self.overlay and day in self.overlay_days:
             return False
         if day.weekday() >= SATURDAY:
             return day in self.make_up_days
         if day in self.days_off:
             return False
         return day <= self.last_published_day or (day.month, day.day) not in self.fixed_days
+
+    def name_of_day_off(self, day: date) -> str | None:
+        """What the notice, or past the last one the statute, calls a day off; None for days that they do not name."""
+        if day > self.last_published_day and (day.month, day.day) in self.fixed_days:
+            return self.fixed_days[day.month, day.day]
+        return self.days_off.get(day)
 
     def next_working_day(self, day: date) -> date:
         """The first working day after `day`."""
@@ -216,6 +238,12 @@ class WorkingCalendar(BaseModel):
             for year in self.years
             if first <= year.year <= last or (year.year == last + 1 and year.names_a_day_in(start, end))
         )
+
+    def is_behind(self, editions: Iterable[str]) -> bool:
+        """Whether one of `editions` is newer than this calendar: of a later year, or a higher one of the same year."""
+        newest = {year.year: year.edition_number for year in self.years}
+        named = (edition.partition(".") for edition in editions)
+        return any(int(number) > newest.get(int(year), 0) for year, _, number in named)
 
 
 class DueDate(BaseModel):

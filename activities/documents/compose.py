@@ -344,7 +344,8 @@ def _done_on(state: TransferState, kind: TransferStepKind) -> date | None:
 
 
 def _days_used(state: TransferState, side: Side, calendar: WorkingCalendar) -> int:
-    """Working days on which a clock of that side ran; days of two steps at once count once."""
+    """Working days on which a clock of that side ran; days of two steps at once count once, days of a pause do not."""
+    calendar = calendar.of_region(state.to_region if side is Side.TRANSFER_IN else state.from_region)
     days: set[date] = set()
     # Money that comes home is received by O, as no other receipt is.
     region = state.to_region if side is Side.TRANSFER_IN else state.from_region

@@ -56,6 +56,8 @@ _public(v.RemittanceStatus)
 _public(v.RefusalCode)
 _public(v.RefusalClass)
 _public(v.Side)
+_public(v.MandateRelation, "What the agent is to the person who gave the mandate.")
+_public(v.MandateState)
 _public(v.ReturnReason, "Why O sends a case back: the transfer ends DECLINED.")
 _public(v.CorrectionReason, "What R disputes in the form: O delivers a new version.")
 _public(v.MailItem)
@@ -150,6 +152,8 @@ class UserErrorCode(StrEnum):
     STALE_REVISION = "STALE_REVISION"
     IDEMPOTENCY_CONFLICT = "IDEMPOTENCY_CONFLICT"
     STEP_PENDING = "STEP_PENDING"
+    # Not in version 1 of the contract, which has no mandates.
+    MANDATE_NOT_ALLOWED = "MANDATE_NOT_ALLOWED"
 
 
 Role: Final = v.Role

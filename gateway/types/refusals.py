@@ -6,6 +6,7 @@ from decimal import Decimal
 import strawberry
 
 from gateway.types.reference import Agency
+from workflows.coverage_gap import CoverageGap as Gap
 from workflows.vocabulary import RefusalClass, RefusalCode, Side, TransferRoute
 
 
@@ -36,6 +37,19 @@ class WaitingPeriod:
     )
 
 
+@strawberry.type(
+    description="The person's own clock while nobody covers them: the gap must close by `closesOn`, or a waiting period follows."
+)
+class CoverageGap:
+    stopped_on: date
+    closes_on: date
+    days_left: int = strawberry.field(description="Whole days from today to `closesOn`; negative once it has passed.")
+
+    @classmethod
+    def of(cls, gap: Gap, today: date) -> "CoverageGap":
+        return cls(stopped_on=gap.stopped_on, closes_on=gap.closes_on, days_left=(gap.closes_on - today).days)
+
+
 @strawberry.type
 class Eligibility:
     eligible: bool = strawberry.field(
@@ -47,6 +61,12 @@ class Eligibility:
         description="What the wait for benefits would be, if continued today."
     )
     due_on: date | None = strawberry.field(description="Statutory end of the whole transfer, if submitted today.")
+    coverage_gap: CoverageGap | None = strawberry.field(
+        description="The gap that is open today; null while either side covers the person."
+    )
+    provisional: bool = strawberry.field(
+        description="True while that date lies past the last published working-day table."
+    )
 
 
 @strawberry.type

@@ -1,14 +1,17 @@
 """The case as the contract shows it. `gateway/case.py` makes one from a transfer's state."""
 
+from collections.abc import Awaitable, Callable
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
 import strawberry
 
+from gateway.authorisation import field
 from gateway.scalars import Month, TransferNo
 from gateway.types.enums import PersonAction, TransferAction, TransferEventKind
+from gateway.types.proof import DeadlineProof
 from gateway.types.reference import Agency, InsuredPerson, Money, Node, PageInfo, PoolingRegion
-from gateway.types.refusals import Refusal, WaitingPeriod
+from gateway.types.refusals import CoverageGap, Refusal, WaitingPeriod
 from workflows.state import TransferState
 from workflows.vocabulary import (
     DeadlineState,
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 
 @strawberry.type
 class Deadline:
+    proving: strawberry.Private[Callable[[], Awaitable[DeadlineProof]]]
+
     starts_on: date
     due_on: date
     working_days: int
@@ -41,6 +46,10 @@ class Deadline:
         description="True while the due date lies past the last published working-day table."
     )
     calendar_edition: str = strawberry.field(description="Edition of the working-day table used, e.g. `2026.1`.")
+
+    @strawberry.field
+    async def proof(self) -> DeadlineProof:
+        return await self.proving()
 
 
 @strawberry.type
@@ -103,15 +112,6 @@ class Progress:
     actions: list[PersonAction]
 
 
-@strawberry.type(
-    description="The person's own clock while nobody covers them: the gap must close by `closesOn`, or a waiting period follows."
-)
-class CoverageGap:
-    stopped_on: date
-    closes_on: date
-    days_left: int = strawberry.field(description="Whole days from today to `closesOn`; negative once it has passed.")
-
-
 @strawberry.type
 class Remittance:
     reference: str = strawberry.field(description="Ours, unique for ever, carried unchanged through the bank.")
@@ -146,6 +146,19 @@ class TransferEventEdge:
 class TransferEventConnection:
     edges: list[TransferEventEdge]
     page_info: PageInfo
+
+
+@strawberry.type(description="Somebody was told of an event of the case, or is about to be.")
+class Notice:
+    seq: int = strawberry.field(description="The `seq` of the event.")
+    kind: TransferEventKind
+    step: TransferStepKind | None
+    label: str = strawberry.field(description="What it is about, ready to show, in the request's language.")
+    recipient: str = strawberry.field(description="Whom it is for, ready to show: an agency, a bureau, the person.")
+    created_at: datetime
+    delivered_at: datetime | None = strawberry.field(
+        description="When the receiver had it; null while it is on its way."
+    )
 
 
 @strawberry.type
@@ -197,6 +210,13 @@ class Transfer(Node):
     @strawberry.field
     async def documents(self) -> list[TransferDocument]:
         return await self.telling.documents(self.stored.transfer_id)
+
+    @field(
+        "Who was told of what, oldest event first: all of it for the agencies, bureaus and operators of the case, "
+        "for everyone else what the person was told."
+    )
+    async def notices(self) -> list[Notice]:
+        return await self.telling.notices(self.stored)
 
     @strawberry.field
     async def events(self, first: int = 20, after: str | None = strawberry.UNSET) -> TransferEventConnection:

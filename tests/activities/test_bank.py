@@ -66,7 +66,7 @@ async def _send(desk: Desk, bank: HttpBank) -> str:
     state = await desk.state()
     assert state.remittance is not None
     order = BankOrder(transfer_id=state.transfer_id, reference=state.remittance.reference)
-    answer: str = await ActivityEnvironment().run(send_to_bank, desk.cases.worker_pool, bank, order)
+    answer: str = await ActivityEnvironment().run(send_to_bank, desk.cases.worker_pool, desk.cases.keyring, bank, order)
     return answer
 
 

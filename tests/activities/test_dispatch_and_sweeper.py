@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -12,22 +12,25 @@ import pytest
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
+from activities.calendar_data import published_editions
 from activities.dispatch import CaseClosedError, PendingCommand, dispatch, regrow
-from activities.reference import add_edition, calendar_in_force
+from activities.reference import add_edition, calendar_in_force, set_policy
+from activities.register_load import today_in_shanghai
 from activities.steps import Steps
 from activities.sweeper import Sweeper
 from stack import temporal
 from stack.processes import free_port
 from stack.temporal import TemporalServer
 from tests.activities.register_extracts import WANG
-from tests.cases import BEIJING, O_CLERK, PERSON
+from tests.cases import BEIJING, DESTINATION, O_CLERK, ORIGIN, PERSON
 from tests.conftest import Database
 from tests.office import PATIENCE, Office, open_office
 from workflows import commands as c
-from workflows.deadlines import Deadline
+from workflows.deadlines import SHANGHAI, Deadline, recount
 from workflows.events import DeadlineRevised
 from workflows.fold import fold
 from workflows.messages import CommandOutcome
+from workflows.policy import RegionPolicy
 from workflows.vocabulary import TransferStatus, TransferStepKind
 from workflows.workdays import CalendarYear, DayOff, WorkingCalendar
 
@@ -256,7 +259,7 @@ async def test_an_edition_that_moves_a_date_earlier_wakes_the_open_case_and_no_o
     owner, kind = office.cases.owner, TransferStepKind.DELIVER_INFORMATION_FORM
     before = (await office.cases.state(transfer.transfer_id)).step(kind).deadline
     assert before is not None
-    edition = _working_on_a_weekend(await calendar_in_force(owner), before)
+    edition = _working_on_a_weekend(await calendar_in_force(owner, today_in_shanghai()), before)
     assert await add_edition(owner, edition)
 
     assert await sweeper.recount_deadlines() == 1
@@ -283,7 +286,7 @@ async def test_a_lost_case_is_grown_again_to_recount_and_one_that_could_not_be_t
     await office.handle(lost).terminate("lost")
     await _write_state(office, unreadable, "{}")
     sweeper = _sweeper(office)
-    assert await add_edition(owner, _working_on_a_weekend(await calendar_in_force(owner), before))
+    assert await add_edition(owner, _working_on_a_weekend(await calendar_in_force(owner, today_in_shanghai()), before))
 
     assert await sweeper.recount_deadlines() == 1
     await office.until(lost, lambda state: state.step(kind).deadline != before)
@@ -291,6 +294,92 @@ async def test_a_lost_case_is_grown_again_to_recount_and_one_that_could_not_be_t
     assert await sweeper.recount_deadlines() == 1
     await office.until(unreadable, lambda state: state.step(kind).deadline != before)
     assert await sweeper.recount_deadlines() == 0
+
+
+async def test_spring_festival_2020_was_prolonged_while_a_case_was_open(office: Office) -> None:
+    owner, kind = office.cases.owner, TransferStepKind.DELIVER_INFORMATION_FORM
+    await owner.execute("delete from calendar_editions where year > 2020 or edition = '2020.2'")
+    await owner.execute("update pooling_regions set effective_from = '2015-01-01'")
+    await office.cases.registers(
+        ORIGIN | {"stopped_on": "2019-12-31", "contribution_months": "201501-201912"},
+        DESTINATION | {"enrolled_on": "2020-01-01", "contribution_months": "202001-202001"},
+    )
+    transfer = await office.cases.apply(at=datetime(2020, 1, 17, 10, 0, tzinfo=SHANGHAI))
+    await office.carry_out(transfer)
+    before = (await office.until(transfer, lambda state: state.step(kind).missed_noted)).step(kind).deadline
+    assert before is not None
+    assert (before.due_on, before.editions) == (date(2020, 2, 5), ("2020.1",))
+
+    sweeper = _sweeper(office)
+    assert await sweeper.recount_deadlines() == 0
+    assert await add_edition(owner, next(each for each in published_editions() if each.edition == "2020.2"))
+    assert await sweeper.recount_deadlines() == 1
+    state = await office.until(transfer, lambda state: state.step(kind).deadline != before)
+    revised = next(
+        each.fact for each in await office.cases.events(transfer.transfer_id) if isinstance(each.fact, DeadlineRevised)
+    )
+    assert (revised.before, revised.after) == (before, state.step(kind).deadline)
+    assert (revised.after.due_on, revised.after.editions) == (date(2020, 2, 7), ("2020.2",))
+    assert state == fold(await office.cases.events(transfer.transfer_id))
+
+
+async def test_the_worklist_has_the_new_date_before_the_case_is_woken_and_a_region_s_own_days_count(
+    office: Office,
+) -> None:
+    transfer = await office.submit()
+    owner, kind = office.cases.owner, TransferStepKind.DELIVER_INFORMATION_FORM
+    sweeper = _sweeper(office)
+    assert await sweeper.recount_deadlines() == 0
+    deadline = (await office.cases.state(transfer.transfer_id)).step(kind).deadline
+    assert deadline is not None
+    own = RegionPolicy(regional_holidays=(DayOff(date=deadline.due_on, name="本地"),))
+    await set_policy(owner, BEIJING, own, today_in_shanghai())
+    calendar = (await calendar_in_force(owner, today_in_shanghai())).of_region(BEIJING)
+    assert await sweeper.recount_deadlines() == 1
+    due_on = await owner.fetchval("select due_on from work_items where transfer_id = $1", transfer.transfer_id)
+    assert due_on == recount(deadline, calendar).due_on > deadline.due_on
+    # A case is woken once for what is new, however long it takes to note it.
+    assert await sweeper.recount_deadlines() == 0
+
+
+async def test_a_step_that_was_under_way_when_the_calendar_changed_is_found_by_the_second_pass(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("activities.sweeper.LATE_SECONDS", 0.5)
+    early, late = [await office.submit() for _ in range(2)]
+    owner, kind = office.cases.owner, TransferStepKind.DELIVER_INFORMATION_FORM
+    before = (await office.cases.state(late.transfer_id)).step(kind).deadline
+    assert before is not None
+    # As if its step had not committed yet.
+    await owner.execute("update transfers set closed_at = now() where transfer_id = $1", late.transfer_id)
+    sweeper = _sweeper(office)
+    assert await add_edition(owner, _working_on_a_weekend(await calendar_in_force(owner, today_in_shanghai()), before))
+    assert await sweeper.recount_deadlines() == 1
+    await owner.execute("update transfers set closed_at = null where transfer_id = $1", late.transfer_id)
+    assert await sweeper.recount_deadlines() == 0
+    await asyncio.sleep(0.5)
+    assert await sweeper.recount_deadlines() == 1
+    for transfer in (early, late):
+        await office.until(transfer, lambda state: state.step(kind).deadline != before)
+    await asyncio.sleep(0.5)
+    assert await sweeper.recount_deadlines() == 0
+
+
+async def test_by_itself_the_sweeper_has_a_new_date_noted_within_moments(office: Office) -> None:
+    transfer = await office.submit()
+    owner, kind = office.cases.owner, TransferStepKind.DELIVER_INFORMATION_FORM
+    before = (await office.cases.state(transfer.transfer_id)).step(kind).deadline
+    assert before is not None
+    sweeping = asyncio.create_task(_sweeper(office).run())
+    try:
+        await asyncio.sleep(2)
+        assert await add_edition(
+            owner, _working_on_a_weekend(await calendar_in_force(owner, today_in_shanghai()), before)
+        )
+        async with asyncio.timeout(10):
+            await office.until(transfer, lambda state: state.step(kind).deadline != before)
+    finally:
+        sweeping.cancel()
 
 
 def _working_on_a_weekend(calendar: WorkingCalendar, deadline: Deadline) -> CalendarYear:

@@ -15,6 +15,9 @@ WORKER = {
     "enrolments": {"INSERT", "UPDATE"},
     "ledger_entries": {"INSERT"},
     "ledger_postings": {"INSERT"},
+    "mandates": {"INSERT"},
+    "notices": {"INSERT"},
+    "payout_accounts": {"INSERT", "UPDATE"},
     "persons": {"INSERT"},
     "pooling_regions": set(),
     "region_policies": set(),
@@ -25,6 +28,8 @@ WORKER = {
     "work_items": {"INSERT", "UPDATE", "DELETE"},
 }
 GATEWAY = {table: {"INSERT"} if table in {"commands", "document_files"} else set() for table in WORKER}
+# Where a balance is paid out to is the bank's to know, and the person's: the gateway only seals it.
+UNREAD = {"yibao_gateway": {"payout_accounts"}, "yibao_worker": set[str]()}
 
 TABLES_SQL = """
 select c.relname as name, array_agg(p.privilege) filter (where has_table_privilege($1, c.oid, p.privilege)) as held
@@ -41,20 +46,25 @@ async def test_each_role_holds_these_privileges_and_no_others(
     connection = await asyncpg.connect(database.owner_url)
     rows = await connection.fetch(TABLES_SQL, role, PRIVILEGES)
     assert {row["name"]: set(row["held"] or ()) for row in rows} == {
-        table: READ | privileges for table, privileges in granted.items()
+        table: set() if table in UNREAD[role] else READ | privileges for table, privileges in granted.items()
     }
     columns = await connection.fetch(
-        """select attname from pg_attribute where attrelid = 'commands'::regclass and attnum > 0
+        """select attrelid::regclass || '.' || attname as name from pg_attribute
+            where attrelid in ('commands'::regclass, 'notices'::regclass) and attnum > 0
               and has_column_privilege($1, attrelid, attnum, 'UPDATE') order by 1""",
         role,
     )
-    outcome = ["carried_out_at", "outcome", "released"]
-    assert [row["attname"] for row in columns] == (outcome if role == "yibao_worker" else [])
+    outcome = ["commands.carried_out_at", "commands.outcome", "commands.released"]
+    delivery = ["notices.attempts", "notices.delivered_at", "notices.last_error", "notices.next_attempt_at"]
+    assert [row["name"] for row in columns] == ([*outcome, *delivery] if role == "yibao_worker" else [])
     sequences = await connection.fetch(
         "select sequencename as name from pg_sequences where has_sequence_privilege($1, sequencename::text, 'USAGE') order by 1",
         role,
     )
-    expected = {"yibao_worker": ["certificate_serial"], "yibao_gateway": ["refusal_serial", "transfer_serial"]}
+    expected = {
+        "yibao_worker": ["certificate_serial", "contact_letter_serial"],
+        "yibao_gateway": ["refusal_serial", "transfer_serial"],
+    }
     assert [row["name"] for row in sequences] == expected[role]
     # A certificate's number has no day in it: its serial must not come again.
     wrapping = await connection.fetch("select sequencename as name from pg_sequences where cycle order by 1")

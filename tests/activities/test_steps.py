@@ -36,7 +36,7 @@ async def test_an_application_opens_the_case_with_the_form_on_the_origins_workli
     async with open_desk(database) as desk:
         before = await snapshot(desk.db)
         result = await desk.open()
-        touched = {"commands", "transfers", "transfer_events", "work_items", "documents"}
+        touched = {"commands", "transfers", "transfer_events", "work_items", "documents", "notices"}
         assert changed(before, await snapshot(desk.db)) == touched
         assert [event.fact.type for event in result.events] == ["submitted.1", "accepted.1", "step_opened.1"]
         assert result.outcome.model_dump(exclude_defaults=True) == {"kind": "DONE", "seq": 1}
@@ -62,7 +62,7 @@ async def test_coverage_stops_in_the_register_and_the_ten_days_start(database: D
         before = await snapshot(desk.db)
         await desk.take(c.StopCoverage(stopped_on=date(2026, 2, 28)), O_CLERK, TUESDAY)
         after = await snapshot(desk.db)
-        touched = {"commands", "transfers", "transfer_events", "work_items", "enrolments", "documents"}
+        touched = {"commands", "transfers", "transfer_events", "work_items", "enrolments", "documents", "notices"}
         assert changed(before, after) == touched
         origin = await desk.enrolment(BEIJING)
         assert (origin["status"], origin["stopped_on"]) == ("STOPPED", date(2026, 2, 28))
@@ -174,7 +174,7 @@ async def test_continuation_merges_the_months_into_the_destinations_register(dat
         await desk.remitted()
         before = await snapshot(desk.db)
         await desk.take(c.ConfirmContinuation(), R_CLERK, WEDNESDAY)
-        touched = {"commands", "transfers", "transfer_events", "work_items", "enrolments", "documents"}
+        touched = {"commands", "transfers", "transfer_events", "work_items", "enrolments", "documents", "notices"}
         assert changed(before, await snapshot(desk.db)) == touched
         periods = json.loads((await desk.enrolment(SHANGHAI_POOL))["contribution_periods"])
         assert [(each["region"], each["first_month"], each["last_month"]) for each in periods] == [
@@ -261,7 +261,7 @@ async def test_a_return_declines_the_case_with_a_notice_and_voids_the_certificat
         await desk.accepted()
         before = await snapshot(desk.db)
         result = await desk.take(c.ReturnTransfer(reason=ReturnReason.NO_RECORD, note="查无王思琪"), O_CLERK, TUESDAY)
-        touched = {"commands", "transfers", "transfer_events", "work_items", "documents"}
+        touched = {"commands", "transfers", "transfer_events", "work_items", "documents", "notices"}
         assert changed(before, await snapshot(desk.db)) == touched
         assert [(kind, voided) for kind, _, voided in await desk.documents()] == [
             ("ACCEPTANCE_NOTICE", False),

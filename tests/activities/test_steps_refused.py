@@ -159,7 +159,8 @@ async def test_a_register_that_changed_since_the_application_ends_the_case_as_it
         await desk.cases.standard_person(retired="true")
         before = await snapshot(desk.db)
         result = await desk.open()
-        assert changed(before, await snapshot(desk.db)) == {"commands", "transfers", "transfer_events", "documents"}
+        touched = {"commands", "transfers", "transfer_events", "documents", "notices"}
+        assert changed(before, await snapshot(desk.db)) == touched
         assert [event.fact.type for event in result.events] == ["submitted.1", "declined.1"]
         assert result.outcome == CommandOutcome(kind="DONE", seq=1)
         state = await desk.state()
@@ -191,7 +192,8 @@ async def test_a_second_application_of_a_person_with_an_open_case_is_declined_be
         second = await desk.cases.apply(at=TUESDAY)
         before = await snapshot(desk.db)
         result = await desk.steps.open_transfer(await desk.order(second))
-        assert changed(before, await snapshot(desk.db)) == {"commands", "transfers", "transfer_events", "documents"}
+        touched = {"commands", "transfers", "transfer_events", "documents", "notices"}
+        assert changed(before, await snapshot(desk.db)) == touched
         declined = result.events[-1].fact
         assert isinstance(declined, e.Declined)
         assert [(finding.code, finding.figures) for finding in declined.findings] == [

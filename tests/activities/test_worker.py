@@ -55,6 +55,7 @@ async def test_all_that_is_missing_or_unknown_is_named_before_anything_is_connec
     [
         ({"YIBAO_DATABASE_URL": "mysql://x"}, "YIBAO_DATABASE_URL is wrong: must be a postgresql:// URL"),
         ({"YIBAO_BANK_URL": "bank"}, "YIBAO_BANK_URL is wrong: must be an https:// address"),
+        ({"YIBAO_NOTICE_URL": "sms://1"}, "YIBAO_NOTICE_URL is wrong: must be an https:// address"),
         (
             {"YIBAO_KEYRING": json.dumps({"current": "1", "keys": {"1": "c2hvcnQ="}})},
             "YIBAO_KEYRING is wrong: key 1 has 5 bytes instead of 32",

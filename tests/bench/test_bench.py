@@ -22,6 +22,7 @@ TINY = Sizes(
     latency_transfers=2,
     half_load_transfers=2,
     few_open=3,
+    some_open=4,
     many_open=6,
     whys=1,
 )

@@ -24,6 +24,7 @@ from activities.keyring import Keyring
 from gateway.app import GatewayServer, create_app
 from gateway.context import RequestContext
 from gateway.faults import Forbidden, Unauthenticated
+from gateway.http_protocol import HttpProtocol
 from gateway.limits import MAX_BODY_BYTES
 from gateway.settings import Settings, load_settings
 from tests.conftest import Database
@@ -292,7 +293,7 @@ async def served(settings: Settings) -> AsyncIterator[Served]:
         app,
         host="127.0.0.1",
         port=0,
-        http="httptools",
+        http=HttpProtocol,
         ws="websockets-sansio",
         ws_max_size=MAX_BODY_BYTES,
         log_config=None,

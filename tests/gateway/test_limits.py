@@ -100,10 +100,10 @@ def test_fragments_that_double_at_each_level_are_refused_without_being_unfolded(
         f"fragment F{n} on Branch {{ branch {{ ...F{n + 1} }} b: branch {{ ...F{n + 1} }} }}" for n in range(25)
     ]
     bomb = "{ branch { ...F0 } } " + " ".join(fragments) + " fragment F25 on Branch { name }"
-    started = time.perf_counter()
+    started = time.process_time()
     refusal = _refusal(bomb)
     assert str(refusal).startswith("The document is over a limit")
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 0.5
 
 
 def test_fragments_that_lead_back_to_themselves_are_refused() -> None:

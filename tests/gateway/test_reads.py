@@ -10,7 +10,7 @@ from activities.reference import set_policy
 from gateway.auth import ANONYMOUS
 from gateway.faults import Language
 from gateway.types.reference import node_id
-from tests.activities.desk import MONDAY, RECEIPT, THURSDAY, TUESDAY, snapshot
+from tests.activities.desk import MONDAY, RECEIPT, THURSDAY, TUESDAY, WEDNESDAY, snapshot
 from tests.activities.register_extracts import LI, WANG, resident_ids
 from tests.cases import DESTINATION, ORIGIN
 from tests.cases import O_CLERK as O_CLERK_ACTOR
@@ -55,8 +55,8 @@ async def test_the_progress_query_takes_one_statement(window: Window) -> None:
     window.pool.statements.clear()
     await told(window)
     (statement,) = window.pool.statements
-    assert "t.no = $1" in statement
-    assert "person_key = any" in statement
+    assert "t.no = wanted.no" in statement
+    assert "p.person_key = wanted.person_key" in statement
 
 
 async def test_progress_is_told_at_every_stage(window: Window) -> None:
@@ -571,6 +571,23 @@ async def test_regions_are_listed_by_province_and_connection(window: Window) -> 
     assert {"code": "319900", "name": "上海市本级"} in found
     assert len((await window.data(PERSON, query))["poolingRegions"]) == 407
     assert (await window.data(PERSON, query, c=False))["poolingRegions"] == []
+
+
+async def test_a_region_is_listed_as_unconnected_while_its_policy_says_so(window: Window) -> None:
+    """The clock is Monday's, 2 March 2026; the gateway looks at the directory again after 30 seconds."""
+    query = "{ poolingRegions(connected: false) { code connected } }"
+    await set_policy(window.desk.db, "319900", RegionPolicy(connected=False), MONDAY.date())
+    await set_policy(window.desk.db, "319900", RegionPolicy(), WEDNESDAY.date())
+    await set_policy(window.desk.db, "110000", RegionPolicy(connected=False), TUESDAY.date())
+    told = []
+    for now in (MONDAY, TUESDAY, WEDNESDAY):
+        window.now[0] = now
+        told.append((await window.data(PERSON, query))["poolingRegions"])
+    beijing, shanghai = ({"code": code, "connected": False} for code in ("110000", "319900"))
+    assert told == [[shanghai], [beijing, shanghai], [beijing]]
+    connected = '{ poolingRegions(connected: true, province: "北京市") { code } }'
+    listed = [each["code"] for each in (await window.data(PERSON, connected))["poolingRegions"]]
+    assert listed == ["110100", "119900"]
 
 
 async def test_a_shredded_person_is_nobody_any_more(window: Window) -> None:

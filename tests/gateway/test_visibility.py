@@ -9,7 +9,7 @@ from activities.reference import RegionEntry
 from gateway.auth import ANONYMOUS, Viewer
 from gateway.types.reference import node_id, node_key
 from gateway.visibility import scope_of, supervised, visible
-from tests.activities.desk import snapshot
+from tests.activities.desk import MONDAY, snapshot
 from tests.cases import generate_keyring
 from tests.conftest import Database
 from tests.gateway.window import (
@@ -146,7 +146,7 @@ def test_a_province_wide_code_supervises_its_province_and_any_other_code_itself(
 
 def test_a_caller_without_a_role_that_sees_anything_sees_nothing() -> None:
     parameters: list[object] = []
-    scope = scope_of(Viewer("nobody", ()), generate_keyring(), directory())
+    scope = scope_of(Viewer("nobody", ()), generate_keyring(), directory(), MONDAY)
     assert visible(scope, parameters) == "false"
     assert parameters == []
 

@@ -40,7 +40,7 @@ def main() -> None:
             programs = Programs(
                 worker=(sys.executable, __file__, "worker"),
                 gateway=(sys.executable, __file__, "gateway"),
-                bank=lambda _: Starlette(),
+                outside=lambda _: Starlette(),
             )
             try:
                 asyncio.run(run_until_interrupted(Path(data_dir), Ports(*map(int, ports)), programs))

@@ -27,8 +27,12 @@ PERSON = Actor(subject="person-1", roles=(Role.INSURED_PERSON,))
 EMPLOYER = Actor(subject="91110000600037341L", roles=(Role.EMPLOYER,))
 O_CLERK = Actor(subject="clerk-o", roles=(Role.CLERK,), region=O)
 O_FINANCE = Actor(subject="finance-o", roles=(Role.FINANCE,), region=O)
+O_CHECKER = Actor(subject="checker-o", roles=(Role.CHECKER,), region=O)
 R_CLERK = Actor(subject="clerk-r", roles=(Role.CLERK,), region=R)
 R_FINANCE = Actor(subject="finance-r", roles=(Role.FINANCE,), region=R)
+
+# Their region's token shows them cases of their area; the case itself asks for the role alone.
+SUPERVISOR = Actor(subject="supervisor", roles=(Role.SUPERVISOR,), region=R)
 
 
 def at(text: str) -> datetime:
@@ -65,13 +69,14 @@ def submission(
     manual: bool = False,
     stop_needed: bool = False,
     periods: dict[TransferStepKind, int] = NO_SHORTER,
+    route: TransferRoute = TransferRoute.PLATFORM,
     **given: Any,
 ) -> Submission:
     submitted = e.Submitted(
         transfer_id=UUID(int=1),
         no=NO,
         person_id=UUID(int=2),
-        route=TransferRoute.PLATFORM,
+        route=route,
         from_region=O,
         to_region=R,
         from_scheme=InsuranceScheme.EMPLOYEE,
@@ -108,6 +113,10 @@ class Story:
     def state(self) -> TransferState:
         assert self._state is not None
         return self._state
+
+    def take_over(self, events: tuple[e.TransferEvent, ...], state: TransferState, *, when: datetime) -> None:
+        """Go on from a case that began elsewhere."""
+        self.events, self._state, self.now = events, state, when
 
     def happen(self, facts: Facts, actor: Actor = PLATFORM, *, when: datetime | None = None) -> tuple[str, ...]:
         """Take the facts in, and return their kinds."""

@@ -11,9 +11,13 @@ from workflows.actors import PLATFORM
 from workflows.clocks import Alarm, next_alarm, statutory_end, tick
 from workflows.deadlines import (
     Deadline,
+    Pause,
+    PauseReason,
     deadline_state,
+    pause,
     recount,
     remaining_working_days,
+    resume,
     set_deadline,
     shanghai_date,
 )
@@ -54,6 +58,9 @@ class TestInstants:
                 provisional=False,
                 calendar_edition="2026.1",
                 basis="43号",
+                editions=("2026.1",),
+                # One working day late, and five: Monday 7 and Friday 11 December are the last on which it is not yet so.
+                escalate_on=(date(2026, 12, 8), date(2026, 12, 12)),
             )
             == self.DEADLINE
         )
@@ -180,6 +187,25 @@ class TestANewTable:
         story = Story()
         assert tick(story.state, story.now, calendar(changed_2026(off=(date(2026, 4, 7),)))) == ()
 
+    def test_days_that_swap_move_the_reminder_alone_and_say_so(self) -> None:
+        deadline = set_deadline(TEN_DAYS, date(2026, 11, 20), CALENDAR)
+        swapped = calendar(changed_2026(off=(date(2026, 12, 3),), on=(date(2026, 11, 28),)))
+        moved = recount(deadline, swapped)
+        assert (moved.due_on, moved.due_soon_on) == (deadline.due_on, date(2026, 12, 1))
+        assert moved.due_soon_on < deadline.due_soon_on
+        assert recount(moved, swapped) is moved
+
+    def test_a_holiday_after_the_last_day_moves_the_escalations_alone(self) -> None:
+        deadline = set_deadline(TEN_DAYS, date(2026, 11, 20), CALENDAR)
+        moved = recount(deadline, calendar(changed_2026(off=(date(2026, 12, 8),))))
+        assert (moved.due_on, moved.escalate_on) == (deadline.due_on, (date(2026, 12, 8), date(2026, 12, 15)))
+
+    def test_a_deadline_of_the_first_release_is_not_revised_to_be_given_rungs(self) -> None:
+        first = set_deadline(TEN_DAYS, date(2026, 11, 20), CALENDAR).model_copy(
+            update={"editions": (), "escalate_on": ()}
+        )
+        assert recount(first, CALENDAR) is first
+
     def test_a_day_off_more_moves_the_last_day_and_says_so(self) -> None:
         deadline = set_deadline(TEN_DAYS, date(2026, 11, 20), CALENDAR)
         moved = recount(deadline, calendar(changed_2026(off=(date(2026, 12, 3),))))
@@ -203,7 +229,8 @@ class TestANewTable:
             days_off=(DayOff(date=date(2027, 1, 1), name="元旦"),),
             make_up_days=(),
         )
-        after = before.model_copy(update={"provisional": False, "calendar_edition": "2027.1"})
+        editions = ("2026.1", "2027.1")
+        after = before.model_copy(update={"provisional": False, "calendar_edition": "2027.1", "editions": editions})
         facts = tick(story.state, at("2026-12-21 09:00"), calendar(new_year))
         assert facts == (e.DeadlineRevised(step=K.DELIVER_INFORMATION_FORM, round=1, before=before, after=after),)
         story.happen(facts, when=at("2026-12-21 09:00"))
@@ -265,6 +292,118 @@ class TestWhatIsLeft:
         assert remaining_working_days(self.DEADLINE, now, CALENDAR) == left
 
 
+class TestPauses:
+    """Ten days from Friday 20 November 2026: due on Friday 4 December."""
+
+    DEADLINE = set_deadline(TEN_DAYS, date(2026, 11, 20), CALENDAR)
+    PAUSED = pause(DEADLINE, date(2026, 11, 25), PauseReason.CORRECTION)
+
+    def test_while_it_stands_still_the_dates_are_as_if_it_had_ended_at_once(self) -> None:
+        assert (self.PAUSED.due_on, self.PAUSED.paused_since) == (date(2026, 12, 4), date(2026, 11, 25))
+        assert pause(self.PAUSED, date(2026, 11, 27), PauseReason.PAYOUT_ACCOUNT) is self.PAUSED
+
+    @pytest.mark.parametrize(
+        ("resumed_on", "due_on"),
+        [
+            # The day of the pause counts, the day of its end does not: Thursday 26 and Friday 27 November are left out.
+            (date(2026, 11, 25), date(2026, 12, 4)),
+            (date(2026, 11, 26), date(2026, 12, 7)),
+            (date(2026, 11, 27), date(2026, 12, 8)),
+            # A weekend would not have counted anyway.
+            (date(2026, 11, 29), date(2026, 12, 8)),
+            (date(2026, 12, 31), date(2027, 1, 12)),
+        ],
+    )
+    def test_its_days_are_left_out(self, resumed_on: date, due_on: date) -> None:
+        deadline = resume(self.PAUSED, resumed_on, CALENDAR)
+        assert (deadline.due_on, deadline.paused_since) == (due_on, None)
+        assert deadline.pauses == (Pause(from_on=date(2026, 11, 25), to_on=resumed_on, reason=PauseReason.CORRECTION),)
+        assert resume(deadline, date(2027, 6, 1), CALENDAR) is deadline
+        assert recount(deadline, CALENDAR) is deadline
+
+    def test_a_paused_clock_is_neither_near_nor_missed_and_keeps_the_days_that_were_left(self) -> None:
+        for now in (at("2026-11-26 09:00"), at("2027-03-01 09:00")):
+            assert deadline_state(self.PAUSED, done_at=None, now=now) is DeadlineState.PAUSED
+            assert remaining_working_days(self.PAUSED, now, CALENDAR) == 7
+
+    def test_a_clock_that_was_missed_before_it_stood_still_stays_missed(self) -> None:
+        late = pause(self.DEADLINE, date(2026, 12, 5), PauseReason.CORRECTION)
+        assert remaining_working_days(late, at("2026-12-09 09:00"), CALENDAR) == -1
+        again = resume(late, date(2026, 12, 9), CALENDAR)
+        assert deadline_state(again, done_at=None, now=at("2026-12-10 09:00")) is DeadlineState.OVERDUE
+        # Of the days since, Monday 7 to Wednesday 9 December stood still: so do the rungs.
+        assert remaining_working_days(again, at("2026-12-11 09:00"), CALENDAR) == -2
+        assert again.escalate_on == (date(2026, 12, 11), date(2026, 12, 17))
+
+    def test_rungs_are_reached_at_0_00_of_their_days(self) -> None:
+        instants = ("2026-12-07 23:59", "2026-12-08 00:00", "2026-12-11 23:59", "2026-12-12 00:00")
+        assert [self.DEADLINE.rungs_due(at(each)) for each in instants] == [0, 1, 1, 2]
+
+
+class TestARegionsOwnDays:
+    """广西三月三: two working days, 20 and 21 April 2026, beside a weekend."""
+
+    OWN = (DayOff(date=date(2026, 4, 20), name="三月三"), DayOff(date=date(2026, 4, 21), name="三月三"))
+    CALENDAR_WITH = CALENDAR.model_copy(update={"regional": {"450100": OWN}})
+
+    def test_they_count_for_the_region_and_for_no_other(self) -> None:
+        here, there = (
+            set_deadline(TEN_DAYS, date(2026, 4, 10), self.CALENDAR_WITH.of_region(code)) for code in ("450100", O)
+        )
+        assert (here.due_on, here.regional_days_off) == (date(2026, 4, 28), self.OWN)
+        assert (there.due_on, there.regional_days_off) == (date(2026, 4, 24), ())
+
+    def test_a_calendar_of_one_region_becomes_another_s(self) -> None:
+        here = self.CALENDAR_WITH.of_region("450100")
+        assert not here.is_working_day(date(2026, 4, 20))
+        assert here.of_region(O).is_working_day(date(2026, 4, 20))
+        assert not here.since(date(2026, 4, 1)).is_working_day(date(2026, 4, 20))
+        assert here.of_region("450100") is here
+        assert hash(here) != hash(CALENDAR)
+
+    def test_days_that_the_region_gives_later_move_an_open_deadline(self) -> None:
+        before = set_deadline(TEN_DAYS, date(2026, 4, 10), CALENDAR)
+        after = recount(before, self.CALENDAR_WITH.of_region("450100"))
+        assert (after.due_on, after.calendar_edition) == (date(2026, 4, 28), "2026.1")
+
+
+class TestHistory:
+    """The changes of the year's table in flight, replayed: set before, recounted after."""
+
+    @pytest.mark.parametrize(
+        ("accepted", "days", "before", "after"),
+        [
+            # 2019-03-22: Labour Day became 1 to 4 May, with 28 April and 5 May worked.
+            ("2019-04-25", 5, "2019-05-03", "2019-05-05"),
+            ("2019-04-17", 10, "2019-05-02", "2019-04-30"),
+            ("2019-04-29", 2, "2019-05-02", "2019-05-05"),
+            ("2019-04-22", 10, "2019-05-07", "2019-05-07"),
+            ("2019-04-08", 10, "2019-04-22", "2019-04-22"),
+            # 2020-01-27: Spring Festival went on to 2 February; Saturday 1 February had been a working day.
+            ("2020-01-17", 10, "2020-02-05", "2020-02-07"),
+            ("2020-01-22", 1, "2020-01-23", "2020-01-23"),
+            ("2020-01-23", 1, "2020-01-31", "2020-02-03"),
+            ("2020-01-23", 15, "2020-02-19", "2020-02-21"),
+        ],
+    )
+    def test_deadlines_set_before_are_recounted_to_the_day(
+        self, accepted: str, days: int, before: str, after: str
+    ) -> None:
+        year = accepted[:4]
+        known = [each for each in published_editions() if each.year <= int(year) and each.edition != f"{year}.2"]
+        old = WorkingCalendar.of(known, statutory_days())
+        new = WorkingCalendar.of([*known, *published_editions()[: _index_of(f"{year}.2") + 1]], statutory_days())
+        deadline = set_deadline(Period(working_days=days, basis="43号"), date.fromisoformat(accepted), old)
+        assert (deadline.due_on.isoformat(), deadline.editions) == (before, (f"{year}.1",))
+        moved = recount(deadline, new)
+        assert moved.due_on.isoformat() == after
+        assert moved.editions == ((f"{year}.1",) if moved is deadline else (f"{year}.2",))
+
+
+def _index_of(edition: str) -> int:
+    return next(index for index, each in enumerate(published_editions()) if each.edition == edition)
+
+
 class TestTheWholeTransfer:
     """Asked for on Monday 2 March 2026; 6 April is a holiday."""
 
@@ -280,6 +419,8 @@ class TestTheWholeTransfer:
             # The money has its own ten days.
             ((), {K.DELIVER_INFORMATION_FORM: 2, K.CONFIRM_CONTINUATION: 2}, date(2026, 3, 16)),
             ((), {K.CONFIRM_RECEIPT: 1}, date(2026, 3, 23)),
+            # Shorter than the paper route's fifteen days only.
+            ((), {K.DELIVER_INFORMATION_FORM: 12, K.CONFIRM_CONTINUATION: 9}, date(2026, 3, 23)),
         ],
     )
     def test_every_step_takes_its_whole_time(self, before: tuple[K, ...], periods: dict[K, int], end: date) -> None:

@@ -37,7 +37,7 @@ from workflows import commands as c
 from workflows import events as e
 from workflows.actors import Actor
 from workflows.clocks import next_alarm, tick
-from workflows.decide import decide, decide_submission, issue_certificate, needs_clerk
+from workflows.decide import decide, decide_submission, issue_certificate
 from workflows.findings import Finding, finding
 from workflows.fold import apply, fold
 from workflows.law import INSTRUMENTS, REFUSALS
@@ -143,10 +143,6 @@ class TestAStory:
         assert kinds(facts) == ("submitted", "arrears_notified", "accepted", "step_opened")
         assert facts[1] == arrears
 
-    def test_only_a_manual_finding_needs_the_clerk(self) -> None:
-        answers = {cls: needs_clerk((finding(RefusalCode.ACCOUNT_FROZEN, cls=cls, region=O),)) for cls in RefusalClass}
-        assert answers == {cls: cls is RefusalClass.MANUAL for cls in RefusalClass}
-
     def test_events_out_of_order_are_refused(self) -> None:
         story = accepted()
         with pytest.raises(ValueError, match="event 4 does not follow: 5 is next"):
@@ -173,6 +169,11 @@ class TestPeriods:
             (3, date(2026, 9, 22)),
             (7, date(2026, 9, 29)),
         ]
+
+    def test_a_period_that_shortens_the_paper_route_s_only_does_not_lengthen_the_platform_s(self) -> None:
+        deadline = Story(submission(periods={K.DELIVER_INFORMATION_FORM: 12})).state.open_steps[-1].deadline
+        assert deadline is not None
+        assert (deadline.working_days, deadline.due_on) == (10, date(2026, 10, 9))
 
     def test_the_law_s_periods_and_their_bases(self) -> None:
         story = delivered()
@@ -415,8 +416,12 @@ class TestTheMoney:
             "reference": f"{NO}-01",
             "amount_fen": BALANCE_FEN,
             "status": "ORDERED",
+            "kind": "TRANSFER",
+            "corrects": None,
+            "by_post": False,
             "bank_reference": None,
             "received_fen": None,
+            "received_on": None,
         }
 
     @pytest.mark.parametrize("amount_fen", [0, BALANCE_FEN - 1, BALANCE_FEN + 1])

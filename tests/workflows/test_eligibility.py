@@ -470,10 +470,27 @@ class TestPolicies:
             ({"arrears": Treatment.IGNORE}, "arrears may be warn or block, not ignore"),
             ({"unsettled_claims": Treatment.CLERK}, "unsettled_claims may be block or warn, not clerk"),
             (
-                {"shortened_periods": {K.DELIVER_INFORMATION_FORM: 11}},
-                "DELIVER_INFORMATION_FORM may be shortened to 1 … 10 working days, not 11",
+                {"shortened_periods": {K.DELIVER_INFORMATION_FORM: 16}},
+                "DELIVER_INFORMATION_FORM may be shortened to 1 … 15 working days, not 16",
             ),
-            ({"shortened_periods": {K.CONFIRM_CONTINUATION: 0}}, "shortened to 1 … 5 working days, not 0"),
+            ({"shortened_periods": {K.CONFIRM_CONTINUATION: 0}}, "shortened to 1 … 15 working days, not 0"),
+            (
+                {"shortened_periods": {K.ISSUE_CERTIFICATE: 1}},
+                "ISSUE_CERTIFICATE is done at once: it has no period to shorten",
+            ),
+            (
+                {
+                    "disposition": (
+                        {"to_scheme": "RESIDENT", "disposition": "pay_out"},
+                        *[{"disposition": "retain"}] * 2,
+                    )
+                },
+                "rule 3 can never match: rule 2 takes all of its cases",
+            ),
+            (
+                {"regional_holidays": [{"date": f"2027-04-{day:02}", "name": "三月三"} for day in (9, 8)]},
+                "dates must rise without repeats: 2027-04-08 follows 2027-04-09",
+            ),
         ],
     )
     def test_a_region_cannot_allow_itself_what_the_law_does_not(self, given: dict[str, Any], message: str) -> None:

@@ -17,7 +17,7 @@ from activities.temporal import data_converter
 from stack.temporal import skip_time
 from tests.office import Office
 from workflows import operator_view, steps
-from workflows.clocks import Alarm
+from workflows.clocks import Alarm, AlarmKind
 from workflows.deadlines import SHANGHAI
 from workflows.messages import CommandOutcome, workflow_id
 from workflows.vocabulary import FundsStatus, TransferStatus, TransferStepKind
@@ -143,9 +143,8 @@ async def test_money_that_does_not_match_calls_for_attention(office: Office) -> 
 def _longest() -> list[str]:
     """Everything that is ever shown as a summary, the longest of each kind."""
     at = datetime(2099, 12, 31, tzinfo=SHANGHAI)
-    timers = [
-        operator_view.timer_summary(Alarm(at, kind, due=due)) for kind in TransferStepKind for due in (True, False)
-    ]
+    timers = [operator_view.timer_summary(Alarm(at, kind, step)) for kind in AlarmKind for step in TransferStepKind]
+    timers.append(operator_view.timer_summary(None, at))
     named = [value for value in vars(steps).values() if isinstance(value, steps.ActivityStep)]
     activities = [step.summary for step in (*named, *steps.ACTIONS.values())]
     return [max(timers, key=len), max(activities, key=len), operator_view.static_summary("ZY-319900-20991231-999999")]

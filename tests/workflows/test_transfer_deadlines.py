@@ -7,14 +7,13 @@ import pytest
 
 from activities.dispatch import PendingCommand
 from activities.reference import add_edition, calendar_in_force
-from stack.temporal import skip_time
+from activities.register_load import today_in_shanghai
 from tests.cases import BALANCE_FEN, O_CLERK, O_FINANCE, R_CLERK, R_FINANCE
 from tests.office import Office
 from workflows import commands as c
 from workflows import events as e
 from workflows.actors import Actor
 from workflows.deadlines import SHANGHAI, Deadline, deadline_state
-from workflows.fold import CLOCK_FACTS
 from workflows.state import Step
 from workflows.vocabulary import DeadlineState, TransferStatus, TransferStepKind
 from workflows.workdays import CalendarYear, DayOff, WorkingCalendar
@@ -24,13 +23,6 @@ SOON = timedelta(hours=1)
 # A timer fires a moment after its instant; on a busy machine a longer one.
 MOMENT = timedelta(seconds=30)
 Way = Callable[[Office], Awaitable[PendingCommand]]
-
-
-async def _skip_to(office: Office, transfer: PendingCommand, instant: datetime) -> None:
-    """Let the case's own time pass to `instant` or up to an hour beyond: it stands at its last clock event, or a bit later."""
-    events = await office.cases.events(transfer.transfer_id)
-    clocks = [each.occurred_at for each in events if isinstance(each.fact, CLOCK_FACTS)]
-    await skip_time(office.client, office.handle(transfer).id, instant - max(clocks, default=datetime.now(UTC)))
 
 
 async def _clock_events(office: Office, transfer: PendingCommand, kind: K) -> list[tuple[str, datetime]]:
@@ -98,19 +90,19 @@ async def test_a_step_is_due_soon_then_overdue_once_each_and_can_still_be_done_l
     transfer = await way(office)
     _, deadline = await _step(office, transfer, kind)
 
-    await _skip_to(office, transfer, deadline.due_soon_at + SOON)
+    await office.skip_to(transfer, deadline.due_soon_at + SOON)
     await office.until(transfer, lambda state: state.step(kind).due_soon_noted)
     soon = await _clock_events(office, transfer, kind)
     assert [(name, at - deadline.due_soon_at < MOMENT) for name, at in soon] == [("deadline_due_soon.1", True)]
 
-    await _skip_to(office, transfer, deadline.due_at + SOON)
+    await office.skip_to(transfer, deadline.due_at + SOON)
     await office.until(transfer, lambda state: state.step(kind).missed_noted)
     both = await _clock_events(office, transfer, kind)
     assert [name for name, _ in both] == ["deadline_due_soon.1", "deadline_missed.1"]
     assert timedelta(0) <= both[1][1] - deadline.due_at < MOMENT
 
     # Waiting goes on, long past every date; the step is done late, and its clock is never heard again.
-    await _skip_to(office, transfer, deadline.due_at + timedelta(days=40))
+    await office.skip_to(transfer, deadline.due_at + timedelta(days=40))
     late = deadline.due_at + timedelta(days=40)
     outcome = await office.take(transfer, ask(late.astimezone(SHANGHAI).date()), actor, at=late)
     assert outcome.kind == "DONE"
@@ -124,7 +116,7 @@ async def test_a_step_is_due_soon_then_overdue_once_each_and_can_still_be_done_l
 async def test_who_is_told_is_in_the_events(office: Office) -> None:
     transfer = await office.submit()
     _, deadline = await _step(office, transfer, K.DELIVER_INFORMATION_FORM)
-    await _skip_to(office, transfer, deadline.due_at + SOON)
+    await office.skip_to(transfer, deadline.due_at + SOON)
     await office.until(transfer, lambda state: state.step(K.DELIVER_INFORMATION_FORM).missed_noted)
     told = [
         (each.fact.type, each.fact.due_on, each.fact.told)
@@ -176,20 +168,20 @@ async def test_a_new_calendar_edition_moves_an_open_deadline_which_fires_once_at
     kind = K.DELIVER_INFORMATION_FORM
     _, before = await _step(office, transfer, kind)
     owner = office.cases.owner
-    edition = _with_day_off(await calendar_in_force(owner), before.due_on)
+    edition = _with_day_off(await calendar_in_force(owner, today_in_shanghai()), before.due_on)
     assert await add_edition(owner, edition)
     try:
-        await _skip_to(office, transfer, before.due_soon_at + SOON)
+        await office.skip_to(transfer, before.due_soon_at + SOON)
         await office.until(transfer, lambda state: state.step(kind).deadline != before)
         _, after = await _step(office, transfer, kind)
         assert (after.calendar_edition, after.due_on > before.due_on) == (edition.edition, True)
         due = await owner.fetchval("select due_on from work_items where transfer_id = $1", transfer.transfer_id)
         assert due == after.due_on
 
-        await _skip_to(office, transfer, after.due_soon_at + SOON)
+        await office.skip_to(transfer, after.due_soon_at + SOON)
         await office.until(transfer, lambda state: state.step(kind).due_soon_noted)
         assert not (await _step(office, transfer, kind))[0].missed_noted
-        await _skip_to(office, transfer, after.due_at + SOON)
+        await office.skip_to(transfer, after.due_at + SOON)
         await office.until(transfer, lambda state: state.step(kind).missed_noted)
         assert [name for name, _ in await _clock_events(office, transfer, kind)] == [
             "deadline_revised.1",

@@ -135,7 +135,7 @@ def test_every_reason_and_violation_that_the_rules_can_give_has_its_words() -> N
     )
     codes = set(re.findall(r'invalid\("?\w+"?, "([A-Z_]+)"', source))
     codes |= set(re.findall(r'code="([A-Z_]+)"', source)) | set(re.findall(r'"(MONTHS_[A-Z_]+)"', source))
-    assert whys == {"WRONG_ROLE", "WRONG_SIDE", "CLOSED", "ALREADY_DONE", "NOT_YET"}
+    assert whys == {"WRONG_ROLE", "WRONG_SIDE", "CLOSED", "ALREADY_DONE", "NOT_YET", "SAME_PERSON"}
     assert len(codes) >= 8
     assert [each for each in whys if not knows("en", f"not_allowed.{each}")] == []
     assert [each for each in codes if not knows("en", f"violation.{each}")] == []

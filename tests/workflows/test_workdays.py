@@ -152,6 +152,13 @@ class TestEditions:
         with pytest.raises(ValueError, match="not a span"):
             CALENDAR.edition_for(date(2026, 1, 6), date(2026, 1, 5))
 
+    @pytest.mark.parametrize(
+        ("named", "behind"),
+        [(("2025.1", "2026.1"), False), (("2026.2",), True), (("2027.1",), True), (("2019.1",), False), ((), False)],
+    )
+    def test_a_calendar_knows_when_others_know_more(self, named: tuple[str, ...], behind: bool) -> None:
+        assert CALENDAR.is_behind(named) is behind
+
     def test_a_calendar_with_a_hole_is_refused(self) -> None:
         with pytest.raises(ValidationError, match="without a hole"):
             calendar_with("2024.1", "2026.1")

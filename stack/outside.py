@@ -1,14 +1,26 @@
-"""The sandbox bank's HTTP server, inside the supervisor's process: part of the local stack, never of production."""
+"""What stands outside the system: the sandbox bank and the receiver of notices, on one server in the supervisor's process.
+
+Part of the local stack, never of production.
+"""
 
 import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
 
 import uvicorn
+from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
+from stack.bank import bank_app
 from stack.errors import StackError
+from stack.notice_board import notice_app
+
+
+def outside_app(data_dir: Path) -> Starlette:
+    """Both far sides, each with a memory of its own in `data_dir`."""
+    return Starlette(routes=[*bank_app(data_dir).routes, *notice_app(data_dir).routes])
 
 
 class _Server(uvicorn.Server):
@@ -19,9 +31,9 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.asynccontextmanager
-async def bank_server(app: ASGIApp) -> AsyncIterator[str]:
-    """Serve `app` on a free port of 127.0.0.1 while the block lasts; gives its URL."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
+async def outside_server(app: ASGIApp, port: int = 0) -> AsyncIterator[str]:
+    """Serve `app` on 127.0.0.1 while the block lasts, on a free port unless one is given; gives its URL."""
+    with socket.create_server(("127.0.0.1", port)) as listener:
         server = _Server(uvicorn.Config(app, log_config=None, access_log=False))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started and not serving.done():

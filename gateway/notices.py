@@ -1,0 +1,40 @@
+"""Stored notices, told: what each is about and whom it is for, in the request's language."""
+
+from typing import TYPE_CHECKING, Final
+
+from gateway.case_events import PUBLIC_KIND
+from gateway.loaders import NoticeRow
+from gateway.types.enums import TransferEventKind
+from gateway.types.transfer import Notice
+from gateway.visibility import Scope
+from workflows.notices import PERSON, event_name
+from workflows.state import TransferState
+from workflows.words.recipients import recipient_words
+
+if TYPE_CHECKING:
+    from gateway.telling import Telling
+
+KIND_OF: Final[dict[str, TransferEventKind]] = {event_name(fact): kind for fact, kind in PUBLIC_KIND.items()}
+
+
+def tell_notices(rows: list[NoticeRow], state: TransferState, telling: "Telling") -> list[Notice]:
+    """The notices of a case that the caller may know of, in the order of its events."""
+    everything = _is_of_the_case(telling.scope, state)
+    return [_notice(row, telling) for row in rows if everything or row.recipient == PERSON]
+
+
+def _is_of_the_case(scope: Scope, state: TransferState) -> bool:
+    """Whether the caller sees the case for the office held there, and not as the person or for them."""
+    return scope.everything or not {state.from_region, state.to_region}.isdisjoint(scope.regions)
+
+
+def _notice(row: NoticeRow, telling: "Telling") -> Notice:
+    return Notice(
+        seq=row.seq,
+        kind=KIND_OF[row.kind],
+        step=row.step,
+        label=telling.say(f"notice.{row.kind}"),
+        recipient=recipient_words(row.recipient, telling.reference.regions, telling.language),
+        created_at=row.created_at,
+        delivered_at=row.delivered_at,
+    )

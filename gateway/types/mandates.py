@@ -1,0 +1,88 @@
+"""Mandates as the API shows them. Not in version 1 of the contract, which they add to."""
+
+# ruff: noqa: N818 - names of the API; none of these is an exception
+
+from datetime import date, datetime
+from typing import Annotated
+
+import strawberry
+from strawberry import UNSET
+
+from gateway.errors import IdempotencyConflict, StepPending, UserError, ValidationFailed
+from gateway.scalars import IdempotencyKey, ResidentId
+from gateway.types.reference import Agency, InsuredPerson, Node
+from workflows.vocabulary import MandateRelation, MandateState
+
+
+@strawberry.type(
+    description="A person's word that another acts for them. While it is in force the agent may check, apply, withdraw and ask "
+    "for certificates in the person's name, and sees the person's transfers with their documents; no longer."
+)
+class Mandate(Node):
+    person: InsuredPerson = strawberry.field(description="Who gave it.")
+    agent_masked_resident_id: str = strawberry.field(description="Who acts: `110101********1234`.")
+    relation: MandateRelation
+    granted_at: datetime
+    valid_until: date = strawberry.field(description="Good to the end of this day, in Asia/Shanghai.")
+    revoked_at: datetime | None
+    state: MandateState
+    entered_by: Agency | None = strawberry.field(
+        description="The agency whose window entered it from paper; null when the person gave it on the platform."
+    )
+
+
+@strawberry.type
+class Mandates:
+    given: list[Mandate] = strawberry.field(description="By the person, newest first, ended ones too; 50 at most.")
+    held: list[Mandate] = strawberry.field(description="By the caller for others, those in force; 50 at most.")
+
+
+@strawberry.input
+class GrantMandateInput:
+    idempotency_key: IdempotencyKey
+    resident_id: ResidentId | None = strawberry.field(
+        default=UNSET,
+        description="Who gives it: from the token for an insured person; required at a window, of a person of its region who "
+        "has signed on paper.",
+    )
+    agent_resident_id: ResidentId = strawberry.field(description="Who is to act. They need not be in any register.")
+    relation: MandateRelation
+    valid_until: date = strawberry.field(description="The last day, from today to two years ahead.")
+
+
+@strawberry.input
+class RevokeMandateInput:
+    idempotency_key: IdempotencyKey
+    mandate_id: strawberry.ID
+
+
+@strawberry.type(description="The caller cannot give a mandate in this person's name; nothing else is said about them.")
+class MandateNotAllowed(UserError):
+    pass
+
+
+@strawberry.type
+class MandateNotFound(UserError):
+    pass
+
+
+@strawberry.type
+class GrantMandatePayload:
+    mandate: Mandate
+    replayed: bool
+
+
+@strawberry.type
+class RevokeMandatePayload:
+    mandate: Mandate
+    replayed: bool
+
+
+GrantMandateResult = Annotated[
+    GrantMandatePayload | ValidationFailed | MandateNotAllowed | IdempotencyConflict | StepPending,
+    strawberry.union("GrantMandateResult"),
+]
+RevokeMandateResult = Annotated[
+    RevokeMandatePayload | ValidationFailed | MandateNotFound | IdempotencyConflict | StepPending,
+    strawberry.union("RevokeMandateResult"),
+]

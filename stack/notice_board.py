@@ -1,0 +1,80 @@
+"""The sandbox's receiver of notices: it keeps one of each id, counts how often it came, and shows them all.
+
+SMS, mini-program messages and mail are sent from such a place; here `GET /notices?transfer=NO` is read instead.
+"""
+
+import asyncio
+import json
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+from workflows.deadlines import SHANGHAI
+from workflows.notices import Notice
+
+SHOWN_AT_MOST = 200
+
+
+class NoticeBoard:
+    """Notices by id, kept in a file so that a restart forgets nothing."""
+
+    def __init__(self, file: Path) -> None:
+        self._database = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
+        self._database.execute("pragma journal_mode = wal")
+        self._database.execute(
+            """create table if not exists notices (id text primary key, transfer_no text not null, seq int not null,
+                   document text not null, received_at text not null, times_received int not null default 1)"""
+        )
+
+    def put_up(self, notice: Notice, at: datetime) -> bool:
+        """Keep the notice, or count it once more; False when another one has its id already."""
+        kept = self._database.execute(
+            """insert into notices (id, transfer_no, seq, document, received_at) values (?, ?, ?, ?, ?)
+               on conflict (id) do update set times_received = times_received + 1 where document = excluded.document
+               returning 1""",
+            (notice.id, notice.transfer_no, notice.seq, notice.model_dump_json(), at.isoformat(timespec="seconds")),
+        ).fetchall()
+        return bool(kept)
+
+    def shown(self, transfer_no: str | None) -> list[dict[str, Any]]:
+        """The notices of a transfer in the order of its events, or the last that came."""
+        order = "seq, id" if transfer_no is not None else "received_at desc, id"
+        rows = self._database.execute(
+            f"""select document, received_at, times_received from notices
+                 where transfer_no = coalesce(?, transfer_no) order by {order} limit ?""",  # noqa: S608 - one of two constants
+            (transfer_no, SHOWN_AT_MOST),
+        ).fetchall()
+        return [
+            {**json.loads(document), "received_at": received_at, "times_received": times}
+            for document, received_at, times in rows
+        ]
+
+
+def notice_app(data_dir: Path) -> Starlette:
+    """The port over HTTP, for `activities.notices.HttpNotices`; its memory is `notices.sqlite3` in `data_dir`."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    board = NoticeBoard(data_dir / "notices.sqlite3")
+
+    async def put(request: Request) -> JSONResponse:
+        try:
+            notice = Notice.model_validate_json(await request.body())
+        except ValidationError as invalid:
+            return JSONResponse({"error": str(invalid)}, status_code=422)
+        if notice.id != request.path_params["id"]:
+            return JSONResponse({"error": "the id is not the address's"}, status_code=422)
+        if not await asyncio.to_thread(board.put_up, notice, datetime.now(UTC).astimezone(SHANGHAI)):
+            return JSONResponse({"error": "another notice stands under this id"}, status_code=409)
+        return JSONResponse({"id": notice.id})
+
+    async def show(request: Request) -> JSONResponse:
+        shown = await asyncio.to_thread(board.shown, request.query_params.get("transfer"))
+        return JSONResponse({"notices": shown})
+
+    return Starlette(routes=[Route("/notices", show), Route("/notices/{id}", put, methods=["PUT"])])

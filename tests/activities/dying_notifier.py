@@ -1,0 +1,29 @@
+"""A worker's notifier that is killed with its notices sent and not yet marked.
+
+python dying_notifier.py DATABASE_URL RECEIVER_URL SECONDS_TO_NEXT_ATTEMPT
+"""
+
+import asyncio
+import sys
+from datetime import timedelta
+
+from activities.database import open_pool
+from activities.notices import HttpNotices, Notifier
+from workflows.notices import Notice
+
+
+class StopsAfterSending(HttpNotices):
+    async def put(self, notice: Notice) -> None:
+        await super().put(notice)
+        sys.stdout.write(f"{notice.id}\n")
+        sys.stdout.flush()
+        await asyncio.Event().wait()
+
+
+async def main(database_url: str, receiver_url: str, seconds: str) -> None:
+    pool = await open_pool(database_url)
+    await Notifier(pool, StopsAfterSending(receiver_url), first_wait=timedelta(seconds=float(seconds))).deliver_due()
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))
