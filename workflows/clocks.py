@@ -203,16 +203,6 @@ def _escalate(step: Step, deadline: Deadline, now: datetime) -> Iterator[e.Escal
         )
 
 
-def is_out_of_date(state: TransferState, calendar: WorkingCalendar) -> bool:
-    """Whether `calendar` dates an open step otherwise than the case has it."""
-    running = (
-        (step.deadline, calendar.of_region(step.region))
-        for step in state.open_steps
-        if step.deadline is not None and step.deadline.paused_since is None
-    )
-    return any(recount(deadline, by) != deadline for deadline, by in running)
-
-
 class AlarmKind(StrEnum):
     """What a clock says next: a step is due soon, due, or late by another rung; or the coverage gap is about to close."""
 
