@@ -5,11 +5,11 @@ from typing import Final
 
 from workflows import events as e
 from workflows.clocks import Alarm, AlarmKind, next_alarm
-from workflows.deadlines import SHANGHAI
+from workflows.deadlines import SHANGHAI, PauseReason
 from workflows.law import INSTRUMENTS
-from workflows.state import TransferState
-from workflows.vocabulary import FundsStatus, TransferStatus, TransferStepKind
-from workflows.words import say
+from workflows.state import Step, TransferState
+from workflows.vocabulary import FundsStatus, RemittanceStatus, TransferStatus, TransferStepKind
+from workflows.words import say, yuan
 
 # Temporal documents 400 bytes for a summary, counted after encryption: 29 bytes of seal, the payload's frame, 3 bytes a character.
 SUMMARY_BYTES: Final = 200
@@ -40,32 +40,44 @@ def details(state: TransferState, recent: list[str]) -> str:
         f"**{STATUS[state.status]}** · 资金：{FUNDS[state.funds_status]}",
         f"- 转出地 {state.from_region} → 转入地 {state.to_region}",
     ]
-    for step in state.open_steps:
-        if step.deadline is None:
-            lines.append(f"- 正在办理：{_step(step.kind)}（{step.region}），尚未开始计时")
-            continue
-        if step.deadline.paused_since is not None:
-            since = step.deadline.paused_since
-            lines.append(f"- 待办：**{_step(step.kind)}**，经办方 {step.region}，{since} 起中止计时")
-            continue
-        late = "，**已逾期**" if step.missed_noted else "，即将到期" if step.due_soon_noted else ""
-        provisional = "（暂定）" if step.deadline.provisional else ""
-        lines.append(
-            f"- 待办：**{_step(step.kind)}**，经办方 {step.region}，"
-            f"{step.deadline.working_days} 个工作日，{step.deadline.due_on} 24:00 前{provisional}{late}；"
-            f"依据 {INSTRUMENTS[step.deadline.basis]}，工作日历 {step.deadline.calendar_edition}"
-        )
+    lines += [_step_line(state, step) for step in state.open_steps]
     if state.waiting:
         reasons = "、".join(each.code for each in state.findings)
         lines.append(f"- 等待双方登记：{reasons}；每日重新核验")
+    if state.gap is not None:
+        warned = "、".join(f"{days}" for days in state.gap.warned)
+        told = f"，已在截止前 {warned} 天提醒参保人" if warned else ""
+        lines.append(f"- 断保缺口：{state.gap.stopped_on} 停保，{state.gap.closes_on} 前接上不设等待期{told}")
     if state.terminating:
         lines.append("- 主管部门已终止，等待资金退回转出地")
+    order = state.on_its_way
+    if order is not None and order.status is RemittanceStatus.AWAITING_RELEASE:
+        lines.append(f"- 待主管部门批准退回资金：{yuan(order.amount_fen)} 元（{order.reference}）")
     alarm = next_alarm(state)
     if alarm:
         lines.append(f"- 下一次计时：{timer_summary(alarm)}")
     lines.append("\n最近事件")
     lines += [f"1. {line}" for line in recent]
     return "\n".join(lines)
+
+
+def _step_line(state: TransferState, step: Step) -> str:
+    """Whose turn it is, by which law, until when; or why no clock runs."""
+    others = state.to_region if step.region == state.from_region else state.from_region
+    # 94号: what an unconnected agency does by post, the other side enters.
+    enters = f"（未联网，由 {others} 代为登记）" if step.region in state.unconnected else ""
+    whose = f"- 待办：**{_step(step.kind)}**，经办方 {step.region}{enters}"
+    deadline = step.deadline
+    if deadline is None:
+        return f"{whose}，尚未开始计时"
+    if deadline.paused_since is not None:
+        return f"{whose}，{deadline.paused_since} 起中止计时（{PAUSED[deadline.pauses[-1].reason]}）"
+    late = "，**已逾期**" if step.missed_noted else "，即将到期" if step.due_soon_noted else ""
+    provisional = "（暂定）" if deadline.provisional else ""
+    return (
+        f"{whose}，{deadline.working_days} 个工作日，{deadline.due_on} 24:00 前{provisional}{late}；"
+        f"依据 {INSTRUMENTS[deadline.basis]}，工作日历 {deadline.calendar_edition}"
+    )
 
 
 def event_line(event: e.TransferEvent) -> str:
@@ -82,6 +94,11 @@ def _step(kind: TransferStepKind) -> str:
 def _minute(instant: datetime) -> str:
     return f"{instant.astimezone(SHANGHAI):%Y-%m-%d %H:%M}"
 
+
+PAUSED: Final = {
+    PauseReason.CORRECTION: "转出地核对信息表",
+    PauseReason.PAYOUT_ACCOUNT: "待参保人提供收款账户",
+}
 
 ALARM: Final = {
     AlarmKind.DUE_SOON: "即将到期提醒",

@@ -274,13 +274,12 @@ NOT_COVERED = {
     "enrolled_on": "",
     "contribution_months": "201401-201412",
 }
-UNPAID = {"personal_account_fen": "0"}
 
 
 async def accepted_after_waiting(office: Office) -> PendingCommand:
     """R has enrolled the person meanwhile: asked again, the case goes on by itself."""
-    transfer = await office.submit(wait=True, destination=NOT_COVERED, **UNPAID)
-    await office.register(office.residents[transfer.transfer_no], **UNPAID)
+    transfer = await office.submit(wait=True, destination=NOT_COVERED, personal_account_fen="0")
+    await office.register(office.residents[transfer.transfer_no], origin={"personal_account_fen": "0"})
     await office.handle(transfer).signal(TransferWorkflow.recheck)
     await office.until(transfer, lambda state: state.certificate is not None)
     return transfer

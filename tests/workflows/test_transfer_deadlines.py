@@ -1,24 +1,29 @@
 """Every clock of a transfer under skipped time: due soon once, missed once, in order, and nothing ends by waiting."""
 
+import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from activities.calendar_data import published_calendar
 from activities.dispatch import PendingCommand
 from activities.reference import add_edition, calendar_in_force
 from activities.register_load import today_in_shanghai
-from tests.cases import BALANCE_FEN, O_CLERK, O_FINANCE, R_CLERK, R_FINANCE
-from tests.office import Office
+from tests.cases import BALANCE_FEN, BEIJING, O_CLERK, O_FINANCE, R_CLERK, R_FINANCE, SHANGHAI_POOL, staff
+from tests.office import BY_POST, PAYING_OUT, Office
+from tests.workflows.endings import form_asked_for_by_post
 from workflows import commands as c
 from workflows import events as e
 from workflows.actors import Actor
-from workflows.deadlines import SHANGHAI, Deadline, deadline_state
+from workflows.deadlines import SHANGHAI, Deadline, deadline_state, shanghai_date
 from workflows.state import Step
-from workflows.vocabulary import DeadlineState, TransferStatus, TransferStepKind
+from workflows.vocabulary import DeadlineState, FundsStatus, MailItem, Role, TransferStatus, TransferStepKind
 from workflows.workdays import CalendarYear, DayOff, WorkingCalendar
 
 K = TransferStepKind
+CALENDAR = published_calendar()
+PAYING_FINANCE = staff(Role.FINANCE, PAYING_OUT)
 SOON = timedelta(hours=1)
 # A timer fires a moment after its instant; on a busy machine a longer one.
 MOMENT = timedelta(seconds=30)
@@ -31,6 +36,13 @@ async def _clock_events(office: Office, transfer: PendingCommand, kind: K) -> li
     return [
         (each.fact.type, each.occurred_at) for each in events if isinstance(each.fact, clocks) and each.step is kind
     ]
+
+
+async def _rungs(office: Office, transfer: PendingCommand, kind: K) -> list[tuple[int, str, datetime]]:
+    """The rungs of the escalation that were told: which, whom, and when."""
+    events = await office.cases.events(transfer.transfer_id)
+    escalated = [each for each in events if isinstance(each.fact, e.Escalated) and each.step is kind]
+    return [(each.fact.rung, told, each.occurred_at) for each in escalated for told in each.fact.told]  # type: ignore[union-attr]
 
 
 async def _step(office: Office, transfer: PendingCommand, kind: K) -> tuple[Step, Deadline]:
@@ -69,8 +81,81 @@ async def _remitted(office: Office) -> PendingCommand:
     return transfer
 
 
+async def _to_be_accepted_by_post(office: Office) -> PendingCommand:
+    return await office.submit(between=(BEIJING, BY_POST))
+
+
+async def _letter_to_be_written(office: Office) -> PendingCommand:
+    transfer = await _to_be_accepted_by_post(office)
+    await office.accept(transfer)
+    return transfer
+
+
+async def _letter_arrived(office: Office) -> PendingCommand:
+    return await form_asked_for_by_post(office, (BEIJING, BY_POST))
+
+
+async def _form_written(office: Office) -> PendingCommand:
+    transfer = await _letter_arrived(office)
+    await office.deliver_form(transfer)
+    return transfer
+
+
+async def _form_and_money_arrived(office: Office) -> PendingCommand:
+    transfer = await _form_written(office)
+    await office.remit(transfer)
+    await office.confirm_receipt(transfer)
+    await office.record_mail(transfer, MailItem.INFORMATION_FORM, arrived_on=office.today(transfer))
+    return transfer
+
+
+async def _disputed(office: Office) -> PendingCommand:
+    transfer = await office.submit(personal_account_fen="0")
+    await office.deliver_form(transfer)
+    await office.request_correction(transfer)
+    return transfer
+
+
+async def _disputed_after_the_continuation(office: Office) -> PendingCommand:
+    """And answered: R is to continue the record anew."""
+    transfer = await _continued(office)
+    await office.request_correction(transfer)
+    await office.deliver_form(transfer)
+    return transfer
+
+
+async def _difference_to_be_sent(office: Office) -> PendingCommand:
+    transfer = await office.submit()
+    await office.deliver_form(transfer, balance_fen=BALANCE_FEN - 1, note="一分待核")
+    await office.remit(transfer)
+    await office.confirm_receipt(transfer)
+    await office.request_correction(transfer)
+    await office.deliver_form(transfer)
+    await office.confirm_continuation(transfer)
+    return transfer
+
+
+async def _money_coming_home(office: Office) -> PendingCommand:
+    transfer = await office.submit()
+    await office.deliver_form(transfer)
+    await office.remit(transfer)
+    await office.confirm_receipt(transfer)
+    await office.terminate(transfer)
+    await office.approve_reverse(transfer)
+    await office.until(transfer, lambda state: state.funds_status is FundsStatus.REMITTED)
+    return transfer
+
+
+async def _account_provided(office: Office) -> PendingCommand:
+    transfer = await office.submit(between=(PAYING_OUT, SHANGHAI_POOL))
+    await office.deliver_form(transfer)
+    await office.confirm_continuation(transfer)
+    await office.provide_account(transfer)
+    return transfer
+
+
 def _receipt(received_on: date) -> c.ConfirmReceipt:
-    return c.ConfirmReceipt(amount_fen=BALANCE_FEN, bank_reference=f"late {received_on}", received_on=received_on)
+    return c.ConfirmReceipt(amount_fen=BALANCE_FEN, bank_reference=uuid.uuid4().hex, received_on=received_on)
 
 
 @pytest.mark.parametrize(
@@ -82,13 +167,24 @@ def _receipt(received_on: date) -> c.ConfirmReceipt:
         (_continued, K.REMIT_PERSONAL_ACCOUNT, lambda _: c.RemitPersonalAccount(), O_FINANCE),
         (_form_delivered, K.CONFIRM_CONTINUATION, lambda _: c.ConfirmContinuation(), R_CLERK),
         (_remitted, K.CONFIRM_RECEIPT, _receipt, R_FINANCE),
+        # On the paper route the connected side enters the steps of both.
+        (_to_be_accepted_by_post, K.ACCEPT_APPLICATION, lambda _: c.AcceptTransfer(), O_CLERK),
+        (_letter_to_be_written, K.ISSUE_CONTACT_LETTER, lambda _: c.IssueContactLetter(), O_CLERK),
+        (_letter_arrived, K.DELIVER_INFORMATION_FORM, lambda _: c.DeliverInformationForm(), O_CLERK),
+        (_form_written, K.REMIT_PERSONAL_ACCOUNT, lambda _: c.RemitPersonalAccount(), O_FINANCE),
+        (_form_and_money_arrived, K.CONFIRM_CONTINUATION, lambda _: c.ConfirmContinuation(), O_CLERK),
+        (_disputed, K.DELIVER_INFORMATION_FORM, lambda _: c.DeliverInformationForm(), O_CLERK),
+        (_disputed_after_the_continuation, K.CONFIRM_CONTINUATION, lambda _: c.ConfirmContinuation(), R_CLERK),
+        (_difference_to_be_sent, K.REMIT_PERSONAL_ACCOUNT, lambda _: c.RemitPersonalAccount(), O_FINANCE),
+        (_money_coming_home, K.CONFIRM_RECEIPT, _receipt, O_FINANCE),
+        (_account_provided, K.REMIT_PERSONAL_ACCOUNT, lambda _: c.RemitPersonalAccount(), PAYING_FINANCE),
     ],
 )
 async def test_a_step_is_due_soon_then_overdue_once_each_and_can_still_be_done_late(
     office: Office, way: Way, kind: K, ask: Callable[[date], c.Ask], actor: Actor
 ) -> None:
     transfer = await way(office)
-    _, deadline = await _step(office, transfer, kind)
+    step, deadline = await _step(office, transfer, kind)
 
     await office.skip_to(transfer, deadline.due_soon_at + SOON)
     await office.until(transfer, lambda state: state.step(kind).due_soon_noted)
@@ -101,16 +197,23 @@ async def test_a_step_is_due_soon_then_overdue_once_each_and_can_still_be_done_l
     assert [name for name, _ in both] == ["deadline_due_soon.1", "deadline_missed.1"]
     assert timedelta(0) <= both[1][1] - deadline.due_at < MOMENT
 
-    # Waiting goes on, long past every date; the step is done late, and its clock is never heard again.
+    # Two more rungs, and then waiting goes on, long past every date; the step is done late and nothing more is heard.
     await office.skip_to(transfer, deadline.due_at + timedelta(days=40))
     late = deadline.due_at + timedelta(days=40)
+    rungs = await _rungs(office, transfer, kind)
+    assert [(rung, told, shanghai_date(at)) for rung, told, at in rungs] == [
+        (1, f"supervisor:{step.region}", CALENDAR.add_working_days(deadline.due_on, 1) + timedelta(days=1)),
+        (2, f"province:{step.region}", CALENDAR.add_working_days(deadline.due_on, 5) + timedelta(days=1)),
+    ]
     outcome = await office.take(transfer, ask(late.astimezone(SHANGHAI).date()), actor, at=late)
     assert outcome.kind == "DONE"
     step, deadline = await _step(office, transfer, kind)
     assert deadline_state(deadline, done_at=step.done_at, now=late) is DeadlineState.MET_LATE
     assert await _clock_events(office, transfer, kind) == both
+    assert await _rungs(office, transfer, kind) == rungs
     if kind is K.CONFIRM_RECEIPT:
-        assert await office.ending(transfer) is TransferStatus.COMPLETED
+        ended = TransferStatus.TERMINATED if actor is O_FINANCE else TransferStatus.COMPLETED
+        assert await office.ending(transfer) is ended
 
 
 async def test_who_is_told_is_in_the_events(office: Office) -> None:

@@ -90,16 +90,13 @@ async def test_the_letters_arrival_starts_the_origins_clock_and_an_arrival_put_r
     await office.skip_to(transfer, office.now(transfer) + 60 * DAY)
     for arrived_on in (letter_on + 50 * DAY, letter_on + 55 * DAY):
         await office.record_mail(transfer, MailItem.CONTACT_LETTER, sent_on=letter_on, arrived_on=arrived_on)
-        step = (await office.cases.state(transfer.transfer_id)).step(K.DELIVER_INFORMATION_FORM)
-        assert step.deadline is not None
-        assert (step.deadline.starts_on, step.deadline.working_days, step.deadline.basis) == (
-            arrived_on,
-            15,
-            "94号 art. 6",
-        )
-        assert step.deadline.due_on == CALENDAR.add_working_days(arrived_on, 15)
+        deadline = (await office.cases.state(transfer.transfer_id)).step(K.DELIVER_INFORMATION_FORM).deadline
+        assert deadline is not None
+        assert (deadline.starts_on, deadline.working_days, deadline.basis) == (arrived_on, 15, "94号 art. 6")
+        assert deadline.due_on == CALENDAR.add_working_days(arrived_on, 15)
+    assert deadline is not None
     assert "deadline_due_soon" not in await office.types(transfer)
-    await office.skip_to(transfer, step.deadline.due_at + timedelta(hours=1))
+    await office.skip_to(transfer, deadline.due_at + timedelta(hours=1))
     await office.until(transfer, lambda state: state.step(K.DELIVER_INFORMATION_FORM).missed_noted)
     assert (await office.types(transfer))[-6:] == [
         "mail_recorded",

@@ -78,7 +78,7 @@ async def test_a_case_that_waits_goes_on_to_the_stop_of_coverage_when_the_destin
     transfer = await office.submit(
         wait=True, request_stop=True, destination=NOT_COVERED, status="ACTIVE", stopped_on=""
     )
-    await office.register(office.residents[transfer.transfer_no], status="ACTIVE", stopped_on="")
+    await office.register(office.residents[transfer.transfer_no], origin={"status": "ACTIVE", "stopped_on": ""})
     await office.handle(transfer).signal(TransferWorkflow.recheck)
     state = await office.until(transfer, lambda state: not state.waiting)
     assert [step.kind for step in state.open_steps] == ["STOP_COVERAGE"]
@@ -169,8 +169,7 @@ async def test_the_gap_is_closed_when_the_destination_covers_the_person(office: 
     transfer, closes_on = await _with_a_gap(office)
     await office.register(
         office.residents[transfer.transfer_no],
-        stopped_on=_stopped_so_that_the_gap_closes_next_month()[0].isoformat(),
-        contribution_months="201501-202510",
+        origin={"stopped_on": _stopped_so_that_the_gap_closes_next_month()[0].isoformat()},
     )
     await office.handle(transfer).signal(TransferWorkflow.recheck)
     state = await office.until(transfer, lambda state: state.certificate is not None)
