@@ -27,7 +27,6 @@ from workflows.continuation import end_of_months
 from workflows.contribution import merge
 from workflows.deadlines import shanghai_date
 from workflows.fold import advance
-from workflows.form import own_periods
 from workflows.state import TransferState
 from workflows.vocabulary import DocumentKind, RemittanceKind, RemittanceStatus, Role, TransferRoute
 from workflows.workdays import WorkingCalendar
@@ -322,21 +321,7 @@ async def _confirm_continuation(scene: Scene, fact: e.ContinuationConfirmed) -> 
     return _with(fact, await _issue_version(scene, content, DocumentKind.CONTINUATION_STATEMENT, fact.version))
 
 
-async def _undo_continuation(scene: Scene) -> None:
-    """A record that was continued, and is disputed since, is R's own again when the case ends without another one."""
-    state = scene.state
-    if state.own_periods is None or state.continued:
-        return
-    _, destination = await registers.lock_both(scene.connection, state)
-    held = registers.periods_of(destination["contribution_periods"]) if destination else ()
-    await registers.set_months(scene.connection, state, own_periods(state, held), scene.today)
-    await store.void_earlier_versions(
-        scene.connection, state.transfer_id, DocumentKind.CONTINUATION_STATEMENT, state.statements + 1, scene.at
-    )
-
-
 async def _decline(scene: Scene, fact: e.Declined) -> e.AnyFact:
-    await _undo_continuation(scene)
     await store.void_certificates(scene.connection, scene.state.transfer_id, scene.at)
     content = compose.refusal_content(
         scene.state, fact, person=await scene.person_block(), regions=await scene.regions(), issued_on=scene.today
@@ -360,7 +345,6 @@ async def _complete(scene: Scene, fact: e.Completed) -> e.AnyFact:
 
 
 async def _end_early(scene: Scene, fact: e.Withdrawn | e.TerminationOrdered | e.Terminated) -> e.AnyFact:
-    await _undo_continuation(scene)
     await store.void_certificates(scene.connection, scene.state.transfer_id, scene.at)
     return fact
 

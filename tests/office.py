@@ -188,14 +188,7 @@ class Office:
         return await self.take(transfer, c.RemitPersonalAccount(), who)
 
     async def provide_account(self, transfer: PendingCommand) -> CommandOutcome:
-        """The person's own account, sealed as the gateway seals it."""
-        state = await self.cases.state(transfer.transfer_id)
-        person = await person_by_id(self.cases.owner, self.cases.keyring, state.person_id)
-        assert person is not None
-        sealed = payout.sealed(
-            person.data_key, bank_name="示例银行", account_name="王思琪", account_number=ACCOUNT_NUMBER
-        )
-        ask = c.ProvidePayoutAccount(sealed=sealed.hex(), masked_account=payout.masked(ACCOUNT_NUMBER))
+        ask = await payout_ask(self.cases, await self.cases.state(transfer.transfer_id))
         return await self.take(transfer, ask, PERSON)
 
     async def approve_reverse(self, transfer: PendingCommand) -> CommandOutcome:
@@ -342,6 +335,14 @@ class Office:
             sandbox_bank(folder),
             workflow_failure_exception_types=[Exception],
         )
+
+
+async def payout_ask(cases: Cases, state: TransferState) -> c.ProvidePayoutAccount:
+    """The person's own account, sealed as the gateway seals it."""
+    person = await person_by_id(cases.owner, cases.keyring, state.person_id)
+    assert person is not None
+    sealed = payout.sealed(person.data_key, bank_name="示例银行", account_name="王思琪", account_number=ACCOUNT_NUMBER)
+    return c.ProvidePayoutAccount(sealed=sealed.hex(), masked_account=payout.masked(ACCOUNT_NUMBER))
 
 
 @contextlib.asynccontextmanager

@@ -319,7 +319,9 @@ def _remit(world: World, _: TransferState, __: date) -> Iterator[Move]:
 
 
 def _account(_: World, __: TransferState, ___: date) -> Iterator[Move]:
-    yield Move(c.ProvidePayoutAccount(sealed="", masked_account="…1234"), PERSON)
+    yield Move(c.ProvidePayoutAccount(sealed="00", masked_account="…1234"), PERSON)
+    # Nothing is sealed for somebody who acts for the person.
+    yield Move(c.ProvidePayoutAccount(sealed="", masked_account=""), PERSON, refused=True)
 
 
 def _receipt(world: World, state: TransferState, today: date) -> Iterator[Move]:

@@ -127,7 +127,7 @@ class Walk:
                 "note": self._note(),
             },
             A.REQUEST_CORRECTION: {"reason": chance.choice(list(CorrectionReason)), "note": "note"},
-            A.PROVIDE_PAYOUT_ACCOUNT: {"sealed": "", "masked_account": "…1234"},
+            A.PROVIDE_PAYOUT_ACCOUNT: {"sealed": chance.choice(("", "00")), "masked_account": "…1234"},
             A.CONFIRM_RECEIPT: {
                 "remittance_reference": chance.choice(REFERENCES),
                 "amount_fen": chance.choice((order.amount_fen, order.amount_fen, self._fen())) if order else 0,
