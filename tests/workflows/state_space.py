@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cache
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -155,8 +156,9 @@ def begin(world: World) -> Node:
     return after(Node(world, state, events), facts[1:], PERSON, SUBMITTED_AT)
 
 
+@cache
 def explore(worlds: tuple[World, ...]) -> Space:
-    """Every state of `worlds`, to closure, in the order in which it is found."""
+    """Every state of `worlds`, to closure, in the order in which it is found. Explored once, however many look at it."""
     found: Space = {}
     for world in worlds:
         start = begin(world)
