@@ -9,6 +9,8 @@ from typing import Protocol
 import httpx
 from pydantic import BaseModel
 
+from activities.http_connections import KeptConnections
+
 SECONDS = 5.0
 
 
@@ -51,7 +53,7 @@ class HttpBank:
     """The bank's port over HTTP: `GET /orders/REFERENCE` and `PUT /orders/REFERENCE`."""
 
     def __init__(self, url: str) -> None:
-        self._client = httpx.AsyncClient(base_url=url, timeout=SECONDS)
+        self._client = httpx.AsyncClient(base_url=url, timeout=SECONDS, transport=KeptConnections())
 
     async def status(self, reference: str) -> BankStatus:
         answer = await self._client.get(f"/orders/{reference}")

@@ -68,7 +68,7 @@ async def regrow(client: Client, state: TransferState, *, timeout: timedelta) ->
     """Start the workflow of an open transfer from its state, unless it runs."""
     await client.start_workflow(
         TransferWorkflow.run,
-        TransferCase(transfer_id=state.transfer_id, no=state.no, command_id="", state=state),
+        TransferCase(transfer_id=state.transfer_id, no=state.no, command_id="", state=state, local_bookkeeping=True),
         id=workflow_id(state.no),
         task_queue=TASK_QUEUE,
         id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
@@ -79,7 +79,11 @@ async def regrow(client: Client, state: TransferState, *, timeout: timedelta) ->
 
 async def _submit(client: Client, command: PendingCommand, timeout: timedelta) -> CommandOutcome:
     case = TransferCase(
-        transfer_id=command.transfer_id, no=command.transfer_no, command_id=command.command_id, state=command.state
+        transfer_id=command.transfer_id,
+        no=command.transfer_no,
+        command_id=command.command_id,
+        state=command.state,
+        local_bookkeeping=True,
     )
     start = WithStartWorkflowOperation(
         TransferWorkflow.run,

@@ -19,7 +19,7 @@ from activities.documents.verification import certificate_number, contact_letter
 from activities.keyring import Keyring
 from activities.ledger import Account
 from activities.people import PersonRef, person_by_id
-from activities.reference import RegionEntry, calendar_in_force, regions_on
+from activities.reference import RegionEntry, regions_on
 from activities.registers import Enrolled
 from workflows import events as e
 from workflows.actors import Actor
@@ -27,9 +27,9 @@ from workflows.continuation import end_of_months
 from workflows.contribution import merge
 from workflows.deadlines import shanghai_date
 from workflows.fold import advance
-from workflows.form import own_periods
 from workflows.state import TransferState
 from workflows.vocabulary import DocumentKind, RemittanceKind, RemittanceStatus, Role, TransferRoute
+from workflows.workdays import WorkingCalendar
 
 DocumentedFact = TypeVar("DocumentedFact", bound=e.Documented)
 
@@ -46,6 +46,7 @@ class Scene:
     state: TransferState
     actor: Actor
     at: datetime
+    calendar: WorkingCalendar
     known_person: PersonRef | None = None
     known_regions: dict[str, RegionEntry] = field(default_factory=dict)
     known_block: PersonBlock | None = None
@@ -69,8 +70,8 @@ class Scene:
     async def person_block(self) -> PersonBlock:
         """The person in full, named as O's register spells it."""
         if self.known_block is None:
-            name_sealed = await registers.name_sealed(self.connection, self.state)
-            self.known_block = compose.person_block(await self.person(), name_sealed)
+            self.known_person, name_sealed = await registers.named_person(self.connection, self.keyring, self.state)
+            self.known_block = compose.person_block(self.known_person, name_sealed)
         return self.known_block
 
     async def regions(self, *more: str) -> dict[str, RegionEntry]:
@@ -81,15 +82,15 @@ class Scene:
         return self.known_regions
 
 
-async def complete(scene: Scene, facts: tuple[e.AnyFact, ...]) -> tuple[e.AnyFact, ...]:
-    """Carry out the effect of every fact, in order; the scene's case goes along with them."""
-    completed: list[e.AnyFact] = []
+async def complete(scene: Scene, facts: tuple[e.AnyFact, ...]) -> tuple[tuple[e.TransferEvent, ...], TransferState]:
+    """Carry out the effect of every fact, in order; the scene's case goes along. The events, and the case after them."""
+    events: list[e.TransferEvent] = []
     for fact in facts:
         effect = EFFECTS.get(type(fact))
         done = await effect(scene, fact) if effect else fact
-        completed.append(done)
-        _, scene.state = advance(scene.state, (done,), at=scene.at, actor=scene.actor)
-    return tuple(completed)
+        following, scene.state = advance(scene.state, (done,), at=scene.at, actor=scene.actor)
+        events += following
+    return tuple(events), scene.state
 
 
 async def _accept(scene: Scene, fact: e.Accepted) -> e.AnyFact:
@@ -100,7 +101,7 @@ async def _accept(scene: Scene, fact: e.Accepted) -> e.AnyFact:
         person=await scene.person_block(),
         regions=await scene.regions(),
         accepted_at=scene.at,
-        calendar=await calendar_in_force(scene.connection, scene.today),
+        calendar=scene.calendar,
     )
     await _issue(scene, content)
     return fact
@@ -320,21 +321,7 @@ async def _confirm_continuation(scene: Scene, fact: e.ContinuationConfirmed) -> 
     return _with(fact, await _issue_version(scene, content, DocumentKind.CONTINUATION_STATEMENT, fact.version))
 
 
-async def _undo_continuation(scene: Scene) -> None:
-    """A record that was continued, and is disputed since, is R's own again when the case ends without another one."""
-    state = scene.state
-    if state.own_periods is None or state.continued:
-        return
-    _, destination = await registers.lock_both(scene.connection, state)
-    held = registers.periods_of(destination["contribution_periods"]) if destination else ()
-    await registers.set_months(scene.connection, state, own_periods(state, held), scene.today)
-    await store.void_earlier_versions(
-        scene.connection, state.transfer_id, DocumentKind.CONTINUATION_STATEMENT, state.statements + 1, scene.at
-    )
-
-
 async def _decline(scene: Scene, fact: e.Declined) -> e.AnyFact:
-    await _undo_continuation(scene)
     await store.void_certificates(scene.connection, scene.state.transfer_id, scene.at)
     content = compose.refusal_content(
         scene.state, fact, person=await scene.person_block(), regions=await scene.regions(), issued_on=scene.today
@@ -351,14 +338,13 @@ async def _complete(scene: Scene, fact: e.Completed) -> e.AnyFact:
         documents=await store.valid_documents(scene.connection, scene.state.transfer_id),
         verification_code=code,
         completed_on=scene.today,
-        calendar=await calendar_in_force(scene.connection, scene.today),
+        calendar=scene.calendar,
     )
     await _issue(scene, content, verification_code=code)
     return fact
 
 
 async def _end_early(scene: Scene, fact: e.Withdrawn | e.TerminationOrdered | e.Terminated) -> e.AnyFact:
-    await _undo_continuation(scene)
     await store.void_certificates(scene.connection, scene.state.transfer_id, scene.at)
     return fact
 

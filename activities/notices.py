@@ -14,6 +14,7 @@ from typing import Final, NamedTuple, Protocol
 import asyncpg
 import httpx
 
+from activities.http_connections import KeptConnections
 from workflows.notices import REMINDERS, Notice, must_wait
 from workflows.state import TransferState
 
@@ -65,10 +66,10 @@ class HttpNotices:
     """The port over HTTP: `PUT /notices/ID`, taken with any 2xx."""
 
     def __init__(self, url: str) -> None:
-        self._client = httpx.AsyncClient(base_url=url, timeout=SECONDS)
+        self._client = httpx.AsyncClient(base_url=url, timeout=SECONDS, transport=KeptConnections())
 
     async def put(self, notice: Notice) -> None:
-        """Raises `httpx.HTTPError` or `NotTakenError`, neither of which names the address: it may hold a password."""
+        """Raises `OSError` or `NotTakenError`; of the address, which may hold a password, they name the host at most."""
         answer = await self._client.put(f"/notices/{notice.id}", json=notice.model_dump(mode="json"))
         if not answer.is_success:
             raise NotTakenError(f"the receiver answered {answer.status_code}")

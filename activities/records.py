@@ -2,41 +2,66 @@
 
 import hashlib
 import json
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
+import asyncpg
+
 from activities.database import Connection
+from activities.reference import CALENDAR_KEY_SQL, calendar_in_force
 from workflows.deadlines import SHANGHAI
 from workflows.events import TransferEvent
 from workflows.messages import CommandOutcome
 from workflows.notices import notices_of
 from workflows.state import Step, TransferState
 from workflows.vocabulary import TransferStatus, TransferStepKind
+from workflows.workdays import WorkingCalendar
 
 # Subscribers of a transfer's progress listen here; the payload is "<transfer id>:<seq>".
 CHANNEL = "transfer_events"
 
 
 class Locked(NamedTuple):
-    """A transfer, locked for this transaction, with the hash of its last event."""
+    """A transfer, locked for this transaction, with the hash of its last event and the calendar in force on the day."""
 
     state: TransferState
     last_hash: bytes
+    calendar: WorkingCalendar
 
 
-async def lock(connection: Connection, transfer_id: UUID) -> Locked:
-    """The transfer as its events have it; nobody else writes until the transaction ends. LookupError if there is none."""
+AS_LOCKED_SQL = f"""
+select hash, ({CALENDAR_KEY_SQL}) as calendar_key from transfer_events where transfer_id = $2 and seq = $3
+"""  # noqa: S608 - our own statement
+
+
+async def lock(connection: Connection, transfer_id: UUID, day: date) -> Locked:
+    """The transfer as its events have it on `day`; nobody else writes until the transaction ends. LookupError if there is none."""
     row = await connection.fetchrow(
         "select state, revision from transfers where transfer_id = $1 for update", transfer_id
     )
     if row is None:
         raise LookupError(f"there is no transfer {transfer_id}")
+    return await as_locked(connection, transfer_id, row, day)
+
+
+async def lock_with_command(connection: Connection, transfer_id: UUID, command_id: str) -> asyncpg.Record | None:
+    """The command and the `state` and `revision` of its transfer, both locked, in this order; None without either."""
+    return await connection.fetchrow(
+        """select c.actor, c.received_at, c.input, c.outcome, t.state, t.revision
+             from commands c join transfers t on t.transfer_id = $2 where c.command_id = $1 for update""",
+        command_id, transfer_id,
+    )  # fmt: skip
+
+
+async def as_locked(connection: Connection, transfer_id: UUID, row: asyncpg.Record, day: date) -> Locked:
+    """The transfer of `row`, which was locked before this, with the calendar of `day`."""
     # A statement of its own: the one that waited for the lock still sees the events as they were before its wait.
-    last_hash = await connection.fetchval(
-        "select hash from transfer_events where transfer_id = $1 and seq = $2", transfer_id, row["revision"]
-    )
-    return Locked(TransferState.model_validate_json(row["state"]), last_hash)
+    last = await connection.fetchrow(AS_LOCKED_SQL, day, transfer_id, row["revision"])
+    if last is None:
+        raise LookupError(f"transfer {transfer_id} has no event {row['revision']}")
+    calendar = await calendar_in_force(connection, day, last["calendar_key"])
+    return Locked(TransferState.model_validate_json(row["state"]), last["hash"], calendar)
 
 
 async def events_after(connection: Connection, transfer_id: UUID, seq: int) -> tuple[TransferEvent, ...]:
@@ -75,16 +100,14 @@ with appended as (
            case when region = any($26::text[]) then case region when $16 then $17 else $16 end end
       from unnest($10::text[], $11::int[], $12::text[], $13::date[], $14::timestamptz[]) as i (step, round, region, due_on, opened_at)
     on conflict (transfer_id, step, round) do update set due_on = excluded.due_on
+), told as (
+    insert into notices (transfer_id, seq, recipient, kind, step, due_on)
+    select $1, * from unnest($27::int[], $28::text[], $29::text[], $30::text[], $31::date[])
 ), answered as (
     update commands set outcome = $15, carried_out_at = clock_timestamp() where command_id = $2
 )
 update transfers set status = $18, funds_status = $19, state = $20, revision = $21, closed_at = $22, completed_at = $23
  where transfer_id = $1 returning pg_notify($24, $25)
-"""
-
-TELL_SQL = """
-insert into notices (transfer_id, seq, recipient, kind, step, due_on)
-select $1, * from unnest($2::int[], $3::text[], $4::text[], $5::text[], $6::date[])
 """
 
 
@@ -100,10 +123,11 @@ async def record(
 ) -> None:
     """Append `events`, bring the read model and the worklist to `after`, and answer the command, in one statement.
 
-    Those who are to be told of an event stand beside it; only a step that has something to tell pays a statement more.
+    Those who are to be told of an event stand beside it.
     """
     gone, came = _changed_items(before, after)
     documents = [canonical(event) for event in events]
+    told = notices_of(after, events)
     await connection.execute(
         RECORD_SQL,
         after.transfer_id,
@@ -132,17 +156,12 @@ async def record(
         CHANNEL,
         f"{after.transfer_id}:{after.revision}",
         list(after.unconnected),
+        [notice.seq for notice in told],
+        [notice.recipient for notice in told],
+        [notice.kind for notice in told],
+        [notice.step for notice in told],
+        [notice.due_on for notice in told],
     )
-    if told := notices_of(after, events):
-        await connection.execute(
-            TELL_SQL,
-            after.transfer_id,
-            [notice.seq for notice in told],
-            [notice.recipient for notice in told],
-            [notice.kind for notice in told],
-            [notice.step for notice in told],
-            [notice.due_on for notice in told],
-        )
 
 
 def canonical(event: TransferEvent) -> str:

@@ -53,6 +53,7 @@ async def regions_on(connection: Connection, day: date, codes: list[str] | None 
 
 # What the calendar of a day rests on: the tables, and the policies of regions that have or had days off of their own.
 # A policy edition that takes effect on a later day is another answer on that day.
+# $1 is the day. A statement that reads something else anyway brings it along.
 CALENDAR_KEY_SQL = """
 select current_database() || ': ' || (select count(*) || ' editions, newest ' || max(loaded_at) from calendar_editions) || '; ' || count(*) || ' policies, '
        || count(*) filter (where effective_from <= $1) || ' in force, newest ' || coalesce(max(edition), 0)
@@ -78,12 +79,12 @@ class CalendarCache:
     calendar: WorkingCalendar | None = None
     editions: tuple[CalendarYear, ...] = ()
 
-    async def in_force(self, connection: Connection, day: date) -> WorkingCalendar:
+    async def in_force(self, connection: Connection, day: date, key: str | None = None) -> WorkingCalendar:
         """The newest edition of every year, the statutory days beyond, and the regions' own days off as known on `day`.
 
-        One short query when nothing changed.
+        One short query when nothing changed; none when `key` is what `CALENDAR_KEY_SQL` has just said of `day`.
         """
-        key = await connection.fetchval(CALENDAR_KEY_SQL, day)
+        key = key or await connection.fetchval(CALENDAR_KEY_SQL, day)
         if self.calendar is None or key != self.key:
             documents = await connection.fetch("select document from calendar_editions")
             editions = tuple(CalendarYear.model_validate_json(each["document"]) for each in documents)
@@ -118,9 +119,9 @@ def _days_off_of(policies: list[tuple[date, tuple[DayOff, ...]]]) -> tuple[DayOf
 _CACHE = CalendarCache()
 
 
-async def calendar_in_force(connection: Connection, day: date) -> WorkingCalendar:
-    """The calendar in force on `day`, from a cache that one short query keeps true."""
-    return await _CACHE.in_force(connection, day)
+async def calendar_in_force(connection: Connection, day: date, key: str | None = None) -> WorkingCalendar:
+    """The calendar in force on `day`, from a cache that one short query keeps true, or `key`, read already."""
+    return await _CACHE.in_force(connection, day, key)
 
 
 _REGION_COLUMNS = tuple(DirectoryRegion.model_fields)

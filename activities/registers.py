@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -14,7 +14,6 @@ from activities.reference import RegionEntry, regions_on
 from workflows.actors import Actor
 from workflows.commands import Application, DestinationFacts, FormFacts, ReverseFacts, StopFacts
 from workflows.contribution import ContributionPeriod
-from workflows.deadlines import shanghai_date
 from workflows.eligibility import CompletedTransfer, Enrolment, PreCheck, Region
 from workflows.identity import comparable_name
 from workflows.state import TransferState
@@ -253,19 +252,22 @@ async def origin_row_if_any(connection: Connection, state: TransferState) -> Any
     return await connection.fetchrow(ENROLMENT_SQL, state.person_id, state.from_region, state.from_scheme)
 
 
-async def name_sealed(connection: Connection, state: TransferState) -> bytes:
-    """The person's name, sealed, as O's register spells it, or as another does when O has no such enrolment.
+async def named_person(connection: Connection, keyring: Keyring, state: TransferState) -> tuple[PersonRef, bytes]:
+    """The person and their name, sealed, as O's register spells it, or as another does when O has no such enrolment.
 
     Raises LookupError when no register has the person.
     """
-    name: bytes | None = await connection.fetchval(
-        """select name_sealed from enrolments where person_id = $1
+    row = await connection.fetchrow(
+        """select person_id, wrapped_key, resident_id_sealed, name_sealed
+             from persons join enrolments using (person_id) where person_id = $1
             order by (region = $2 and scheme = $3) desc, region, scheme limit 1""",
         state.person_id, state.from_region, state.from_scheme,
     )  # fmt: skip
-    if name is None:
+    if row is None:
         raise LookupError(f"no register has person {state.person_id} any more")
-    return name
+    return PersonRef(row["person_id"], keyring.unwrap(row["wrapped_key"]), row["resident_id_sealed"]), row[
+        "name_sealed"
+    ]
 
 
 async def stop_facts(connection: Connection, state: TransferState, periods: dict[TransferStepKind, int]) -> StopFacts:
@@ -284,16 +286,17 @@ async def stop_facts(connection: Connection, state: TransferState, periods: dict
     )
 
 
-async def form_facts(connection: Connection, state: TransferState, at: datetime) -> FormFacts:
-    """What the information form takes from O's register, and from R's for the outlook."""
+async def form_facts(
+    connection: Connection, state: TransferState, today: date, regions: dict[str, RegionEntry]
+) -> FormFacts:
+    """What the information form takes from O's register, and from R's for the outlook; `regions` are both, as of today."""
     origin, destination = await lock_both(connection, state)
     row = _held(origin, state.from_region)
-    regions = await regions_on(connection, shanghai_date(at), [state.from_region, state.to_region])
     policy = regions[state.from_region].policy
     return FormFacts(
         periods=periods_of(row["contribution_periods"]),
         balance_fen=row["personal_account_fen"],
-        destination=_destination_facts(regions[state.to_region], destination, at),
+        destination=_destination_facts(regions[state.to_region], destination, today),
         needs_checker=policy.form_needs_checker,
         disposition=policy.disposition_of(
             from_scheme=state.from_scheme,
@@ -309,17 +312,18 @@ async def reverse_facts(connection: Connection, state: TransferState) -> Reverse
     return ReverseFacts(balance_fen=destination["personal_account_fen"] if destination else 0)
 
 
-async def destination_facts(connection: Connection, state: TransferState, at: datetime) -> DestinationFacts:
+async def destination_facts(
+    connection: Connection, state: TransferState, today: date, region: RegionEntry
+) -> DestinationFacts:
     """R's own periods, the first day of its cover and its rule for waiting periods. O's row is locked with it."""
     _, destination = await lock_both(connection, state)
-    regions = await regions_on(connection, shanghai_date(at), [state.to_region])
-    return _destination_facts(regions[state.to_region], destination, at)
+    return _destination_facts(region, destination, today)
 
 
-def _destination_facts(region: RegionEntry, row: Any, at: datetime) -> DestinationFacts:
+def _destination_facts(region: RegionEntry, row: Any, today: date) -> DestinationFacts:
     return DestinationFacts(
         periods=periods_of(row["contribution_periods"]) if row else (),
-        covered_from=(row["enrolled_on"] if row else None) or shanghai_date(at),
+        covered_from=(row["enrolled_on"] if row else None) or today,
         waiting=region.policy.waiting,
     )
 

@@ -75,13 +75,14 @@ class Steps:
                 state,
                 actor,
                 at,
+                calendar,
                 known_person=reading.person,
                 known_regions=reading.regions,
             )
             if state.route is TransferRoute.PAPER:
                 enrolment = await registers.origin_row_if_any(connection, state)
                 await issue_application(scene, enrolment, application.certificate_number)
-            following, after = advance(state, await complete(scene, facts[1:]), at=at, actor=actor)
+            following, after = await complete(scene, facts[1:])
             events = (*opening, *following)
             outcome = CommandOutcome(kind="DONE", seq=1)
             await records.record(
@@ -92,33 +93,27 @@ class Steps:
     async def carry_out(self, order: StepOrder) -> StepResult:
         """Carry out one recorded step of a case, or record why it may not be. What is not recorded is not carried out."""
         async with transaction(self._pool) as connection:
-            row = await _lock_command(connection, order.command_id)
+            row = await records.lock_with_command(connection, order.transfer_id, order.command_id)
             if row is None:
                 # A failure would be tried again for ever, with every other step of the case behind it.
                 return _result(NOT_RECORDED, await records.events_after(connection, order.transfer_id, order.after_seq))
             if row["outcome"] is not None:
                 return await _recorded(connection, row, order)
-            locked = await records.lock(connection, order.transfer_id)
+            today = shanghai_date(row["received_at"])
+            locked = await records.as_locked(connection, order.transfer_id, row, today)
             command = c.Command(
                 command_id=order.command_id,
                 actor=Actor.model_validate_json(row["actor"]),
                 received_at=row["received_at"],
                 ask=_ASK.validate_json(row["input"]),
             )
-            decided = await _decide(connection, locked.state, command)
+            scene = self._scene(connection, locked, command.actor, command.received_at)
+            decided = await _decide(scene, command)
             if isinstance(decided, NotAllowed | Stale | Invalid):
                 outcome = _refused(decided)
                 await _answer(connection, order.command_id, outcome, released=True)
                 return _result(outcome, await records.events_after(connection, order.transfer_id, order.after_seq))
-            return await self._record(
-                connection,
-                locked,
-                decided,
-                order,
-                at=command.received_at,
-                actor=command.actor,
-                command_id=order.command_id,
-            )
+            return await _record(scene, locked, decided, order, command_id=order.command_id)
 
     async def issue_certificate(self, order: ClockOrder) -> StepResult:
         """Issue the certificate of an accepted transfer, unless it is issued."""
@@ -127,14 +122,14 @@ class Steps:
     async def recheck_registers(self, order: ClockOrder) -> StepResult:
         """Ask both registers again for a case that waits for them, and let it go on when nothing stands in its way."""
         async with transaction(self._pool) as connection:
-            locked = await records.lock(connection, order.transfer_id)
+            locked = await records.lock(connection, order.transfer_id, shanghai_date(order.now))
             await connection.execute(
                 "update transfers set checked_at = clock_timestamp() where transfer_id = $1", order.transfer_id
             )
-            facts = await self._recheck(connection, locked.state, order.now) if locked.state.waiting else ()
+            facts = await self._recheck(connection, locked, order.now) if locked.state.waiting else ()
             if not facts:
                 return _result(DONE, await records.events_after(connection, order.transfer_id, order.after_seq))
-            return await self._record(connection, locked, facts, order, at=order.now, actor=PLATFORM)
+            return await _record(self._scene(connection, locked, PLATFORM, order.now), locked, facts, order)
 
     async def note_deadlines(self, order: ClockOrder) -> StepResult:
         """Note what the clocks say by the calendar in force: due soon, missed, revised."""
@@ -199,41 +194,18 @@ class Steps:
     ) -> StepResult:
         """Record what happens without anybody's command. Once it has happened, it does not happen again."""
         async with transaction(self._pool) as connection:
-            locked = await records.lock(connection, order.transfer_id)
-            facts = happens(locked.state, await calendar_in_force(connection, shanghai_date(order.now)))
+            locked = await records.lock(connection, order.transfer_id, shanghai_date(order.now))
+            facts = happens(locked.state, locked.calendar)
             if not facts:
                 return _result(DONE, await records.events_after(connection, order.transfer_id, order.after_seq))
-            return await self._record(connection, locked, facts, order, at=order.now, actor=actor)
+            return await _record(self._scene(connection, locked, actor, order.now), locked, facts, order)
 
-    async def _record(
-        self,
-        connection: Connection,
-        locked: Locked,
-        facts: Facts,
-        order: StepOrder | ClockOrder | BankWord,
-        *,
-        at: datetime,
-        actor: Actor,
-        command_id: str | None = None,
-    ) -> StepResult:
-        state = locked.state
-        scene = Scene(connection, self._keyring, state, actor, at)
-        events, after = advance(state, await complete(scene, facts), at=at, actor=actor)
-        # Only a command asks which event records it. A credit may first prove what the bank has not said yet, and an end
-        # first gives back what was frozen.
-        before_it = (e.FundsRemitted, e.FundsReleased)
-        records_it = next((each for each in events if not isinstance(each.fact, before_it)), events[0])
-        outcome = CommandOutcome(kind="DONE", seq=records_it.seq) if command_id else DONE
-        await records.record(
-            connection, state, after, events, last_hash=locked.last_hash, command_id=command_id, outcome=outcome
-        )
-        missed = state.revision != order.after_seq
-        return _result(
-            outcome, await records.events_after(connection, order.transfer_id, order.after_seq) if missed else events
-        )
+    def _scene(self, connection: Connection, locked: Locked, actor: Actor, at: datetime) -> Scene:
+        return Scene(connection, self._keyring, locked.state, actor, at, locked.calendar)
 
-    async def _recheck(self, connection: Connection, state: TransferState, now: datetime) -> Facts:
+    async def _recheck(self, connection: Connection, locked: Locked, now: datetime) -> Facts:
         """What the registers say now of the application that began the case."""
+        state, calendar = locked.state, locked.calendar
         row = await connection.fetchrow(
             "select * from commands where transfer_id = $1 and kind = 'SUBMIT_TRANSFER'", state.transfer_id
         )
@@ -241,7 +213,6 @@ class Steps:
             raise LookupError(f"there is no application of transfer {state.transfer_id}")
         today = shanghai_date(now)
         reading, _ = await self._read_application(connection, row, Actor.model_validate_json(row["actor"]), today)
-        calendar = await calendar_in_force(connection, today)
         assessment = assess(reading.check, today=today, calendar=calendar)
         checked = e.RegisterChecked(
             findings=assessment.remaining,
@@ -303,32 +274,53 @@ def _arrears(assessment: Assessment) -> e.ArrearsNotified | None:
     return e.ArrearsNotified.model_validate(arrears.figures) if arrears else None
 
 
-async def _decide(connection: Connection, state: TransferState, command: c.Command) -> Facts | Objection:
+async def _record(
+    scene: Scene,
+    locked: Locked,
+    facts: Facts,
+    order: StepOrder | ClockOrder | BankWord,
+    *,
+    command_id: str | None = None,
+) -> StepResult:
+    connection = scene.connection
+    events, after = await complete(scene, facts)
+    # Only a command asks which event records it. A credit may first prove what the bank has not said yet, and an end
+    # first gives back what was frozen.
+    before_it = (e.FundsRemitted, e.FundsReleased)
+    records_it = next((each for each in events if not isinstance(each.fact, before_it)), events[0])
+    outcome = CommandOutcome(kind="DONE", seq=records_it.seq) if command_id else DONE
+    await records.record(
+        connection, locked.state, after, events, last_hash=locked.last_hash, command_id=command_id, outcome=outcome
+    )
+    missed = locked.state.revision != order.after_seq
+    return _result(
+        outcome, await records.events_after(connection, order.transfer_id, order.after_seq) if missed else events
+    )
+
+
+async def _decide(scene: Scene, command: c.Command) -> Facts | Objection:
     """Refuse first, so that no register is asked about a step that may not be; then decide on what they say."""
-    refused = objection(state, command.ask.action, command.actor, command.ask.expected_revision)
+    refused = objection(scene.state, command.ask.action, command.actor, command.ask.expected_revision)
     if refused is not None:
         return refused
-    facts = await _read_facts(connection, state, command)
-    calendar = await calendar_in_force(connection, shanghai_date(command.received_at))
-    return decide(state, command, facts, calendar)
+    return decide(scene.state, command, await _read_facts(scene, command), scene.calendar)
 
 
-async def _read_facts(  # noqa: PLR0911 - one arm for each kind of facts
-    connection: Connection, state: TransferState, command: c.Command
-) -> c.StepFacts | None:
+async def _read_facts(scene: Scene, command: c.Command) -> c.StepFacts | None:  # noqa: PLR0911 - one arm for each kind of facts
     """What the registers say that the step rests on."""
-    at = command.received_at
+    connection, state = scene.connection, scene.state
     match command.ask:
         case c.AcceptTransfer():
-            return c.AcceptanceFacts(periods=await _shortened(connection, state, at))
+            return c.AcceptanceFacts(periods=await _shortened(scene))
         case c.StopCoverage():
-            return await registers.stop_facts(connection, state, await _shortened(connection, state, at))
+            return await registers.stop_facts(connection, state, await _shortened(scene))
         case c.DeliverInformationForm() | c.CheckInformationForm():
-            return await registers.form_facts(connection, state, at)
+            return await registers.form_facts(connection, state, scene.today, await scene.regions())
         case c.ApproveReverseRemittance():
             return await registers.reverse_facts(connection, state)
         case c.ConfirmContinuation():
-            return await registers.destination_facts(connection, state, at)
+            regions = await scene.regions()
+            return await registers.destination_facts(connection, state, scene.today, regions[state.to_region])
         case c.ConfirmReceipt(bank_reference=bank_reference):
             # The advice may prove that O's balance has left before the bank says so: then both sides change.
             await registers.lock_both(connection, state)
@@ -340,17 +332,13 @@ async def _read_facts(  # noqa: PLR0911 - one arm for each kind of facts
             return None
 
 
-async def _shortened(connection: Connection, state: TransferState, at: datetime) -> dict[Any, int]:
-    regions = await regions_on(connection, shanghai_date(at), [state.from_region, state.to_region])
-    return shortened_periods(regions[state.from_region].policy, regions[state.to_region].policy)
-
-
-async def _lock_command(connection: Connection, command_id: str) -> asyncpg.Record | None:
-    return await connection.fetchrow("select * from commands where command_id = $1 for update", command_id)
+async def _shortened(scene: Scene) -> dict[Any, int]:
+    regions = await scene.regions()
+    return shortened_periods(regions[scene.state.from_region].policy, regions[scene.state.to_region].policy)
 
 
 async def _locked_command(connection: Connection, command_id: str) -> asyncpg.Record:
-    row = await _lock_command(connection, command_id)
+    row = await connection.fetchrow("select * from commands where command_id = $1 for update", command_id)
     if row is None:
         raise LookupError(f"there is no command {command_id}")
     return row

@@ -69,12 +69,14 @@ select no, transfer_id from transfers
  where closed_at is null and transfer_id > $1 and submitted_at < now() - make_interval(secs => $2)
  order by transfer_id limit $3
 """
-# Cases that wait for the registers, and whose person's rows have changed since they were asked.
+# Cases that wait for the registers, where the person's rows or a region's policy have changed since they were asked.
 WAITING_SQL = """
 select t.no, t.transfer_id from transfers t
  where t.closed_at is null and t.state ->> 'waiting' = 'true'
-   and exists (select from enrolments e where e.person_id = t.person_id
-                  and e.changed_at > coalesce(t.checked_at, t.submitted_at))
+   and (exists (select from enrolments e where e.person_id = t.person_id
+                   and e.changed_at > coalesce(t.checked_at, t.submitted_at))
+     or exists (select from region_policies p where p.region in (t.from_region, t.to_region)
+                   and p.entered_at > coalesce(t.checked_at, t.submitted_at)))
  order by t.transfer_id limit $1
 """
 STEPS_SQL = """

@@ -42,13 +42,23 @@ async def transfer_by_id(pool: asyncpg.Pool, scope: Scope, transfer_id: UUID) ->
     return _state(await pool.fetchval(sql, *parameters))
 
 
-async def wrapped_key(pool: asyncpg.Pool, scope: Scope, transfer_id: UUID) -> bytes | None:
-    """The wrapped data key of the transfer's person, if `scope` covers the transfer."""
+class OwnPerson(NamedTuple):
+    """The person of a transfer: their wrapped data key, and their name as O's register spells it, sealed."""
+
+    wrapped_key: bytes
+    name_sealed: bytes
+
+
+async def own_person(pool: asyncpg.Pool, scope: Scope, transfer_id: UUID) -> OwnPerson | None:
+    """The transfer's person, if `scope` covers the transfer and O's register still has them."""
     parameters: list[Any] = [transfer_id]
-    sql = f"""select p.wrapped_key from transfers t join persons p using (person_id)
-               where t.transfer_id = $1 and {visible(scope, parameters)}"""
-    key: bytes | None = await pool.fetchval(sql, *parameters)
-    return key
+    row = await pool.fetchrow(
+        f"""select p.wrapped_key, e.name_sealed from transfers t join persons p using (person_id)
+              join enrolments e on e.person_id = t.person_id and (e.region, e.scheme) = (t.from_region, t.from_scheme)
+             where t.transfer_id = $1 and {visible(scope, parameters)}""",
+        *parameters,
+    )
+    return OwnPerson(*row) if row is not None else None
 
 
 class TransferConditions(NamedTuple):

@@ -114,9 +114,6 @@ def _clock_starts(state: TransferState, at: datetime, calendar: WorkingCalendar)
             deadline = set_deadline(period, starts_on, calendar.of_region(step.region), pauses)
             if step.kind is K.REMIT_PERSONAL_ACCOUNT:
                 deadline = until_account_is_known(state, deadline, at)
-            if step.kind is K.CONFIRM_CONTINUATION and state.correction is not None:
-                # The money came while R disputes the form: none of R's days are used before O's answer.
-                deadline = pause(deadline, starts_on, PauseReason.CORRECTION)
             yield e.ClockStarted(step=step.kind, round=step.round, deadline=deadline)
 
 

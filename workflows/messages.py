@@ -26,6 +26,8 @@ class TransferCase(BaseModel, frozen=True):
     no: str
     command_id: str
     state: TransferState | None = None
+    # Bookkeeping is done in local activities. Cases that began without it go on as they began.
+    local_bookkeeping: bool = False
 
 
 class Order(BaseModel, frozen=True):

@@ -42,20 +42,27 @@ BANK = {
 
 @dataclass(frozen=True, eq=False)
 class ActivityStep(Generic[Given, Answer]):
-    """`summary` is what the Temporal UI shows beside the activity."""
+    """`summary` is what the Temporal UI shows beside the activity.
+
+    `bookkeeping` does nothing but note, at once, what another activity has said: it is carried out beside the workflow,
+    as a local activity, in cases that began with that.
+    """
 
     name: str
     given: type[Given]
     answer: type[Answer]
     summary: str
     options: Mapping[str, Any] = field(default_factory=lambda: TRANSACTION)
+    bookkeeping: bool = False
 
 
 OPEN_TRANSFER: Final = ActivityStep("open_transfer", StepOrder, StepResult, "核验双方登记并立案")
 ISSUE_CERTIFICATE: Final = ActivityStep("issue_certificate", ClockOrder, StepResult, "转出地：开具参保凭证")
 NOTE_DEADLINES: Final = ActivityStep("note_deadlines", ClockOrder, StepResult, "记录办理时限")
 SEND_TO_BANK: Final = ActivityStep("send_to_bank", BankOrder, str, "银行：送达划转指令并等待受理", BANK)
-NOTE_BANK_TOOK_ORDER: Final = ActivityStep("note_bank_took_order", BankWord, StepResult, "记录银行已划出")
+NOTE_BANK_TOOK_ORDER: Final = ActivityStep(
+    "note_bank_took_order", BankWord, StepResult, "记录银行已划出", bookkeeping=True
+)
 RECHECK_REGISTERS: Final = ActivityStep("recheck_registers", ClockOrder, StepResult, "重新核验双方登记")
 ISSUE_CERTIFICATE_ALONE: Final = ActivityStep(
     "issue_certificate_alone", CertificateOrder, CommandOutcome, "转出地：即时开具参保凭证"

@@ -185,9 +185,9 @@ class TransferWorkflow:
         return result.outcome
 
     async def _execute(self, step: ActivityStep[Any, Any], given: Any) -> Any:
-        return await workflow.execute_activity(
-            step.name, given, result_type=step.answer, summary=step.summary, **step.options
-        )
+        local = step.bookkeeping and self._case.local_bookkeeping
+        execute = workflow.execute_local_activity if local else workflow.execute_activity
+        return await execute(step.name, given, result_type=step.answer, summary=step.summary, **step.options)
 
     def _order(self, command_id: str) -> StepOrder:
         return StepOrder(transfer_id=self._case.transfer_id, after_seq=self._after_seq, command_id=command_id)

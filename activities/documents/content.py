@@ -400,7 +400,12 @@ def canonical_bytes(content: DocumentContent) -> bytes:
 
 def digest(content: DocumentContent) -> str:
     """SHA-256 of the canonical bytes, 64 hexadecimal digits."""
-    return hashlib.sha256(canonical_bytes(content)).hexdigest()
+    return digest_of(canonical_bytes(content))
+
+
+def digest_of(canonical: bytes) -> str:
+    """SHA-256 of a content's canonical bytes, 64 hexadecimal digits."""
+    return hashlib.sha256(canonical).hexdigest()
 
 
 def case_shown(content: DocumentContent) -> str | None:

@@ -13,7 +13,7 @@ from activities.documents.content import (
     IssuedDocument,
     canonical_bytes,
     case_shown,
-    digest,
+    digest_of,
     from_canonical_bytes,
 )
 from activities.documents.render import render_pdf
@@ -58,13 +58,14 @@ async def issue(
 
     Every document can be verified by its number and code; one whose content does not show the code has it in its QR code.
     """
-    issued = Issued(uuid4(), number, digest(content))
+    text = canonical_bytes(content)
+    issued = Issued(uuid4(), number, digest_of(text))
     await connection.execute(
         """insert into documents (document_id, transfer_id, person_id, kind, number, version, issued_at, issued_by, sha256,
                                   content_sealed, verification_code, valid_until)
            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)""",
         issued.document_id, transfer_id, person.person_id, content.kind, number, version, issued_at, issued_by,
-        issued.digest, person.data_key.seal(canonical_bytes(content), _CONTENT),
+        issued.digest, person.data_key.seal(text, _CONTENT),
         verification_code or new_verification_code(), valid_until,
     )  # fmt: skip
     return issued

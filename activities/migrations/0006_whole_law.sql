@@ -3,6 +3,8 @@
 -- When the registers were last asked for a case that waits for them; and when a row of a register last changed.
 alter table transfers add column checked_at timestamptz;
 alter table enrolments add column changed_at timestamptz not null default clock_timestamp();
+-- A policy can open a register again: what waits for it is asked again.
+alter table region_policies add column entered_at timestamptz not null default clock_timestamp();
 create index transfers_waiting on transfers (transfer_id) where closed_at is null and (state ->> 'waiting') = 'true';
 
 -- Until when a certificate is good, where its region says so.

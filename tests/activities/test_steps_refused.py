@@ -6,7 +6,7 @@ from datetime import date
 import asyncpg
 import pytest
 
-from activities.registers import name_sealed
+from activities.registers import named_person
 from tests.activities.desk import RECEIPT, THURSDAY, TUESDAY, WEDNESDAY, Desk, changed, open_desk, snapshot
 from tests.cases import BALANCE_FEN, BEIJING, O_CLERK, O_FINANCE, PERSON, R_CLERK, R_FINANCE
 from tests.conftest import Database
@@ -183,7 +183,7 @@ async def test_an_enrolment_gone_from_the_origins_register_ends_the_case_with_a_
         assert [kind for kind, _, _ in await desk.documents()] == ["REFUSAL_NOTICE"]
         await desk.db.execute("delete from enrolments")
         with pytest.raises(LookupError, match="no register has person"):
-            await name_sealed(desk.db, state)
+            await named_person(desk.db, desk.cases.keyring, state)
 
 
 async def test_a_second_application_of_a_person_with_an_open_case_is_declined_beside_it(database: Database) -> None:

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import pytest
-
 from tests.e2e.books import destination, origin, register, register_printed, require_ended, require_sound, transferred
 from tests.e2e.case import Case, Desks
 from tests.e2e.law_book import kinds, open_steps, papers, pdf, step, working_days_later
@@ -251,23 +249,41 @@ async def test_less_than_was_ordered_comes_home_after_the_order_has_arrived(
     await require_ended(system, case, booked={})
 
 
-@pytest.mark.parametrize("approved", [False, True], ids=["before its approval", "on its way"])
-async def test_what_was_called_home_and_is_owed_after_all_is_frozen_and_sent_again(
-    system: System, registers: Registers, desks: Desks, *, approved: bool
+async def test_what_was_to_come_home_and_is_owed_after_all_stays_where_it_is(
+    system: System, registers: Registers, desks: Desks
 ) -> None:
     case = await _delivered(system, registers, desks)
     await case.remits()
     await case.receives(desks.r_finance, BALANCE_FEN)
     await _corrected(case, personalAccountBalance=BALANCE_FEN - 4_205, note="4205 fen were another person's")
     reference = (await case.read())["remittances"][-1]["reference"]
-    if approved:
-        await case.take(desks.r_supervisor, "approveReverseRemittance", remittanceReference=reference)
-        await case.reaches(fundsStatus="REMITTED")
-        await _corrected(case, personalAccountBalance=BALANCE_FEN, note="they were this person's after all")
-        await case.receives(desks.o_finance, 4_205)
-    else:
-        await _corrected(case, personalAccountBalance=BALANCE_FEN, note="they were this person's after all")
-        await _reversed(case, 4_205)
+    answered = await _corrected(case, personalAccountBalance=BALANCE_FEN, note="they were this person's after all")
+    assert answered["transfer"]["fundsStatus"] == "CREDITED"
+    given_up = await case.asks(desks.r_supervisor, "approveReverseRemittance", remittanceReference=reference)
+    assert given_up["__typename"] == "StepNotAllowed"
+    assert (await case.take(desks.r_clerk, "confirmContinuation"))["transfer"]["status"] == "COMPLETED"
+    read = await case.read()
+    assert [each[:4] for each in _orders(read)] == [
+        ("-01", "TRANSFER", BALANCE_FEN, "CREDITED"),
+        ("-02", "REVERSE", 4_205, "RETURNED"),
+    ]
+    assert "8,642.05" in read["progress"]["money"]
+    assert await register_printed(system, case.person) == transferred()
+    await require_ended(system, case, booked=_moved(BALANCE_FEN))
+
+
+async def test_what_comes_home_and_is_owed_after_all_is_frozen_and_sent_again(
+    system: System, registers: Registers, desks: Desks
+) -> None:
+    case = await _delivered(system, registers, desks)
+    await case.remits()
+    await case.receives(desks.r_finance, BALANCE_FEN)
+    await _corrected(case, personalAccountBalance=BALANCE_FEN - 4_205, note="4205 fen were another person's")
+    reference = (await case.read())["remittances"][-1]["reference"]
+    await case.take(desks.r_supervisor, "approveReverseRemittance", remittanceReference=reference)
+    await case.reaches(fundsStatus="REMITTED")
+    await _corrected(case, personalAccountBalance=BALANCE_FEN, note="they were this person's after all")
+    await case.receives(desks.o_finance, 4_205)
     held = (await register(system, case.person))[BEIJING]
     assert (held["personal_account_fen"], held["frozen_fen"]) == (0, 4_205)
     assert (await case.read())["fundsStatus"] == "PENDING"
@@ -392,18 +408,17 @@ async def test_a_completed_case_is_not_disputed_any_more(system: System, registe
     assert (answer["__typename"], answer["allowedActions"]) == ("StepNotAllowed", [])
 
 
-async def test_o_returns_a_disputed_record_that_was_continued_and_r_has_its_own_months_again(
+async def test_a_record_that_was_continued_is_corrected_and_neither_returned_nor_terminated(
     system: System, registers: Registers, desks: Desks
 ) -> None:
     case = await _delivered(system, registers, desks)
     await case.take(desks.r_clerk, "confirmContinuation")
     await case.take(desks.r_clerk, "requestCorrection", reason="IDENTITY_DOUBT", note="another person's record")
-    returned = await case.take(desks.o_clerk, "returnTransfer", reason="IDENTITY_DOUBT", note="it is another person's")
-    assert returned["transfer"]["status"] == "DECLINED"
-    assert await register_printed(system, case.person) == {BEIJING: origin(), SHANGHAI: destination()}
-    read = await case.read()
-    assert [each for each in papers(read) if each[0] in ("CONTINUATION_STATEMENT", "ENROLMENT_CERTIFICATE")] == [
-        ("ENROLMENT_CERTIFICATE", 1, True),
-        ("CONTINUATION_STATEMENT", 1, True),
-    ]
-    await require_ended(system, case, booked={})
+    assert (await case.read(desks.o_clerk))["allowedActions"] == ["REISSUE_CERTIFICATE", "DELIVER_INFORMATION_FORM"]
+    async with nothing_changes(system):
+        returned = await case.asks(desks.o_clerk, "returnTransfer", reason="IDENTITY_DOUBT", note="another person's")
+        terminated = await case.asks(desks.o_supervisor, "terminateTransfer", reason="another person's record")
+    assert (returned["__typename"], terminated["__typename"]) == ("StepNotAllowed", "StepNotAllowed")
+    await case.take(desks.o_clerk, "deliverInformationForm")
+    await case.take(desks.r_clerk, "confirmContinuation")
+    await require_sound(system, case, booked=_frozen(BALANCE_FEN))

@@ -74,7 +74,7 @@ async def test_a_balance_is_paid_out_to_the_account_that_the_person_names_and_no
             ({"accountNumber": "12"}, "accountNumber", "ACCOUNT_FORM"),
             ({"accountNumber": "6222 0210 0111"}, "accountNumber", "ACCOUNT_FORM"),
             ({"bankName": " "}, "bankName", "EMPTY"),
-            ({"accountName": "x" * 101}, "accountName", "TOO_LONG"),
+            ({"accountName": "林晓船"}, "accountName", "NOT_THE_PERSONS_NAME"),
         ]:
             answer = await case.asks(case.applicant, "providePayoutAccount", **ACCOUNT | wrong)
             assert [(each["path"], each["code"]) for each in answer["violations"]] == [(["input", path], code)]
@@ -108,6 +108,11 @@ async def test_a_balance_is_paid_out_to_the_account_that_the_person_names_and_no
     booked = {("PERSONAL_ACCOUNTS", PAYS_OUT): -BALANCE_FEN, ("PAID_OUT", PAYS_OUT): BALANCE_FEN}
     await require_ended(system, case, booked=booked)
     assert await _in_clear(system, NUMBER) == []
+    # Nor do Temporal, the logs or the database's own files; the bank must know it.
+    files = [each for each in [system.data_dir.with_suffix(".log"), *system.data_dir.rglob("*")] if each.is_file()]
+    assert {each.name.partition(".")[0] for each in files if NUMBER.encode() in each.read_bytes()} == {"bank"}
+    why = await system.cli("why", case.no)
+    assert (why.code, "已办结" in why.out, NUMBER in why.out) == (0, True, False)
 
 
 async def test_a_replay_of_the_account_is_the_same_step_and_another_account_under_its_key_a_conflict(

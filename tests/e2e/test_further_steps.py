@@ -57,7 +57,7 @@ async def scene(system: System, registers: Registers) -> Scene:
 
 
 def _callers(system: System, case: Case, region: str) -> dict[str, Caller]:
-    regional = {role.value: system.caller(role, region) for role in Role if role.value in REGIONAL}
+    regional: dict[str, Caller] = {role.value: system.caller(role, region) for role in Role if role.value in REGIONAL}
     return regional | {
         "INSURED_PERSON": case.applicant,
         "EMPLOYER": system.caller(Role.EMPLOYER, subject="91110000600037341L"),

@@ -237,17 +237,40 @@ async def test_money_that_comes_while_the_form_is_disputed_uses_up_none_of_rs_da
     await case.remits()
     await case.receives(desks.r_finance, BALANCE_FEN)
     read = await case.read()
-    assert step(read, "CONFIRM_CONTINUATION")["deadline"]["state"] == "PAUSED"
+    assert step(read, "CONFIRM_CONTINUATION")["deadline"] is None
     assert await _on_the_worklist(desks.r_clerk, case, "CONFIRM_CONTINUATION") == []
     assert (await case.asks(desks.r_clerk, "confirmContinuation"))["__typename"] == "StepNotAllowed"
     await case.take(o_clerk, "deliverInformationForm")
-    read = await case.read()
-    assert step(read, "CONFIRM_CONTINUATION")["deadline"]["state"] == "ON_TRACK"
+    # The answer comes by post as the first form did.
+    assert step(await case.read(), "CONFIRM_CONTINUATION")["deadline"] is None
+    await _mail(case, o_clerk, "INFORMATION_FORM", arrivedOn=today_text())
     assert await _on_the_worklist(desks.r_clerk, case, "CONFIRM_CONTINUATION") == [
         ("CONFIRM_CONTINUATION", working_days_later(15))
     ]
     assert (await case.take(desks.r_clerk, "confirmContinuation"))["transfer"]["status"] == "COMPLETED"
     await require_ended(system, case, booked=_moved(CONNECTED_O, PAPER_R))
+
+
+async def test_money_comes_home_by_post_from_an_unconnected_r(system: System, registers: Registers) -> None:
+    case = await _applied(system, registers, CONNECTED_O, PAPER_R)
+    desks, o_clerk, o_finance = case.desks, case.desks.o_clerk, case.desks.o_finance
+    for mutation in ("acceptTransfer", "issueContactLetter", "deliverInformationForm"):
+        await case.take(o_clerk, mutation)
+    await case.remits()
+    await case.receives(o_finance, BALANCE_FEN)
+    await case.take(desks.o_supervisor, "terminateTransfer", reason="transferred twice")
+    reference = (await case.read())["remittances"][-1]["reference"]
+    await case.take(desks.o_supervisor, "approveReverseRemittance", remittanceReference=reference)
+    # R sends it by its own bank: nothing tells of it until it has arrived.
+    read = await case.read()
+    assert (read["fundsStatus"], read["remittances"][-1]["status"]) == ("ORDERED", "ORDERED")
+    why = await system.cli("why", case.no)
+    assert (why.code, case.no in why.out) == (0, True)
+    assert (await case.receives(o_finance, BALANCE_FEN))["transfer"]["status"] == "TERMINATED"
+    held = await register(system, case.person)
+    assert held[CONNECTED_O]["personal_account_fen"] == BALANCE_FEN
+    assert (held[PAPER_R]["personal_account_fen"], held[PAPER_R]["frozen_fen"]) == (0, 0)
+    await require_ended(system, case, booked={})
 
 
 async def test_r_may_decline_a_paper_application(system: System, registers: Registers) -> None:

@@ -89,6 +89,8 @@ async def test_what_passes_with_time_is_waited_for_until_a_register_mends_it(
         "Waiting to be accepted: the registers are checked again every day, and it goes on by itself"
     )
     assert (open_steps(read), read["progress"]["holder"], kinds(read)) == ([], None, ["SUBMITTED"])
+    why = await system.cli("why", case.no)
+    assert (why.code, code in why.out) == (0, True)
     # Nobody can do anything to it but the person, and a second application meets the first.
     async with nothing_changes(system):
         for caller, mutation in [(desks.r_clerk, "acceptTransfer"), (desks.o_clerk, "deliverInformationForm")]:

@@ -211,8 +211,8 @@ async def test_allowed_actions_are_those_of_the_viewers_side_and_role(window: Wi
         EMPLOYER.subject: [],
         "clerk-110000": ["REISSUE_CERTIFICATE"],
         "finance-110000": ["REMIT_PERSONAL_ACCOUNT"],
-        "clerk-319900": ["CONFIRM_CONTINUATION"],
-        "bureau-310000": [],
+        "clerk-319900": ["REQUEST_CORRECTION", "CONFIRM_CONTINUATION"],
+        "bureau-310000": ["TERMINATE_TRANSFER"],
     }
 
 

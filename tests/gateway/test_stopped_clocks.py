@@ -106,6 +106,24 @@ async def test_a_paused_clock_is_never_said_to_be_missed(accepted: Window) -> No
     assert "DELIVER_INFORMATION_FORM" in {each.step for each in told.events}
 
 
+async def test_on_paper_the_days_of_a_dispute_are_os_whenever_the_money_came(on_paper: Window) -> None:
+    window, post = on_paper, {"carrier": "EMS", "trackingNo": "E1", "item": "INFORMATION_FORM"}
+    await take(window, "03-05", R_CLERK, ACCEPT)
+    await take(window, "03-06", R_CLERK, LETTER)
+    await take(window, "03-13", O_CLERK, DELIVER)
+    await take(window, "03-16", O_FINANCE, REMIT)
+    await take(window, "03-17", O_CLERK, MAIL, arrivedOn="2026-03-17", **post)
+    await take(window, "03-18", R_CLERK, CORRECT, **DISPUTE)
+    advice = {"amount": 420_000, "bankReference": "B-1", "receivedOn": "2026-03-19"}
+    await take(window, "03-20", R_FINANCE, RECEIVE, **advice)
+    # Form and money are there, but the form is disputed: the answer must come by post as the first did.
+    await take(window, "03-25", O_CLERK, DELIVER)
+    assert await worklist(window, R_CLERK) == []
+    await take(window, "03-27", R_CLERK, MAIL, arrivedOn="2026-03-27", **post)
+    assert await shown(window, "CONFIRM_CONTINUATION", "03-27") == (1, "2026-04-20", "ON_TRACK", 15)
+    await window.desk.verify()
+
+
 async def test_on_paper_each_clock_starts_with_what_the_post_brings(on_paper: Window) -> None:
     window = on_paper
     assert await worklist(window, R_CLERK) == [("ACCEPT_APPLICATION", 1, "2026-03-23")]

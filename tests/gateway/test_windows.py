@@ -1,6 +1,7 @@
 """Employers, windows and bureaus: whose application they may make, which cases they find, and how little they learn of others."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -181,6 +182,8 @@ async def test_who_is_no_longer_the_employer_does_not_see_the_new_case_and_still
     await window.desk.db.execute(
         "update enrolments set employer_id = '91110000100037341A' where employer_id = $1", EMPLOYER.subject
     )
+    # Newest first is by the instant of the application.
+    window.now[0] += timedelta(minutes=1)
     new = (await apply(window, PERSON, 2))["transfer"]
     assert await found(window, EMPLOYER, WANG) == [old["no"]]
     assert await window.data(EMPLOYER, BY_NO, no=new["no"]) == {"transfer": None}

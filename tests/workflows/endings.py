@@ -30,6 +30,11 @@ async def completed_money_first(office: Office) -> PendingCommand:
     return transfer
 
 
+async def completed_with_local_bookkeeping(office: Office) -> PendingCommand:
+    """The bank's word is noted in a local activity: the histories of earlier cases have an ordinary one."""
+    return await completed_money_first(office)
+
+
 async def completed_record_first(office: Office) -> PendingCommand:
     """The record is continued first; a first advice of the bank does not match."""
     transfer = await office.submit()
@@ -303,6 +308,7 @@ async def withdrawn_while_waiting(office: Office) -> PendingCommand:
 
 ENDINGS: tuple[Ending, ...] = (
     completed_money_first,
+    completed_with_local_bookkeeping,
     completed_record_first,
     completed_without_money,
     completed_after_temporal_lost_it,

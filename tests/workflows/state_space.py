@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cache
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -155,8 +156,9 @@ def begin(world: World) -> Node:
     return after(Node(world, state, events), facts[1:], PERSON, SUBMITTED_AT)
 
 
+@cache
 def explore(worlds: tuple[World, ...]) -> Space:
-    """Every state of `worlds`, to closure, in the order in which it is found."""
+    """Every state of `worlds`, to closure, in the order in which it is found. Explored once, however many look at it."""
     found: Space = {}
     for world in worlds:
         start = begin(world)
@@ -319,7 +321,9 @@ def _remit(world: World, _: TransferState, __: date) -> Iterator[Move]:
 
 
 def _account(_: World, __: TransferState, ___: date) -> Iterator[Move]:
-    yield Move(c.ProvidePayoutAccount(sealed="", masked_account="…1234"), PERSON)
+    yield Move(c.ProvidePayoutAccount(sealed="00", masked_account="…1234"), PERSON)
+    # Nothing is sealed for somebody who acts for the person.
+    yield Move(c.ProvidePayoutAccount(sealed="", masked_account=""), PERSON, refused=True)
 
 
 def _receipt(world: World, state: TransferState, today: date) -> Iterator[Move]:

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from activities.calendar_data import published_editions, statutory_days
-from tests.workflows.pure_cases import CALENDAR, O, Story, at, submission
+from tests.workflows.pure_cases import CALENDAR, O, Story, at, kinds, submission
 from workflows import events as e
 from workflows.actors import PLATFORM
 from workflows.clocks import Alarm, AlarmKind, next_alarm, statutory_end, tick
@@ -111,21 +111,31 @@ class TestInstants:
         assert deadline_state(self.DEADLINE, done_at=at(done_at), now=at("2027-06-01 00:00")) is state
 
 
+def rungs(story: Story) -> list[e.Escalated]:
+    return [event.fact for event in story.events if isinstance(event.fact, e.Escalated)]
+
+
 class TestTheClocks:
     """Accepted on 2026-09-18: due soon on 2026-09-30, due on 2026-10-09."""
 
-    def test_the_alarm_is_due_soon_then_due_then_rung_by_rung_then_silent(self) -> None:
+    def test_the_alarm_is_due_soon_then_due_then_late_by_each_rung_then_silent(self) -> None:
         story = Story()
         assert next_alarm(story.state) == Alarm(at("2026-09-30 00:00"), AlarmKind.DUE_SOON, K.DELIVER_INFORMATION_FORM)
         story.happen(tick(story.state, at("2026-09-30 00:00"), CALENDAR), when=at("2026-09-30 00:00"))
         assert next_alarm(story.state) == Alarm(at("2026-10-10 00:00"), AlarmKind.DUE, K.DELIVER_INFORMATION_FORM)
         story.happen(tick(story.state, at("2026-10-10 00:00"), CALENDAR), when=at("2026-10-10 00:00"))
-        # The day after is a make-up working day: one day late at its end, five at the end of the Friday after.
-        for rung in (at("2026-10-11 00:00"), at("2026-10-16 00:00")):
-            assert next_alarm(story.state) == Alarm(rung, AlarmKind.LATE, K.DELIVER_INFORMATION_FORM)
-            assert story.happen(tick(story.state, rung, CALENDAR), when=rung) == ("escalated",)
+        # 10 October is a make-up working day.
+        for rung, when in enumerate((at("2026-10-11 00:00"), at("2026-10-16 00:00")), 1):
+            assert next_alarm(story.state) == Alarm(when, AlarmKind.LATE, K.DELIVER_INFORMATION_FORM)
+            assert tick(story.state, when - timedelta(microseconds=1), CALENDAR) == ()
+            story.happen(tick(story.state, when, CALENDAR), when=when)
+            assert story.state.step(K.DELIVER_INFORMATION_FORM).escalated == rung
         assert next_alarm(story.state) is None
         assert not story.state.closed
+        assert [(each.rung, each.working_days_late, each.told) for each in rungs(story)] == [
+            (1, 1, (f"supervisor:{O}",)),
+            (2, 5, (f"province:{O}",)),
+        ]
 
     def test_due_soon_is_said_once_and_to_the_agency(self) -> None:
         story, now = Story(), at("2026-09-30 00:00")
@@ -149,20 +159,9 @@ class TestTheClocks:
         )
         assert tick(story.state, at("2026-10-10 00:00"), CALENDAR) == (missed,)
         story.happen((missed,), when=at("2026-10-10 00:00"))
-        later = story.happen(tick(story.state, at("2027-01-10 00:00"), CALENDAR), when=at("2027-01-10 00:00"))
-        assert later == ("escalated", "escalated")
-        assert tick(story.state, at("2027-01-11 00:00"), CALENDAR) == ()
+        assert kinds(tick(story.state, at("2027-01-10 00:00"), CALENDAR)) == ("escalated", "escalated")
 
-    def test_each_rung_is_said_once_to_the_bureau_and_then_to_the_province(self) -> None:
-        story, now = Story(), at("2027-01-10 00:00")
-        rungs = [fact for fact in tick(story.state, now, CALENDAR) if isinstance(fact, e.Escalated)]
-        said = [(each.rung, each.working_days_late, each.due_on, each.told) for each in rungs]
-        assert said == [
-            (1, 1, date(2026, 10, 9), (f"supervisor:{O}",)),
-            (2, 5, date(2026, 10, 9), (f"province:{O}",)),
-        ]
-
-    def test_after_an_outage_over_all_instants_all_are_said_in_order(self) -> None:
+    def test_after_an_outage_over_both_instants_both_are_said_in_order(self) -> None:
         said = Story().happen(tick(Story().state, at("2026-10-12 08:00"), CALENDAR), when=at("2026-10-12 08:00"))
         assert said == ("deadline_due_soon", "deadline_missed", "escalated")
 
@@ -184,8 +183,9 @@ class TestTheClocks:
             due_on=date(2026, 10, 9),
             told=(f"agency:{O}", f"supervisor:{O}"),
         )
-        assert tick(story.state, late, CALENDAR)[0] == missed
-        assert story.happen(tick(story.state, late, CALENDAR), when=late) == ("deadline_missed", "escalated")
+        said = tick(story.state, late, CALENDAR)
+        assert (said[0], kinds(said)) == (missed, ("deadline_missed", "escalated"))
+        story.happen(said, when=late)
         assert next_alarm(story.state) == Alarm(at("2026-10-15 00:00"), AlarmKind.DUE_SOON, K.CONFIRM_CONTINUATION)
 
     def test_the_stop_of_coverage_and_the_clerk_s_look_have_five_days_each(self) -> None:
@@ -275,6 +275,7 @@ class TestANewTable:
             "deadline_due_soon",
             "deadline_missed",
         )
+        # Due on Wednesday 2 December by the new table; late by a working day once Thursday is over.
         assert next_alarm(story.state) == Alarm(at("2026-12-04 00:00"), AlarmKind.LATE, K.DELIVER_INFORMATION_FORM)
 
     def test_whatever_the_table_a_clock_that_rings_says_something(self) -> None:
@@ -440,3 +441,18 @@ class TestTheWholeTransfer:
     )
     def test_every_step_takes_its_whole_time(self, before: tuple[K, ...], periods: dict[K, int], end: date) -> None:
         assert statutory_end(TransferRoute.PLATFORM, date(2026, 3, 2), before, periods, CALENDAR) == end
+
+    @pytest.mark.parametrize(
+        ("before", "periods", "working_days"),
+        [
+            ((K.ACCEPT_APPLICATION,), {}, 60),
+            ((K.ACCEPT_APPLICATION, K.STOP_COVERAGE), {}, 65),
+            ((K.ACCEPT_APPLICATION,), {K.DELIVER_INFORMATION_FORM: 7, K.REMIT_PERSONAL_ACCOUNT: 9}, 54),
+            ((K.ACCEPT_APPLICATION,), {K.ISSUE_CONTACT_LETTER: 3, K.CONFIRM_CONTINUATION: 20}, 48),
+        ],
+    )
+    def test_by_post_the_letter_comes_first_and_the_continuation_last(
+        self, before: tuple[K, ...], periods: dict[K, int], working_days: int
+    ) -> None:
+        end = statutory_end(TransferRoute.PAPER, date(2026, 3, 2), before, periods, CALENDAR)
+        assert end == CALENDAR.add_working_days(date(2026, 3, 2), working_days)

@@ -242,10 +242,11 @@ class TestEachReason:
         other_region = earlier.model_copy(update={"from_region": R})
         assert found(check(completed=(other_scheme, other_region))) == ()
 
-    def test_a_route_by_post_is_not_open_yet(self) -> None:
-        asked = check(r_policy=RegionPolicy(connected=False))
-        assert found(asked) == reason(C.DESTINATION_NOT_OPEN, Side.PLATFORM, region=R)
-        assert judged(asked).route is TransferRoute.PAPER
+    @pytest.mark.parametrize(("o", "r"), [(True, False), (False, True), (False, False)])
+    def test_with_a_region_that_is_not_connected_it_goes_by_post_and_to_r_s_clerk(self, o: bool, r: bool) -> None:
+        answer = judged(check(o_policy=RegionPolicy(connected=o), r_policy=RegionPolicy(connected=r)))
+        assert (answer.findings, answer.route, answer.manual) == ((), TransferRoute.PAPER, True)
+        assert (judged(check()).route, judged(check()).manual) == (TransferRoute.PLATFORM, False)
 
     def test_agent_not_authorised(self) -> None:
         assert found(check(authorised=False)) == reason(C.AGENT_NOT_AUTHORISED, Side.PLATFORM, basis="PIPL")

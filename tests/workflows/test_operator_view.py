@@ -43,7 +43,12 @@ async def _summaries(office: Office, transfer: PendingCommand) -> list[str]:
     sealed: list[Payload] = [
         event.user_metadata.summary
         for event in (await office.history(transfer)).events
-        if event.event_type in (EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED, EventType.EVENT_TYPE_TIMER_STARTED)
+        if event.event_type
+        in (
+            EventType.EVENT_TYPE_ACTIVITY_TASK_SCHEDULED,
+            EventType.EVENT_TYPE_MARKER_RECORDED,
+            EventType.EVENT_TYPE_TIMER_STARTED,
+        )
     ]
     opened = await EncryptionCodec(office.cases.keyring).decode(sealed)
     return [payload.data.decode().strip('"') for payload in opened]

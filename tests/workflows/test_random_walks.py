@@ -127,7 +127,7 @@ class Walk:
                 "note": self._note(),
             },
             A.REQUEST_CORRECTION: {"reason": chance.choice(list(CorrectionReason)), "note": "note"},
-            A.PROVIDE_PAYOUT_ACCOUNT: {"sealed": "", "masked_account": "…1234"},
+            A.PROVIDE_PAYOUT_ACCOUNT: {"sealed": chance.choice(("", "00")), "masked_account": "…1234"},
             A.CONFIRM_RECEIPT: {
                 "remittance_reference": chance.choice(REFERENCES),
                 "amount_fen": chance.choice((order.amount_fen, order.amount_fen, self._fen())) if order else 0,
@@ -200,10 +200,10 @@ ASK: TypeAdapter[c.AnyAsk] = TypeAdapter(c.AnyAsk)
 
 
 @given(st.integers(0, 2**32))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_any_walk_keeps_what_must_hold(seed: int) -> None:
     walk = Walk(Random(seed))
-    for _ in range(25):
+    for _ in range(30):
         walk.step()
 
 

@@ -1,6 +1,7 @@
 """Every committed history replays on the workflow as it is: no change breaks the transfers that are under way."""
 
 import pytest
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
@@ -12,6 +13,7 @@ from tests.workflows.record_histories import COMMAND, HISTORIES, keyring
 from workflows.transfer import TransferWorkflow
 
 FILES = sorted(path for path in HISTORIES.glob("*.json") if path.name != "keyring.json")
+MARKER = EventType.EVENT_TYPE_MARKER_RECORDED
 WHAT_TO_DO = f"""
 The workflow no longer gives the commands that {{name}} recorded: every transfer now under way would stop there.
 Guard the change with `workflow.patched`. Only if no such transfer can exist anywhere, record the histories anew:
@@ -43,6 +45,12 @@ async def test_a_recorded_history_ends_as_its_name_says(name: str) -> None:
     last = _history(name).events[-1].workflow_execution_completed_event_attributes
     (status,) = await data_converter(keyring()).decode(last.result.payloads, [str])
     assert name.upper().startswith(status)
+
+
+def test_cases_are_kept_from_before_and_since_the_banks_word_is_noted_locally() -> None:
+    kept = ("completed_money_first", "completed_with_local_bookkeeping")
+    markers = [[event.event_type for event in _history(name).events].count(MARKER) for name in kept]
+    assert markers == [0, 1]
 
 
 async def test_a_deliberate_extra_activity_is_caught() -> None:

@@ -27,7 +27,7 @@ from workflows.vocabulary import RemittanceStatus, Role, TransferAction, Transfe
 
 RUNGS = len(ESCALATION_WORKING_DAYS)
 # On a machine that does other things at the same time.
-pytestmark = pytest.mark.timeout(900)
+pytestmark = pytest.mark.timeout(3600)
 CLOCK_FACTS = (e.DeadlineDueSoon, e.DeadlineMissed, e.Escalated, e.GapWarned)
 
 

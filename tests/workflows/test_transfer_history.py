@@ -37,15 +37,17 @@ async def test_the_history_of_a_complete_transfer_is_small_and_each_event_is_acc
     print(f"{len(events):4} events, {size} bytes")  # noqa: T201
     assert len(events) <= MAX_EVENTS
     assert size <= MAX_BYTES
-    # One update for each of the five commands, one activity for each step and for what follows by itself.
+    # One update for each of the five commands, one activity for each step and for what follows by itself, and a marker
+    # for the bank's word, which is noted beside the workflow.
     assert kinds["WORKFLOW_EXECUTION_UPDATE_ACCEPTED"] == kinds["WORKFLOW_EXECUTION_UPDATE_COMPLETED"] == 5
-    assert kinds["ACTIVITY_TASK_SCHEDULED"] == kinds["ACTIVITY_TASK_COMPLETED"] == 8
+    assert kinds["ACTIVITY_TASK_SCHEDULED"] == kinds["ACTIVITY_TASK_COMPLETED"] == 7
+    assert kinds["MARKER_RECORDED"] == 1
     assert kinds["TIMER_STARTED"] <= 4
     assert kinds["UPSERT_WORKFLOW_SEARCH_ATTRIBUTES"] <= 5
     assert kinds["WORKFLOW_TASK_FAILED"] == kinds["WORKFLOW_TASK_TIMED_OUT"] == 0
     looks = kinds["WORKFLOW_TASK_SCHEDULED"] + kinds["WORKFLOW_TASK_STARTED"] + kinds["WORKFLOW_TASK_COMPLETED"]
     others = kinds["WORKFLOW_EXECUTION_STARTED"] + kinds["WORKFLOW_EXECUTION_COMPLETED"] + kinds["TIMER_CANCELED"]
-    counted = 2 * 5 + 3 * 8 + kinds["TIMER_STARTED"] + kinds["UPSERT_WORKFLOW_SEARCH_ATTRIBUTES"] + looks + others
+    counted = 2 * 5 + 3 * 7 + 1 + kinds["TIMER_STARTED"] + kinds["UPSERT_WORKFLOW_SEARCH_ATTRIBUTES"] + looks + others
     assert counted + kinds["TIMER_FIRED"] == len(events)
 
 

@@ -223,6 +223,7 @@ WORDS: dict[str, str] = {
     "violation.BEFORE_THE_LETTER": "Must not be before the contact letter of {letter_on}.",
     "violation.BEFORE_THE_APPLICATION": "Must not be before the application of {submitted_on}.",
     "violation.BEFORE_SENDING": "The arrival must not be before the sending on {sent_on}.",
+    "violation.NOT_THE_PERSONS_NAME": "The account must be in the insured person's own name, as the transfer-out register spells it.",
     "violation.ACCOUNT_FORM": "An account number has 8 to 32 digits.",
     "violation.UNKNOWN_REFERENCE": "Not this transfer's remittance: its reference is {reference}.",
     "violation.BEFORE_THE_ORDER": "Must not be before the order of {ordered_on}.",

@@ -223,6 +223,7 @@ WORDS: dict[str, str] = {
     "violation.BEFORE_THE_LETTER": "不能早于发出联系函之日{letter_on}。",
     "violation.BEFORE_THE_APPLICATION": "不能早于申请之日{submitted_on}。",
     "violation.BEFORE_SENDING": "送达日期不能早于寄出日期{sent_on}。",
+    "violation.NOT_THE_PERSONS_NAME": "收款账户户名应为参保人本人，与转出地登记的姓名一致。",
     "violation.ACCOUNT_FORM": "银行账号应为8至32位数字。",
     "violation.UNKNOWN_REFERENCE": "划转编号不符，本业务的划转编号为{reference}。",
     "violation.BEFORE_THE_ORDER": "不能早于下达划转指令之日{ordered_on}。",
