@@ -82,6 +82,7 @@ class TransferMachine(RuleBasedStateMachine):
     model: Model
     rows: dict[str, str]
     applied = False
+    throws = 0
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(120)
@@ -154,7 +155,8 @@ class TransferMachine(RuleBasedStateMachine):
 
     def dice(self, chance: int) -> random.Random:
         """Thrown anew in each step: what is drawn small, and often, does not come to the same step each time."""
-        return random.Random(f"{chance} {sum(self.taken.values())}")
+        self.throws += 1
+        return random.Random(f"{chance} {self.throws}")
 
     def right_step(self, chance: random.Random) -> None:
         said = _said(chance)
