@@ -158,6 +158,10 @@ def _receipt(received_on: date) -> c.ConfirmReceipt:
     return c.ConfirmReceipt(amount_fen=BALANCE_FEN, bank_reference=uuid.uuid4().hex, received_on=received_on)
 
 
+# Five seconds of real clocks each: those of a kind that another row has are for `make test-long`.
+LONG = pytest.mark.long
+
+
 @pytest.mark.parametrize(
     ("way", "kind", "ask", "actor"),
     [
@@ -168,16 +172,30 @@ def _receipt(received_on: date) -> c.ConfirmReceipt:
         (_form_delivered, K.CONFIRM_CONTINUATION, lambda _: c.ConfirmContinuation(), R_CLERK),
         (_remitted, K.CONFIRM_RECEIPT, _receipt, R_FINANCE),
         # On the paper route the connected side enters the steps of both.
-        (_to_be_accepted_by_post, K.ACCEPT_APPLICATION, lambda _: c.AcceptTransfer(), O_CLERK),
+        pytest.param(_to_be_accepted_by_post, K.ACCEPT_APPLICATION, lambda _: c.AcceptTransfer(), O_CLERK, marks=LONG),
         (_letter_to_be_written, K.ISSUE_CONTACT_LETTER, lambda _: c.IssueContactLetter(), O_CLERK),
-        (_letter_arrived, K.DELIVER_INFORMATION_FORM, lambda _: c.DeliverInformationForm(), O_CLERK),
-        (_form_written, K.REMIT_PERSONAL_ACCOUNT, lambda _: c.RemitPersonalAccount(), O_FINANCE),
+        pytest.param(
+            _letter_arrived, K.DELIVER_INFORMATION_FORM, lambda _: c.DeliverInformationForm(), O_CLERK, marks=LONG
+        ),
+        pytest.param(
+            _form_written, K.REMIT_PERSONAL_ACCOUNT, lambda _: c.RemitPersonalAccount(), O_FINANCE, marks=LONG
+        ),
         (_form_and_money_arrived, K.CONFIRM_CONTINUATION, lambda _: c.ConfirmContinuation(), O_CLERK),
         (_disputed, K.DELIVER_INFORMATION_FORM, lambda _: c.DeliverInformationForm(), O_CLERK),
-        (_disputed_after_the_continuation, K.CONFIRM_CONTINUATION, lambda _: c.ConfirmContinuation(), R_CLERK),
-        (_difference_to_be_sent, K.REMIT_PERSONAL_ACCOUNT, lambda _: c.RemitPersonalAccount(), O_FINANCE),
-        (_money_coming_home, K.CONFIRM_RECEIPT, _receipt, O_FINANCE),
-        (_account_provided, K.REMIT_PERSONAL_ACCOUNT, lambda _: c.RemitPersonalAccount(), PAYING_FINANCE),
+        pytest.param(
+            _disputed_after_the_continuation,
+            K.CONFIRM_CONTINUATION,
+            lambda _: c.ConfirmContinuation(),
+            R_CLERK,
+            marks=LONG,
+        ),
+        pytest.param(
+            _difference_to_be_sent, K.REMIT_PERSONAL_ACCOUNT, lambda _: c.RemitPersonalAccount(), O_FINANCE, marks=LONG
+        ),
+        pytest.param(_money_coming_home, K.CONFIRM_RECEIPT, _receipt, O_FINANCE, marks=LONG),
+        pytest.param(
+            _account_provided, K.REMIT_PERSONAL_ACCOUNT, lambda _: c.RemitPersonalAccount(), PAYING_FINANCE, marks=LONG
+        ),
     ],
 )
 async def test_a_step_is_due_soon_then_overdue_once_each_and_can_still_be_done_late(

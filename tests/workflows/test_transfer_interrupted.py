@@ -52,6 +52,7 @@ async def _shifts(database: Database, server: TemporalServer, folder: Path) -> A
         await shifts.worker.shutdown()
 
 
+@pytest.mark.long
 async def test_a_correction_with_a_reverse_remittance_goes_on_with_another_worker_at_each_step(
     database: Database, tmp_path: Path
 ) -> None:
@@ -145,6 +146,7 @@ async def test_mail_a_correction_and_its_pause_go_with_the_case_into_a_new_run(s
     await office.types(transfer)
 
 
+@pytest.mark.long
 async def test_linked_and_reverse_remittances_go_with_the_case_into_a_new_run(short_histories: Office) -> None:
     office = short_histories
     transfer = await office.submit()

@@ -136,6 +136,8 @@ async def _with_a_gap(office: Office) -> tuple[PendingCommand, date]:
     return transfer, closes_on
 
 
+# The registers are asked again on each day of four months.
+@pytest.mark.long
 @pytest.mark.timeout(240)
 async def test_the_person_is_warned_of_the_gap_at_thirty_ten_and_three_days_whatever_the_case_waits_for(
     office: Office,
