@@ -1,8 +1,10 @@
 """Child processes of the local stack: started, recorded, stopped, and reclaimed after a crash of their parent."""
 
 import asyncio
+import contextlib
 import ctypes
 import json
+import secrets
 import signal
 import socket
 import sys
@@ -24,12 +26,18 @@ START_TIME_TOLERANCE_SECONDS = 2.0
 STOP_WITHIN_SECONDS = 15.0
 
 
+# Below the ports that systems give to connections: one that is free now is not taken by a connection before it is used.
+FREE_PORTS = range(20_000, 32_000)
+
+
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port of 127.0.0.1 that is free now. Raises `StackError` when there is none."""
+    port: int
+    for port in secrets.SystemRandom().sample(FREE_PORTS, len(FREE_PORTS)):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise StackError("No port of 127.0.0.1 is free")
 
 
 def require_port(port: int, part: str, option: str) -> None:

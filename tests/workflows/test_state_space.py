@@ -118,6 +118,7 @@ def test_an_open_case_always_waits_for_somebody(space: Space) -> None:
             assert node.state.open_steps or node.state.waiting or node.state.on_its_way
 
 
+@pytest.mark.long
 def test_the_clocks_change_nothing_but_themselves_and_say_each_thing_once(space: Space) -> None:
     """So that the space need not be explored once more for every hand of every clock."""
     said: Counter[str] = Counter()

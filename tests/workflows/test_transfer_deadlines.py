@@ -165,15 +165,19 @@ LONG = pytest.mark.long
 @pytest.mark.parametrize(
     ("way", "kind", "ask", "actor"),
     [
-        (_to_be_accepted, K.ACCEPT_APPLICATION, lambda _: c.AcceptTransfer(), R_CLERK),
-        (_to_be_stopped, K.STOP_COVERAGE, lambda today: c.StopCoverage(stopped_on=today), O_CLERK),
+        pytest.param(_to_be_accepted, K.ACCEPT_APPLICATION, lambda _: c.AcceptTransfer(), R_CLERK, marks=LONG),
+        pytest.param(
+            _to_be_stopped, K.STOP_COVERAGE, lambda today: c.StopCoverage(stopped_on=today), O_CLERK, marks=LONG
+        ),
         (_accepted, K.DELIVER_INFORMATION_FORM, lambda _: c.DeliverInformationForm(), O_CLERK),
-        (_continued, K.REMIT_PERSONAL_ACCOUNT, lambda _: c.RemitPersonalAccount(), O_FINANCE),
+        pytest.param(_continued, K.REMIT_PERSONAL_ACCOUNT, lambda _: c.RemitPersonalAccount(), O_FINANCE, marks=LONG),
         (_form_delivered, K.CONFIRM_CONTINUATION, lambda _: c.ConfirmContinuation(), R_CLERK),
         (_remitted, K.CONFIRM_RECEIPT, _receipt, R_FINANCE),
         # On the paper route the connected side enters the steps of both.
         pytest.param(_to_be_accepted_by_post, K.ACCEPT_APPLICATION, lambda _: c.AcceptTransfer(), O_CLERK, marks=LONG),
-        (_letter_to_be_written, K.ISSUE_CONTACT_LETTER, lambda _: c.IssueContactLetter(), O_CLERK),
+        pytest.param(
+            _letter_to_be_written, K.ISSUE_CONTACT_LETTER, lambda _: c.IssueContactLetter(), O_CLERK, marks=LONG
+        ),
         pytest.param(
             _letter_arrived, K.DELIVER_INFORMATION_FORM, lambda _: c.DeliverInformationForm(), O_CLERK, marks=LONG
         ),
@@ -181,7 +185,7 @@ LONG = pytest.mark.long
             _form_written, K.REMIT_PERSONAL_ACCOUNT, lambda _: c.RemitPersonalAccount(), O_FINANCE, marks=LONG
         ),
         (_form_and_money_arrived, K.CONFIRM_CONTINUATION, lambda _: c.ConfirmContinuation(), O_CLERK),
-        (_disputed, K.DELIVER_INFORMATION_FORM, lambda _: c.DeliverInformationForm(), O_CLERK),
+        pytest.param(_disputed, K.DELIVER_INFORMATION_FORM, lambda _: c.DeliverInformationForm(), O_CLERK, marks=LONG),
         pytest.param(
             _disputed_after_the_continuation,
             K.CONFIRM_CONTINUATION,

@@ -80,6 +80,7 @@ async def test_a_correction_with_a_reverse_remittance_goes_on_with_another_worke
     await server.stop()
 
 
+@pytest.mark.long
 async def test_clocks_that_ran_out_while_nobody_worked_say_each_thing_once(database: Database, tmp_path: Path) -> None:
     server = await temporal.start(tmp_path / "temporal", free_port(), free_port())
     async with _shifts(database, server, tmp_path / "bank") as shifts:
