@@ -6,9 +6,10 @@ from typing import Any
 import pytest
 
 from tests.e2e.books import register, register_printed, require_ended, require_sound
+from tests.e2e.caller import new_key
 from tests.e2e.case import Case, Desks
 from tests.e2e.law_book import decides, open_steps, papers, pdf, step, working_days_later
-from tests.e2e.people import BALANCE_FEN, BEIJING, SHANGHAI, Registers, active, at, stopped, today
+from tests.e2e.people import BALANCE_FEN, BEIJING, SHANGHAI, Registers, active, at, new_resident_id, stopped, today
 from tests.e2e.system import System
 from tests.e2e.test_bad_input import nothing_changes
 from workflows.vocabulary import Role
@@ -16,6 +17,7 @@ from workflows.vocabulary import Role
 # Regions whose policies these tests set, and nobody else's do.
 PAYS_OUT, RETAINS, CHECKS, OTHER = "150100", "150200", "150300", "210100"
 NUMBER = "6222021001112223334"
+GRANT = "mutation ($input: GrantMandateInput!) { grantMandate(input: $input) { __typename } }"
 ACCOUNT = {"bankName": "示例银行沈阳分行", "accountName": "林晓舟", "accountNumber": NUMBER}
 TEXT_COLUMNS = """select table_name, column_name from information_schema.columns
   where table_schema = 'public' and data_type in ('text', 'jsonb', 'json', 'bytea', 'ARRAY', 'character varying')"""
@@ -128,6 +130,25 @@ async def test_a_replay_of_the_account_is_the_same_step_and_another_account_unde
         case.applicant, "providePayoutAccount", idempotencyKey=key, **ACCOUNT | {"accountNumber": NUMBER[:-1] + "5"}
     )
     assert other["__typename"] == "IdempotencyConflict"
+
+
+async def test_who_acts_by_a_mandate_does_not_say_where_the_money_goes(system: System, registers: Registers) -> None:
+    case = await _opened(system, registers, PAYS_OUT)
+    await case.take(case.desks.o_clerk, "deliverInformationForm")
+    number = new_resident_id()
+    given = {"idempotencyKey": new_key(), "agentResidentId": number, "relation": "CHILD"}
+    granted = await case.applicant.ask(GRANT, input=given | {"validUntil": today().isoformat()})
+    assert granted["grantMandate"]["__typename"] == "GrantMandatePayload"
+    agent = system.caller(Role.INSURED_PERSON, resident_id=number)
+    assert (await case.read(agent))["no"] == case.no
+    refused = await case.asks(agent, "providePayoutAccount", **ACCOUNT)
+    assert (refused["__typename"], refused["message"]) == (
+        "StepNotAllowed", "Only the person themself says to which account the balance is paid.",
+    )  # fmt: skip
+    # Nothing was kept: O's finance still has no account to pay to.
+    assert "PROVIDE_PAYOUT_ACCOUNT" in (await case.read())["progress"]["actions"]
+    early = await case.asks(case.desks.o_finance, "remitPersonalAccount")
+    assert early["__typename"] == "StepNotAllowed"
 
 
 async def test_a_payout_that_is_terminated_before_its_order_leaves_the_account_whole(
