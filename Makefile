@@ -20,7 +20,6 @@ demo: $(STACK_READY) ## Carry one transfer to 已办结 before your eyes; stays 
 up: $(STACK_READY) ## Run the whole system on this machine until Ctrl-C
 	@$(BIN)/yibao up
 
-
 test: $(DEV_READY) ## Run the test suite on real PostgreSQL and real Temporal, on two cores
 	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
 
