@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, TypeVar
 
-from activities import ledger, registers
+from activities import registers
 from activities.database import Connection
 from activities.documents import compose, store
 from activities.documents import compose_letters as letters
@@ -17,7 +17,8 @@ from activities.documents.content import DocumentContent, PersonBlock
 from activities.documents.store import Issued
 from activities.documents.verification import certificate_number, contact_letter_number
 from activities.keyring import Keyring
-from activities.ledger import Account
+from activities.ledger.accounts import Account
+from activities.ledger.posting import post
 from activities.people import PersonRef, person_by_id
 from activities.reference import RegionEntry, regions_on
 from activities.registers import Enrolled
@@ -272,21 +273,27 @@ async def _remit_funds(scene: Scene, fact: e.FundsRemitted) -> e.AnyFact:
     payer = _payer(scene.state, fact.reference)
     await _mark(scene, fact.reference, RemittanceStatus.REMITTED)
     await registers.pay_out_frozen(scene.connection, scene.state, payer, fact.amount_fen, scene.today)
-    await _post(scene, fact.amount_fen, Account("FROZEN", *payer), Account("IN_TRANSIT", *payer))
+    await _post(
+        scene, fact.amount_fen, Account("FROZEN", *payer), Account("IN_TRANSIT", *payer), reference=fact.reference
+    )
     return fact
 
 
 async def _pay_out_funds(scene: Scene, fact: e.FundsPaidOut) -> e.AnyFact:
     payer = _payer(scene.state, fact.reference)
     await _mark(scene, fact.reference, RemittanceStatus.CREDITED)
-    await _post(scene, fact.amount_fen, Account("IN_TRANSIT", *payer), Account("PAID_OUT", *payer))
+    await _post(
+        scene, fact.amount_fen, Account("IN_TRANSIT", *payer), Account("PAID_OUT", *payer), reference=fact.reference
+    )
     return fact
 
 
 async def _receive_funds(scene: Scene, fact: e.FundsReceived) -> e.AnyFact:
     payer, payee = _payer(scene.state, fact.reference), _payee(scene.state, fact.reference)
     await _mark(scene, fact.reference, RemittanceStatus.RECEIVED, advice=fact)
-    await _post(scene, fact.amount_fen, Account("IN_TRANSIT", *payer), Account("RECEIVED", *payee))
+    await _post(
+        scene, fact.amount_fen, Account("IN_TRANSIT", *payer), Account("RECEIVED", *payee), reference=fact.reference
+    )
     return fact
 
 
@@ -299,7 +306,13 @@ async def _credit_funds(scene: Scene, fact: e.FundsCredited) -> e.AnyFact:
     payee = _payee(scene.state, fact.reference)
     await _mark(scene, fact.reference, RemittanceStatus.CREDITED)
     await registers.credit(scene.connection, scene.state, payee, fact.amount_fen, scene.today)
-    await _post(scene, fact.amount_fen, Account("RECEIVED", *payee), Account("PERSONAL_ACCOUNTS", *payee))
+    await _post(
+        scene,
+        fact.amount_fen,
+        Account("RECEIVED", *payee),
+        Account("PERSONAL_ACCOUNTS", *payee),
+        reference=fact.reference,
+    )
     await _freeze(scene, payee, fact.freeze_fen)
     return fact
 
@@ -479,8 +492,10 @@ async def _mark(
     )  # fmt: skip
 
 
-async def _post(scene: Scene, amount_fen: int, source: Account, target: Account) -> None:
-    await ledger.post(
+async def _post(
+    scene: Scene, amount_fen: int, source: Account, target: Account, *, reference: str | None = None
+) -> None:
+    await post(
         scene.connection,
         scene.state.transfer_id,
         seq=scene.seq,
@@ -488,6 +503,7 @@ async def _post(scene: Scene, amount_fen: int, source: Account, target: Account)
         source=source,
         target=target,
         at=scene.at,
+        reference=reference,
     )
 
 
