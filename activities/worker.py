@@ -16,7 +16,8 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
-from activities.bank import Bank, HttpBank
+from activities.bank import Bank
+from activities.bank.http import HttpBank
 from activities.database import open_pool
 from activities.funds import send_to_bank
 from activities.keyring import InvalidKeyringError, Keyring

@@ -103,7 +103,7 @@ class RegionPolicy(BaseModel):
 
     `open_for` lists the kinds of transfer that the region takes, None for all. `register_available` is false while the
     region's register is out of service. `certificate_months`: how long a certificate of the region is valid, None for
-    ever. `disposition`: the first rule that matches decides, none means that the balance is remitted.
+    ever. `bank_limit_fen`: the most that the region's bank takes in one payment, None without a limit. `disposition`: the first rule that matches decides, none means that the balance is remitted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -119,6 +119,7 @@ class RegionPolicy(BaseModel):
     invalid_certificate: Treatment = Treatment.BLOCK
     certificate_months: Annotated[int, Field(ge=1, le=12)] | None = None
     form_needs_checker: bool = False
+    bank_limit_fen: Annotated[int, Field(ge=1, le=10**12)] | None = None
     disposition: tuple[DispositionRule, ...] = ()
     # On which days the region's orders go to the bank: immediate, daily, monthly:N.
     remittance_cycle: Annotated[str, Field(pattern=CYCLE_PATTERN)] = IMMEDIATE
