@@ -10,7 +10,7 @@ from workflows import commands as c
 from workflows import events as e
 from workflows.clocks import opening
 from workflows.conclusion import next_reference
-from workflows.deadlines import resume, shanghai_date
+from workflows.deadlines import resume, shanghai_date, start_of
 from workflows.fold import Facts
 from workflows.remittance import Remittance
 from workflows.rules import Invalid, NotAllowed, invalid
@@ -31,7 +31,8 @@ def remit(state: TransferState, facts: c.RemitFacts, at: datetime, calendar: Wor
         kind=_kind(state),
         corrects=_corrected(state),
         by_post=state.from_region in state.unconnected,
-        send_on=facts.send_on,
+        # What an unconnected side sends by itself waits for no cycle of ours.
+        send_on=None if state.from_region in state.unconnected else facts.send_on,
     )
     limit_fen = facts.release_threshold_fen
     if limit_fen is None or ordered.amount_fen <= limit_fen or ordered.by_post:
@@ -64,10 +65,15 @@ def _given(state: TransferState, ordered: e.FundsOrdered, at: datetime, calendar
     told = {"reference": ordered.reference, "amount_fen": ordered.amount_fen}
     facts = (e.RemittanceOrdered(**told), ordered)
     if ordered.kind is not RemittanceKind.PAYOUT:
-        return (*facts, opening(state, TransferStepKind.CONFIRM_RECEIPT, at, calendar))
+        return (*facts, opening(state, TransferStepKind.CONFIRM_RECEIPT, _sent_at(ordered, at), calendar))
     if not ordered.by_post:
         return facts
     return (*facts, e.FundsRemitted(**told), e.FundsPaidOut(**told))
+
+
+def _sent_at(ordered: e.FundsOrdered, at: datetime) -> datetime:
+    """When the money leaves at the earliest: nobody looks for it before."""
+    return at if ordered.send_on is None else start_of(ordered.send_on)
 
 
 def _kind(state: TransferState) -> RemittanceKind:
@@ -132,8 +138,10 @@ def approve_reverse(
         corrects=order.corrects,
         by_post=state.to_region in state.unconnected,
         uncredited=order.uncredited,
+        send_on=None if state.to_region in state.unconnected else facts.send_on,
     )
-    receiving = opening(state, TransferStepKind.CONFIRM_RECEIPT, at, calendar, region=state.from_region)
+    sent_at = _sent_at(ordered, at)
+    receiving = opening(state, TransferStepKind.CONFIRM_RECEIPT, sent_at, calendar, region=state.from_region)
     return (ordered, receiving)
 
 
