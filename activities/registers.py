@@ -364,6 +364,18 @@ async def pay_out_frozen(
     )  # fmt: skip
 
 
+async def set_aside_again(
+    connection: Connection, state: TransferState, side: Enrolled, amount_fen: int, today: date
+) -> None:
+    """The side's register: what had left is with the agency again, and frozen as before."""
+    await pay_out_frozen(connection, state, side, -amount_fen, today)
+
+
+async def take_off(connection: Connection, state: TransferState, side: Enrolled, amount_fen: int, today: date) -> None:
+    """The side's register: a credit whose money the bank has taken back. Raises LookupError when it has no such enrolment."""
+    await credit(connection, state, side, -amount_fen, today)
+
+
 async def credit(connection: Connection, state: TransferState, side: Enrolled, amount_fen: int, today: date) -> None:
     """The side's register: the person's account is credited. Raises LookupError when it has no such enrolment."""
     done = await connection.execute(

@@ -1,7 +1,10 @@
 """What must be true in the database whatever happened: events, money, registers, commands; and a digest of all of it."""
 
+import asyncio
 import json
 import sqlite3
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import asdict
 from datetime import date
 from typing import Any
@@ -174,3 +177,16 @@ async def require_ended(system: System, case: Case, *, booked: dict[tuple[str, s
         row = await connection.fetchrow(counted, case.no)
     assert row is not None
     assert tuple(row) == (0, 0)
+
+
+@asynccontextmanager
+async def nothing_changes(system: System, *, but: set[str] | None = None) -> AsyncIterator[None]:
+    """No row of any table is another after the block, `but` those of these tables."""
+    async with system.database() as connection:
+        # The bank's word about an earlier case may still be on its way.
+        async with asyncio.timeout(20):
+            while await connection.fetchval("select exists (select from remittances where status = 'ORDERED')"):
+                await asyncio.sleep(0.05)
+        before = await digest(connection)
+        yield
+        assert changed(before, await digest(connection)) == (but or set())

@@ -6,6 +6,7 @@ import pytest
 
 from tests.e2e.case import Desks
 from tests.e2e.people import Registers
+from tests.e2e.standing_cases import Scene, standing_cases
 from tests.e2e.system import System
 
 
@@ -39,3 +40,8 @@ async def breakable(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[S
         yield running
     finally:
         await running.stop()
+
+
+@pytest.fixture(scope="session")
+async def scene(system: System, registers: Registers, desks: Desks) -> Scene:
+    return await standing_cases(system, registers, desks)

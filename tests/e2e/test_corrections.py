@@ -2,7 +2,16 @@
 
 from typing import Any
 
-from tests.e2e.books import destination, origin, register, register_printed, require_ended, require_sound, transferred
+from tests.e2e.books import (
+    destination,
+    nothing_changes,
+    origin,
+    register,
+    register_printed,
+    require_ended,
+    require_sound,
+    transferred,
+)
 from tests.e2e.case import Case, Desks
 from tests.e2e.law_book import kinds, open_steps, papers, pdf, step, working_days_later
 from tests.e2e.people import (
@@ -15,7 +24,6 @@ from tests.e2e.people import (
     today,
 )
 from tests.e2e.system import System
-from tests.e2e.test_bad_input import nothing_changes
 
 DISPUTE = {"reason": "AMOUNT_DISPUTED", "note": "the last salary is missing"}
 WORKLIST = "{ viewer { worklist(first: 50) { edges { node { step { kind round } transfer { no } } } } } }"

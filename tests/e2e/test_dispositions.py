@@ -5,13 +5,12 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.books import register, register_printed, require_ended, require_sound
+from tests.e2e.books import nothing_changes, register, register_printed, require_ended, require_sound
 from tests.e2e.caller import new_key
 from tests.e2e.case import Case, Desks
 from tests.e2e.law_book import decides, open_steps, papers, pdf, step, working_days_later
 from tests.e2e.people import BALANCE_FEN, BEIJING, SHANGHAI, Registers, active, at, new_resident_id, stopped, today
 from tests.e2e.system import System
-from tests.e2e.test_bad_input import nothing_changes
 from workflows.vocabulary import Role
 
 # Regions whose policies these tests set, and nobody else's do.

@@ -5,7 +5,16 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.books import destination, enrolment, origin, register, register_printed, require_ended, require_sound
+from tests.e2e.books import (
+    destination,
+    enrolment,
+    nothing_changes,
+    origin,
+    register,
+    register_printed,
+    require_ended,
+    require_sound,
+)
 from tests.e2e.case import Case, Desks
 from tests.e2e.law_book import certificate, checked, kinds, open_steps, working_days_later
 from tests.e2e.people import (
@@ -19,7 +28,6 @@ from tests.e2e.people import (
     today,
 )
 from tests.e2e.system import System
-from tests.e2e.test_bad_input import nothing_changes
 from workflows.vocabulary import Role
 
 TERMINATE = {"reason": "the person was transferred twice"}

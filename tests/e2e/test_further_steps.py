@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.books import nothing_changes
 from tests.e2e.caller import INPUT_OF, STEP, Caller, new_key
 from tests.e2e.case import Case, Desks
 from tests.e2e.law_book import decides
 from tests.e2e.people import BALANCE_FEN, SHENZHEN, Registers, at, today
 from tests.e2e.system import System
-from tests.e2e.test_bad_input import nothing_changes
 from workflows.vocabulary import Role
 
 # Regions whose policies these tests set, and nobody else's do.

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.books import register, require_ended
+from tests.e2e.books import nothing_changes, register, require_ended
 from tests.e2e.case import Case, Desks
 from tests.e2e.law_book import (
     certificate,
@@ -20,7 +20,6 @@ from tests.e2e.law_book import (
 )
 from tests.e2e.people import BALANCE_FEN, SHENZHEN, Registers, at, months_after_transfer, today
 from tests.e2e.system import System
-from tests.e2e.test_bad_input import nothing_changes
 from tests.e2e.test_main_job import ELIGIBILITY
 from workflows.vocabulary import Role
 from workflows.words import say

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from activities.calendar_data import published_calendar
+from tests.e2e.books import nothing_changes
 from tests.e2e.case import APPLICATION, Case, Desks, done
 from tests.e2e.people import Registers, today
 from tests.e2e.system import System
-from tests.e2e.test_bad_input import nothing_changes
 from workflows.vocabulary import Role
 
 # Regions of this file alone: the whole system is shared with the other files.

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.books import register, require_sound
+from tests.e2e.books import nothing_changes, register, require_sound
 from tests.e2e.case import Case, Desks
 from tests.e2e.law_book import decides, kinds, open_steps, step, working_days_later
 from tests.e2e.people import (
@@ -21,7 +21,6 @@ from tests.e2e.people import (
     today,
 )
 from tests.e2e.system import System, until
-from tests.e2e.test_bad_input import nothing_changes
 from workflows.coverage_gap import closes_on
 
 WAIT = {"waitForRegister": True}
