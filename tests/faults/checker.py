@@ -58,10 +58,13 @@ async def openings(connection: asyncpg.Connection) -> Openings:
     return {(str(row[0]), row[1], row[2]): Opening(row[3], row[4]) for row in rows}
 
 
-async def check(connection: asyncpg.Connection, bank: Path, opened: Openings) -> Report:
-    """Every rule over all persons whose registers are in `opened`, all transfers, and all that the bank keeps."""
+async def check(connection: asyncpg.Connection, bank: Path, opened: Openings, *, no: str | None = None) -> Report:
+    """Every rule over all persons whose registers are in `opened`, all transfers, and all that the bank keeps.
+
+    With `no` over that transfer alone, where others are still under way.
+    """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        books = await _read(connection, bank)
+        books = await _read(connection, bank, no)
         held = await openings(connection)
     lost_fen = sum(_wherever(books, opened, held).values())
     rules = (
@@ -99,30 +102,37 @@ class _Books:
         """Fen by account that the postings of an event moved."""
         moved: Counter[str] = Counter()
         for posting, entries in self.postings.values():
-            if (posting["transfer_id"], posting["seq"]) == (transfer_id, seq):
+            if (posting["id"], posting["seq"]) == (transfer_id, seq):
                 for entry in entries:
                     moved[entry["account"]] += entry["amount_fen"]
         return moved
 
 
-async def _read(connection: asyncpg.Connection, bank: Path) -> _Books:
-    transfers = await connection.fetch("select *, transfer_id::text as id from transfers")
+async def _read(connection: asyncpg.Connection, bank: Path, no: str | None) -> _Books:
+    async def rows(table: str, columns: str = "*", order: str = "1") -> list[Any]:
+        whose = "$1::text is null or transfer_id = (select transfer_id from transfers where no = $1)"
+        sql = f"select {columns}, transfer_id::text as id from {table} where {whose} order by {order}"  # noqa: S608 - our own
+        return list(await connection.fetch(sql, no))
+
+    transfers = {row["id"]: row for row in await rows("transfers")}
     events: dict[str, list[Any]] = defaultdict(list)
-    for row in await connection.fetch("select *, transfer_id::text as id from transfer_events order by 1, seq"):
+    for row in await rows("transfer_events", order="transfer_id, seq"):
         document = json.loads(row["event"])
         events[row["id"]].append(dict(row) | {"document": document, "fact": document["fact"]})
-    entries = await connection.fetch("select *, transfer_id::text as id from ledger_entries order by posting_id, line")
-    postings: dict[int, tuple[Any, list[Any]]] = {}
-    for row in await connection.fetch("select posting_id, transfer_id::text, seq from ledger_postings order by 1"):
-        postings[row["posting_id"]] = (row, [each for each in entries if each["posting_id"] == row["posting_id"]])
+    entries: dict[int, list[Any]] = defaultdict(list)
+    owner = "*, coalesce(transfer_id::text, unmatched) as owner"
+    for row in await rows("ledger_entries", owner, "posting_id, line"):
+        entries[row["posting_id"]].append(row)
+    heads = await rows("ledger_postings", order="posting_id")
+    postings = {row["posting_id"]: (row, entries.pop(row["posting_id"], [])) for row in heads}
     return _Books(
-        transfers={row["id"]: row for row in transfers},
+        transfers=transfers,
         events=events,
         postings=postings,
-        strays=[each for each in entries if each["posting_id"] not in postings],
-        remittances=await connection.fetch("select *, transfer_id::text as id from remittances"),
-        commands=await connection.fetch("select *, transfer_id::text as id from commands"),
-        bank_orders=_bank_orders(bank),
+        strays=list(itertools.chain(*entries.values())),
+        remittances=await rows("remittances"),
+        commands=await rows("commands"),
+        bank_orders=[each for each in _bank_orders(bank) if no is None or each["reference"].startswith(no)],
     )
 
 
@@ -141,7 +151,7 @@ def _postings_are_whole(books: _Books) -> Iterator[Damage]:
         total = sum(entry["amount_fen"] for entry in entries)
         if total != 0 or len(entries) < 2:
             yield Damage("POSTING_NOT_ZERO", f"posting {number}: {len(entries)} entries, {total} fen")
-        if posting["seq"] not in {each["seq"] for each in books.events[posting["transfer_id"]]}:
+        if posting["id"] and posting["seq"] not in {e["seq"] for e in books.events[posting["id"]]}:
             yield Damage("POSTING_WITHOUT_EVENT", f"posting {number} books event {posting['seq']}, which is not there")
     for entry in books.strays:
         yield Damage("ENTRY_WITHOUT_POSTING", f"line {entry['line']} of posting {entry['posting_id']}")
@@ -152,8 +162,8 @@ def _accounts_are_not_negative(books: _Books) -> Iterator[Damage]:
     balances: Counter[tuple[str, ...]] = Counter()
     for _, (_, entries) in sorted(books.postings.items()):
         for entry in entries:
-            balances[entry["id"], entry["account"], entry["region"], entry["scheme"]] += entry["amount_fen"]
-        for account in {(each["id"], each["account"], each["region"], each["scheme"]) for each in entries}:
+            balances[entry["owner"], entry["account"], entry["region"], entry["scheme"]] += entry["amount_fen"]
+        for account in {(each["owner"], each["account"], each["region"], each["scheme"]) for each in entries}:
             if account[1] not in MAY_BE_NEGATIVE and balances[account] < 0:
                 yield Damage("NEGATIVE_ACCOUNT", f"{account[1]} of {account[0]}: {balances[account]} fen")
 
@@ -162,7 +172,8 @@ def _booked(books: _Books) -> Counter[tuple[str, ...]]:
     """Fen by person, region, scheme and account."""
     booked: Counter[tuple[str, ...]] = Counter()
     for _, entries in books.postings.values():
-        for entry in entries:
+        # What came and belongs to no case belongs to no person yet.
+        for entry in (each for each in entries if each["id"] is not None):
             person = str(books.transfers[entry["id"]]["person_id"])
             booked[person, entry["region"], entry["scheme"], entry["account"]] += entry["amount_fen"]
     return booked
@@ -266,7 +277,7 @@ def _nothing_is_completed_early(books: _Books) -> Iterator[Damage]:
 def _in_between(books: _Books, transfer: str, seq: int) -> Iterator[Damage]:
     left: Counter[str] = Counter()
     for posting, entries in books.postings.values():
-        if posting["transfer_id"] == transfer and posting["seq"] < seq:
+        if posting["id"] == transfer and posting["seq"] < seq:
             for entry in entries:
                 left[entry["account"]] += entry["amount_fen"]
     for account in IN_BETWEEN:

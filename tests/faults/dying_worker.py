@@ -104,12 +104,17 @@ class CountingConnection(asyncpg.Connection):
         return answer
 
     async def _execute(self, query: str, *args: Any, **options: Any) -> Any:
-        prepared = super()._execute
+        prepared = self._inherited("_execute")
         return await self.faults.around(_named(query), lambda: prepared(query, *args, **options))
 
     async def _executemany(self, query: str, *args: Any, **options: Any) -> Any:
-        prepared = super()._executemany
+        prepared = self._inherited("_executemany")
         return await self.faults.around(_named(query), lambda: prepared(query, *args, **options))
+
+    def _inherited(self, name: str) -> Callable[..., Awaitable[Any]]:
+        """A method that the driver's published types leave out."""
+        inherited: Callable[..., Awaitable[Any]] = getattr(super(), name)
+        return inherited
 
 
 class CountingBank:

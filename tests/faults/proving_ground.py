@@ -87,7 +87,7 @@ class ProvingGround:
         async with open_money_desk(self._database(name), Keyring.from_text(self.keyring), url, act.between) as desk:
             await act.before(desk)
             given = await act.given(desk)
-        return Scene(act, name, self._bank_dir(name), given.model_dump_json(), desk.openings)
+        return Scene(act, name, self.bank_dir(name), given.model_dump_json(), desk.openings)
 
     @contextlib.asynccontextmanager
     async def copy_of(self, scene: Scene) -> AsyncIterator[str]:
@@ -95,10 +95,10 @@ class ProvingGround:
         name = f"run_{uuid.uuid4().hex}"
         await self._copy(scene.template, name)
         if scene.bank_dir.exists():
-            shutil.copytree(scene.bank_dir, self._bank_dir(name))
+            shutil.copytree(scene.bank_dir, self.bank_dir(name))
         yield name
         await self._execute(f"drop database {name} with (force)")
-        shutil.rmtree(self._bank_dir(name), ignore_errors=True)
+        shutil.rmtree(self.bank_dir(name), ignore_errors=True)
 
     async def drop(self, scene: Scene) -> None:
         await self._execute(f"drop database {scene.template} with (force)")
@@ -146,12 +146,12 @@ class ProvingGround:
     # ---------------------------------------------------------------- what is left
 
     async def check(self, scene: Scene, copy: str) -> Report:
-        async with self._owner(copy) as connection:
-            return await check(connection, self._bank_dir(copy) / BANK_FILE, scene.openings)
+        async with self.owner(copy) as connection:
+            return await check(connection, self.bank_dir(copy) / BANK_FILE, scene.openings)
 
     async def outcome(self, copy: str) -> Outcome:
-        async with self._owner(copy) as connection:
-            return await outcome(connection, self._bank_dir(copy) / BANK_FILE)
+        async with self.owner(copy) as connection:
+            return await outcome(connection, self.bank_dir(copy) / BANK_FILE)
 
     # ---------------------------------------------------------------- its parts
 
@@ -168,18 +168,18 @@ class ProvingGround:
             owner_url, *(f"postgresql://{role}:{secret}@{address}" for role, secret in ROLE_PASSWORDS.items())
         )
 
-    def _bank_dir(self, name: str) -> Path:
+    def bank_dir(self, name: str) -> Path:
         return self.folder / "banks" / name
 
     async def _copy(self, template: str, name: str) -> None:
         await self._execute(f"create database {name} template {template} strategy file_copy")
 
     async def _execute(self, statement: str) -> None:
-        async with self._owner("postgres") as connection:
+        async with self.owner("postgres") as connection:
             await connection.execute(statement)
 
     @contextlib.asynccontextmanager
-    async def _owner(self, name: str) -> AsyncIterator[asyncpg.Connection]:
+    async def owner(self, name: str) -> AsyncIterator[asyncpg.Connection]:
         connection = await asyncpg.connect(self.server.url, database=name)
         try:
             yield connection
