@@ -19,6 +19,7 @@ from workflows.vocabulary import (
     InsuranceScheme,
     MailItem,
     RemittanceStatus,
+    ReopeningReason,
     ReturnReason,
     StepState,
     TransferRoute,
@@ -163,8 +164,9 @@ class TransferState(BaseModel, frozen=True):
     submitted_at: datetime
     accepted_at: datetime | None = None
     closed_at: datetime | None = None
-    # How often the money of a completed case came under way again.
+    # How often the money of a completed case came under way again, and why the last time.
     reopenings: int = 0
+    reopened_for: ReopeningReason | None = None
     # The last event, the last that changed the case itself (not a clock, not one track's step), and the last clock's instant.
     revision: int = 0
     case_seq: int = 0
