@@ -11,6 +11,7 @@ import click
 
 from stack.calendar_cli import calendar
 from stack.errors import StackError
+from stack.ledger_cli import ledger
 from stack.mandate_cli import mandate
 from stack.options import data_dir_option, port_options
 from stack.region_cli import region
@@ -132,7 +133,7 @@ def why(no: str, data_dir: Path, proof: bool) -> None:
     why_and_print(no, data_dir, proof=proof)
 
 
-for command in (register, region, calendar, mandate, schema):
+for command in (register, region, calendar, mandate, ledger, schema):
     yibao.add_command(command)
 
 
