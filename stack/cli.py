@@ -12,6 +12,7 @@ import click
 from stack.calendar_cli import calendar
 from stack.contribution_cli import contributions
 from stack.errors import StackError
+from stack.ledger_cli import ledger
 from stack.mandate_cli import mandate
 from stack.options import data_dir_option, port_options
 from stack.region_cli import region
@@ -134,6 +135,7 @@ def why(no: str, data_dir: Path, proof: bool) -> None:
 
 
 for command in (register, contributions, region, calendar, mandate, schema):
+for command in (register, region, calendar, mandate, ledger, schema):
     yibao.add_command(command)
 
 
