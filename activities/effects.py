@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any, TypeVar
 
-from activities import registers
+from activities import register_movements, registers
 from activities.database import Connection
 from activities.documents import compose, store
 from activities.documents import compose_letters as letters
@@ -272,7 +272,9 @@ async def _keep_payout_account(scene: Scene, fact: e.PayoutAccountProvided) -> e
 async def _remit_funds(scene: Scene, fact: e.FundsRemitted) -> e.AnyFact:
     payer = _payer(scene.state, fact.reference)
     await _mark(scene, fact.reference, RemittanceStatus.REMITTED)
-    await registers.pay_out_frozen(scene.connection, scene.state, payer, fact.amount_fen, scene.today)
+    await register_movements.pay_out_frozen(
+        scene.connection, scene.state, payer, fact.amount_fen, scene.today, reference=fact.reference
+    )
     await _post(
         scene, fact.amount_fen, Account("FROZEN", *payer), Account("IN_TRANSIT", *payer), reference=fact.reference
     )
@@ -305,7 +307,9 @@ async def _mismatch_funds(scene: Scene, fact: e.FundsMismatched) -> e.AnyFact:
 async def _credit_funds(scene: Scene, fact: e.FundsCredited) -> e.AnyFact:
     payee = _payee(scene.state, fact.reference)
     await _mark(scene, fact.reference, RemittanceStatus.CREDITED)
-    await registers.credit(scene.connection, scene.state, payee, fact.amount_fen, scene.today)
+    await register_movements.credit(
+        scene.connection, scene.state, payee, fact.amount_fen, scene.today, reference=fact.reference
+    )
     await _post(
         scene,
         fact.amount_fen,

@@ -13,6 +13,7 @@ from stack.calendar_cli import calendar
 from stack.errors import StackError
 from stack.mandate_cli import mandate
 from stack.options import data_dir_option, port_options
+from stack.reconcile_cli import reconcile
 from stack.region_cli import region
 from stack.register_cli import register
 from stack.schema_cli import schema
@@ -132,7 +133,7 @@ def why(no: str, data_dir: Path, proof: bool) -> None:
     why_and_print(no, data_dir, proof=proof)
 
 
-for command in (register, region, calendar, mandate, schema):
+for command in (register, region, calendar, mandate, reconcile, schema):
     yibao.add_command(command)
 
 
