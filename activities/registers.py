@@ -355,39 +355,6 @@ async def freeze(connection: Connection, state: TransferState, side: Enrolled, a
     )  # fmt: skip
 
 
-async def pay_out_frozen(
-    connection: Connection, state: TransferState, side: Enrolled, amount_fen: int, today: date
-) -> None:
-    """The side's register: the frozen amount has left with the bank."""
-    await connection.execute(
-        """update enrolments set frozen_fen = frozen_fen - $4, moved_on = $5, moved_by = $6
-            where person_id = $1 and region = $2 and scheme = $3""",
-        state.person_id, *side, amount_fen, today, state.no,
-    )  # fmt: skip
-
-
-async def set_aside_again(
-    connection: Connection, state: TransferState, side: Enrolled, amount_fen: int, today: date
-) -> None:
-    """The side's register: what had left is with the agency again, and frozen as before."""
-    await pay_out_frozen(connection, state, side, -amount_fen, today)
-
-
-async def take_off(connection: Connection, state: TransferState, side: Enrolled, amount_fen: int, today: date) -> None:
-    """The side's register: a credit whose money the bank has taken back. Raises LookupError when it has no such enrolment."""
-    await credit(connection, state, side, -amount_fen, today)
-
-
-async def credit(connection: Connection, state: TransferState, side: Enrolled, amount_fen: int, today: date) -> None:
-    """The side's register: the person's account is credited. Raises LookupError when it has no such enrolment."""
-    done = await connection.execute(
-        """update enrolments set personal_account_fen = personal_account_fen + $4, moved_on = $5, moved_by = $6
-            where person_id = $1 and region = $2 and scheme = $3""",
-        state.person_id, *side, amount_fen, today, state.no,
-    )  # fmt: skip
-    _one_row(done, side.region)
-
-
 async def set_months(
     connection: Connection, state: TransferState, months: tuple[ContributionPeriod, ...], today: date
 ) -> None:
@@ -403,14 +370,14 @@ async def set_months(
 
 def _held(row: Any | None, region: str) -> Any:
     if row is None:
-        raise _gone(region)
+        raise gone(region)
     return row
 
 
 def _one_row(done: str, region: str) -> None:
     if done != "UPDATE 1":
-        raise _gone(region)
+        raise gone(region)
 
 
-def _gone(region: str) -> LookupError:
+def gone(region: str) -> LookupError:
     return LookupError(f"the register of {region} has no such enrolment any more")

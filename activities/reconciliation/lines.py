@@ -12,7 +12,8 @@ class Booked(StrEnum):
     """What the ledger says of an order. CREDITED: to the person, on their personal account or on their own.
 
     GIVEN_UP: it ended before any money left. SUSPENDED: it arrived, and lies under search on the payee's side.
-    MISSED: it is missing, and lies under search on the payer's side.
+    MISSED: it is missing, and lies under search on the payer's side. What leaves an account again is a negative line:
+    what was RECEIVED and is CREDITED is received no more.
     """
 
     ORDERED = "ORDERED"
@@ -53,6 +54,7 @@ class LedgerLine(NamedTuple):
     payer: str
     payee: str | None
     comes_home: bool = False
+    uncredited: bool = False
     debit_seen: bool = True
     credit_seen: bool = True
 

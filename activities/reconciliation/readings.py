@@ -158,6 +158,10 @@ def said_of_order(ledger: Sequence[LedgerLine], bank: Sequence[BankLine], regist
         if line.direction is BankDirection.CREDIT:
             credits_.append(line)
             at_home = line.account == order.payee
+        elif line.direction is BankDirection.DEBIT and line.account == order.payee:
+            # A credit that was taken back.
+            credits_.append(line._replace(amount_fen=-line.amount_fen))
+            at_home = True
         else:
             (debits if line.direction is BankDirection.DEBIT else returns).append(line)
             at_home = line.account == order.payer
@@ -167,12 +171,15 @@ def said_of_order(ledger: Sequence[LedgerLine], bank: Sequence[BankLine], regist
     ins: list[RegisterLine] = []
     backs: list[RegisterLine] = []
     for movement in registers:
-        if movement.direction is RegisterDirection.OUT:
+        if movement.direction is RegisterDirection.OUT and movement.region == order.payee:
+            # A late return takes back what was credited.
+            ins.append(movement._replace(amount_fen=-movement.amount_fen))
+        elif movement.direction is RegisterDirection.OUT:
             outs.append(movement)
         else:
             (backs if movement.region == order.payer else ins).append(movement)
     # What differs from the order is credited as it came, or lies under search: both are booked.
-    arrived_fen = credited_fen + booked[Booked.SUSPENDED] or booked[Booked.RECEIVED]
+    arrived_fen = credited_fen + booked[Booked.SUSPENDED] + booked[Booked.RECEIVED]
     debit = _bank_side(debits, remitted_fen, ordered_fen if alive else 0, seen=order.debit_seen)
     credit = _bank_side(credits_, arrived_fen, ordered_fen - returned_fen if alive else 0, seen=order.credit_seen)
     returned = _returned(returns, returned_fen, ordered_fen if alive else 0, seen=order.debit_seen)
@@ -190,7 +197,7 @@ def said_of_order(ledger: Sequence[LedgerLine], bank: Sequence[BankLine], regist
         debit,
         credit,
         returned,
-        _register_side(outs, remitted_fen),
+        _register_side(outs, 0 if order.uncredited else remitted_fen),
         _register_side(ins, credited_fen if order.payee is not None else 0),
         _register_side(backs, returned_fen),
         Dates.EARLY if early else Dates.IN_ORDER,
@@ -234,11 +241,11 @@ def _stage(booked: dict[Booked, int]) -> Stage:
 
 def _bank_side(lines: Sequence[BankLine], booked_fen: int, allowed_fen: int, *, seen: bool) -> Side:
     """A side of the bank: as booked, or before it is booked as the order allows."""
-    if not lines:
+    found_fen = sum(each.amount_fen for each in lines)
+    if not found_fen:
         if not seen:
             return Side(Reading.UNSEEN, booked_fen, 0)
         return Side(Reading.MISSING, booked_fen, 0) if booked_fen else Side(Reading.NONE, allowed_fen, 0)
-    found_fen = sum(each.amount_fen for each in lines)
     expected_fen = booked_fen or allowed_fen
     if not expected_fen:
         return Side(Reading.STRAY, 0, found_fen)
@@ -257,9 +264,9 @@ def _returned(lines: Sequence[BankLine], booked_fen: int, allowed_fen: int, *, s
 
 def _register_side(lines: Sequence[RegisterLine], booked_fen: int) -> Side:
     """A side of a register, which moves in the same transaction as the ledger."""
-    if not lines:
-        return Side(Reading.MISSING, booked_fen, 0) if booked_fen else NOTHING
     found_fen = sum(each.amount_fen for each in lines)
+    if not found_fen:
+        return Side(Reading.MISSING, booked_fen, 0) if booked_fen else NOTHING
     if found_fen == booked_fen:
         return Side(Reading.AGREES, booked_fen, found_fen)
     if not booked_fen:

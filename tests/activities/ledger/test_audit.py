@@ -6,9 +6,8 @@ import asyncpg
 import pytest
 
 from activities.ledger.auditor import Auditor, open_auditor
-from activities.ledger.invariants import Broken, Invariant
+from activities.ledger.invariants import Invariant
 from tests.activities.desk import Desk, open_desk
-from tests.cases import BALANCE_FEN
 from tests.conftest import Database
 
 

@@ -37,6 +37,7 @@ class Order:
     payee: str | None
     amount_fen: int
     comes_home: bool = False
+    uncredited: bool = False
     debit_seen: bool = True
     credit_seen: bool = True
     ledger: tuple[LedgerLine, ...] = ()
@@ -53,6 +54,7 @@ class Order:
             self.payer,
             self.payee,
             self.comes_home,
+            self.uncredited,
             self.debit_seen,
             self.credit_seen,
         )
@@ -103,7 +105,9 @@ class Order:
         return self.book(Booked.RECEIVED, on, fen)
 
     def credited(self, on: date, fen: int | None = None) -> "Order":
-        return self.received(on, fen).book(Booked.CREDITED, on, fen).move(RegisterDirection.IN, on, fen)
+        fen = self.amount_fen if fen is None else fen
+        booked = self.received(on, fen).book(Booked.RECEIVED, on, -fen).book(Booked.CREDITED, on, fen)
+        return booked.move(RegisterDirection.IN, on, fen)
 
     def returned(self, on: date, fen: int | None = None) -> "Order":
         return self.pay(BankDirection.RETURN, on, fen).given_back(on, fen)
@@ -136,6 +140,13 @@ def _accepted_more(order: Order) -> Order:
     return order.sent(LAST_WEEK).arrived(LAST_WEEK, came).credited(YESTERDAY).book(Booked.SUSPENDED, YESTERDAY, 7)
 
 
+def _returned_late(order: Order) -> Order:
+    """R's account and its register give back what they had, then O's have it again."""
+    order = CLEAN["credited"](order).pay(BankDirection.DEBIT, YESTERDAY, account=order.payee)
+    order = order.book(Booked.CREDITED, TODAY, -order.amount_fen).move(RegisterDirection.OUT, TODAY, region=order.payee)
+    return order.returned(TODAY)
+
+
 # Every way that is in order on `UNTIL`, by name.
 CLEAN: dict[str, Life] = {
     "ordered today": lambda order: order.ordered(TODAY),
@@ -166,6 +177,11 @@ CLEAN: dict[str, Life] = {
         replace(order, payee=None, credit_seen=False).sent(LONG_AGO).book(Booked.CREDITED, LONG_AGO)
     ),
     "came home": lambda order: replace(order, comes_home=True).sent(LONG_AGO).arrived(LONG_AGO).credited(LAST_WEEK),
+    "came home, never credited": lambda order: _without(
+        replace(order, comes_home=True, uncredited=True).sent(LONG_AGO).arrived(LONG_AGO).credited(LAST_WEEK),
+        RegisterDirection.OUT,
+    ),
+    "returned after it was credited": _returned_late,
     "less was accepted": _accepted_less,
     "more was accepted": _accepted_more,
     "under search": lambda order: (
