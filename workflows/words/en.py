@@ -267,6 +267,7 @@ WORDS: dict[str, str] = {
     "violation.NOT_THE_PERSONS_NAME": "The account must be in the insured person's own name, as the transfer-out register spells it.",
     "violation.ACCOUNT_FORM": "An account number has 8 to 32 digits.",
     "violation.UNKNOWN_REFERENCE": "Not this transfer's remittance: its reference is {reference}.",
+    "violation.BEFORE_THE_BATCH": "Must not be before {send_on}, the day on which the region's batch goes to the bank.",
     "violation.BEFORE_THE_ORDER": "Must not be before the order of {ordered_on}.",
     "violation.ALREADY_USED": "This bank reference has already paid {reference}.",
     "violation.REASON_REQUIRED_AFTER_MISMATCH": "The amount did not match before: say in `note` what was found.",

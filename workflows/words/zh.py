@@ -267,6 +267,7 @@ WORDS: dict[str, str] = {
     "violation.NOT_THE_PERSONS_NAME": "收款账户户名应为参保人本人，与转出地登记的姓名一致。",
     "violation.ACCOUNT_FORM": "银行账号应为8至32位数字。",
     "violation.UNKNOWN_REFERENCE": "划转编号不符，本业务的划转编号为{reference}。",
+    "violation.BEFORE_THE_BATCH": "不能早于指令按划转周期送达银行之日{send_on}。",
     "violation.BEFORE_THE_ORDER": "不能早于下达划转指令之日{ordered_on}。",
     "violation.ALREADY_USED": "该银行流水号已用于{reference}。",
     "violation.REASON_REQUIRED_AFTER_MISMATCH": "此前到账金额不一致，请在 note 中说明核对结果。",
