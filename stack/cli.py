@@ -9,8 +9,10 @@ from typing import NoReturn
 
 import click
 
+from stack.bank_cli import bank
 from stack.calendar_cli import calendar
 from stack.errors import StackError
+from stack.funds_cli import funds
 from stack.mandate_cli import mandate
 from stack.options import data_dir_option, port_options
 from stack.region_cli import region
@@ -132,7 +134,7 @@ def why(no: str, data_dir: Path, proof: bool) -> None:
     why_and_print(no, data_dir, proof=proof)
 
 
-for command in (register, region, calendar, mandate, schema):
+for command in (bank, register, region, calendar, funds, mandate, schema):
     yibao.add_command(command)
 
 
