@@ -384,10 +384,14 @@ class FundsRetained(Fact):
 
 
 class FundsReleased(Fact):
-    """What was frozen for a transfer that ends is the person's to use again."""
+    """What was frozen for a transfer that ends is the person's to use again.
+
+    `surplus`: only what came back beyond what the form in force asks for; the rest stays set aside.
+    """
 
     type: Literal["funds_released.1"] = "funds_released.1"
     amount_fen: int
+    surplus: bool = False
 
 
 class ContinuationConfirmed(Documented):
