@@ -13,13 +13,14 @@ from pydantic import TypeAdapter
 
 from activities import mandates, records, registers
 from activities.database import Connection, transaction
-from activities.effects import Scene, certificate, complete, issue_application
+from activities.effects import certificate, complete, issue_application
 from activities.keyring import Keyring
 from activities.mandates import Agent, MandateCommand, MandateGrant, MandateRevocation
 from activities.people import PersonRef
 from activities.records import Locked
 from activities.reference import calendar_in_force, regions_on
 from activities.registers import Applicant, Reading
+from activities.scene import Scene
 from workflows import commands as c
 from workflows import events as e
 from workflows.actors import BANK, PLATFORM, Actor

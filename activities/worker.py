@@ -16,7 +16,10 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
-from activities.bank import Bank, HttpBank
+from activities.bank import Bank
+from activities.bank.http import HttpBank
+from activities.bank.polling import Poller
+from activities.bank.telling import SignalTeller, Words
 from activities.database import open_pool
 from activities.funds import send_to_bank
 from activities.keyring import InvalidKeyringError, Keyring
@@ -111,6 +114,7 @@ async def run(settings: WorkerSettings, keyring: Keyring) -> None:
             _in_the_background(Sweeper(pool, client, Steps(pool, keyring)).run()),
             _in_the_background(deliver_notices(pool, settings.notice_url)),
             _in_the_background(keep_reconciling(pool)),
+            _in_the_background(Poller(pool, keyring, bank, Words(pool, SignalTeller(client))).run()),
         ):
             await stopping.wait()
     await bank.close()

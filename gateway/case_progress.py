@@ -8,7 +8,8 @@ from gateway.types.transfer import Progress, TransferStep
 from workflows.actors import Actor
 from workflows.deadlines import shanghai_date
 from workflows.rules import objection
-from workflows.state import Remittance, TransferState
+from workflows.remittance import Remittance
+from workflows.state import TransferState
 from workflows.vocabulary import (
     DeadlineState,
     FundsStatus,

@@ -10,6 +10,7 @@ from typing import NoReturn
 import click
 
 from stack.calendar_cli import calendar
+from stack.contribution_cli import contributions
 from stack.errors import StackError
 from stack.mandate_cli import mandate
 from stack.options import data_dir_option, port_options
@@ -133,7 +134,7 @@ def why(no: str, data_dir: Path, proof: bool) -> None:
     why_and_print(no, data_dir, proof=proof)
 
 
-for command in (register, region, calendar, mandate, reconcile, schema):
+for command in (register, contributions, region, calendar, mandate, reconcile, schema):
     yibao.add_command(command)
 
 
