@@ -29,10 +29,24 @@ select $7, $8, $2, $3, case when $4::bigint > 0 then 'IN' else 'OUT' end, abs($4
 async def pay_out_frozen(
     connection: Connection, state: TransferState, side: Enrolled, amount_fen: int, today: date, *, reference: str
 ) -> None:
-    """The side's register: the frozen amount has left with the bank."""
+    """The side's register: the frozen amount has left with the bank; a negative amount has come back, and is frozen again."""
     await connection.execute(
         PAY_OUT_FROZEN_SQL, state.person_id, *side, amount_fen, today, state.no, state.transfer_id, reference
     )
+
+
+async def credit(
+    connection: Connection, state: TransferState, side: Enrolled, amount_fen: int, today: date, *, reference: str
+) -> None:
+    """The side's register: the person's account is credited; a negative amount is taken back.
+
+    Raises LookupError when it has no such enrolment.
+    """
+    done = await connection.execute(
+        CREDIT_SQL, state.person_id, *side, amount_fen, today, state.no, state.transfer_id, reference
+    )
+    if done != "INSERT 0 1":
+        raise gone(side.region)
 
 
 async def set_aside_again(
@@ -45,16 +59,5 @@ async def set_aside_again(
 async def take_off(
     connection: Connection, state: TransferState, side: Enrolled, amount_fen: int, today: date, *, reference: str
 ) -> None:
-    """The side's register: a credit whose money the bank has taken back. Raises LookupError when it has no such enrolment."""
+    """The side's register: a credit whose money the bank has taken back. Raises as `credit` does."""
     await credit(connection, state, side, -amount_fen, today, reference=reference)
-
-
-async def credit(
-    connection: Connection, state: TransferState, side: Enrolled, amount_fen: int, today: date, *, reference: str
-) -> None:
-    """The side's register: the person's account is credited. Raises LookupError when it has no such enrolment."""
-    done = await connection.execute(
-        CREDIT_SQL, state.person_id, *side, amount_fen, today, state.no, state.transfer_id, reference
-    )
-    if done != "INSERT 0 1":
-        raise gone(side.region)

@@ -478,6 +478,15 @@ class Reopened(Fact):
     why: ReopeningReason
 
 
+class LateContribution(Fact):
+    """A month that was paid at O after the case was completed: it counts at R too, and its money follows the transfer."""
+
+    type: Literal["late_contribution.1"] = "late_contribution.1"
+    contribution_id: str
+    month: str
+    amount_fen: int
+
+
 AnyFact = Annotated[
     Submitted
     | Accepted
@@ -523,7 +532,8 @@ AnyFact = Annotated[
     | Terminated
     | CompletedUnsaid
     | Completed
-    | Reopened,
+    | Reopened
+    | LateContribution,
     Field(discriminator="type"),
 ]
 

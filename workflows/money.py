@@ -25,20 +25,34 @@ def remit(state: TransferState, facts: c.RemitFacts, at: datetime, calendar: Wor
     Over the region's threshold it is prepared, for another person to release. An unconnected side gives its order by itself
     and tells by post (94号): no bank of ours is asked.
     """
-    ordered = e.FundsOrdered(
+    ordered = _next_order(state, facts)
+    if ordered.by_post or not over_threshold(facts, ordered.amount_fen):
+        return _given(state, ordered, at, calendar)
+    prepared = ordered.model_dump(include={"reference", "amount_fen", "kind", "corrects"})
+    return (e.RemittancePrepared(**prepared, prepared_by=maker),)
+
+
+def order_by_itself(state: TransferState, facts: c.RemitFacts, at: datetime, calendar: WorkingCalendar) -> Facts:
+    """The order of what is owed, by the platform: nobody at O is asked, and so no step of O's is done by it."""
+    return _given(state, _next_order(state, facts), at, calendar)[1:]
+
+
+def over_threshold(facts: c.RemitFacts, amount_fen: int) -> bool:
+    """Whether an order of so much needs another person's release."""
+    return facts.release_threshold_fen is not None and amount_fen > facts.release_threshold_fen
+
+
+def _next_order(state: TransferState, facts: c.RemitFacts) -> e.FundsOrdered:
+    by_post = state.from_region in state.unconnected
+    return e.FundsOrdered(
         reference=next_reference(state),
         amount_fen=state.owed_fen,
         kind=_kind(state),
         corrects=_corrected(state),
-        by_post=state.from_region in state.unconnected,
+        by_post=by_post,
         # What an unconnected side sends by itself waits for no cycle of ours.
-        send_on=None if state.from_region in state.unconnected else facts.send_on,
+        send_on=None if by_post else facts.send_on,
     )
-    limit_fen = facts.release_threshold_fen
-    if limit_fen is None or ordered.amount_fen <= limit_fen or ordered.by_post:
-        return _given(state, ordered, at, calendar)
-    prepared = ordered.model_dump(include={"reference", "amount_fen", "kind", "corrects"})
-    return (e.RemittancePrepared(**prepared, prepared_by=maker),)
 
 
 def release(
@@ -222,6 +236,8 @@ def _fault(
 def _too_early(state: TransferState, order: Remittance, received_on: date) -> Invalid | None:
     """Money follows its order. One that is told by post (94号) is entered after it was given, and maybe after the money came."""
     ordered_on, submitted_on = shanghai_date(order.ordered_at), shanghai_date(state.submitted_at)
+    if order.send_on is not None and received_on < order.send_on:
+        return invalid("receivedOn", "BEFORE_THE_BATCH", send_on=order.send_on.isoformat())
     told_late = order.by_post and order.kind is not RemittanceKind.REVERSE
     if not told_late and received_on < ordered_on:
         return invalid("receivedOn", "BEFORE_THE_ORDER", ordered_on=ordered_on.isoformat())

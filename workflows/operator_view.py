@@ -164,7 +164,8 @@ EVENT: Final[dict[type[e.Fact], str]] = {
     e.Withdrawn: "申请人撤回",
     e.CompletedUnsaid: "已办结",
     e.Completed: "已办结",
-    e.Reopened: "办结后资金退回，重新划转",
+    e.Reopened: "办结后资金重新划转",
+    e.LateContribution: "办结后原参保地又到账一笔缴费",
 }
 
 STATUS: Final = {

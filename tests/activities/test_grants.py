@@ -8,11 +8,17 @@ from tests.conftest import Database
 
 READ = {"SELECT"}
 WORKER = {
+    "bank_cursors": {"UPDATE"},
+    "bank_entries": {"INSERT", "UPDATE"},
+    "bank_messages": {"INSERT"},
+    "bank_payments": {"INSERT"},
+    "bank_words": {"INSERT", "UPDATE"},
     "calendar_editions": set(),
     "commands": set(),
     "document_files": set(),
     "documents": {"INSERT", "UPDATE"},
     "enrolments": {"INSERT", "UPDATE"},
+    "late_contributions": {"INSERT"},
     "late_contributions": {"INSERT"},
     "ledger_entries": {"INSERT"},
     "ledger_postings": {"INSERT"},
