@@ -355,13 +355,10 @@ async def freeze(connection: Connection, state: TransferState, side: Enrolled, a
     )  # fmt: skip
 
 
-async def book_contribution(
+async def add_contribution(
     connection: Connection, state: TransferState, side: Enrolled, amount_fen: int, today: date
 ) -> None:
-    """The side's register: what was paid for the person late is on their account; by no order of ours, so it is no movement.
-
-    Raises LookupError when it has no such enrolment.
-    """
+    """The side's register: a contribution came from outside, by no order. Raises LookupError when it has no such enrolment."""
     done = await connection.execute(
         """update enrolments set personal_account_fen = personal_account_fen + $4, moved_on = $5, moved_by = $6
             where person_id = $1 and region = $2 and scheme = $3""",
