@@ -1,7 +1,7 @@
-"""A remittance on its way through the bank: looked up before it is sent, and asked after until the bank has taken it."""
+"""A remittance on its way through the bank: looked up before it is sent, and asked after until the bank has said yes or no."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import asyncpg
 from temporalio import activity
@@ -9,11 +9,11 @@ from temporalio.exceptions import ApplicationError
 
 from activities import payout
 from activities.bank import Bank, BankStatus, Payee, PaymentOrder
+from activities.bank.orders import payee_of, payment_order, payments_of, regions_today
+from activities.bank.reasons import law_reason
 from activities.keyring import Keyring
-from activities.reference import RegionEntry, regions_on
-from workflows.deadlines import shanghai_date
-from workflows.messages import BankOrder
-from workflows.vocabulary import RemittanceKind
+from workflows.messages import BankOrder, BankSaid
+from workflows.vocabulary import BankReturnReason, RemittanceKind
 
 # A bank that answers soon is waited for; a slow one is asked again by Temporal's own retries.
 QUICK_LOOKS = 3
@@ -21,22 +21,26 @@ QUICK_LOOK_SECONDS = 0.4
 SLOWEST_LOOK = timedelta(minutes=5)
 
 
-async def send_to_bank(pool: asyncpg.Pool, keyring: Keyring, bank: Bank, order: BankOrder) -> str:
-    """Hand the order in unless the bank has it, and return its status once the bank has taken it.
+async def send_to_bank(pool: asyncpg.Pool, keyring: Keyring, bank: Bank, order: BankOrder) -> BankSaid:
+    """Hand the order in unless the bank has it, and return its word once it has taken the order or refused it.
 
     Raises `ApplicationError` NotYet while it has not, to be asked again.
     """
-    status = await bank.status(order.reference)
-    if status is BankStatus.UNKNOWN:
+    answer = await bank.status(order.reference)
+    if answer.status is BankStatus.UNKNOWN:
         await bank.hand_in(await _payment_order(pool, keyring, order))
     for _ in range(QUICK_LOOKS):
-        if status is BankStatus.TAKEN:
+        if answer.status in (BankStatus.TAKEN, BankStatus.REFUSED):
             break
         # No bank takes an order in the moment that it is handed in.
         await asyncio.sleep(QUICK_LOOK_SECONDS)
-        status = await bank.status(order.reference)
-    if status is BankStatus.TAKEN:
-        return status
+        answer = await bank.status(order.reference)
+    if answer.status is BankStatus.TAKEN:
+        return BankSaid(reference=order.reference, said="TAKEN")
+    if answer.status is BankStatus.REFUSED:
+        amount_fen = await pool.fetchval("select amount_fen from remittances where reference = $1", order.reference)
+        reason = BankReturnReason(law_reason(answer.reason))
+        return BankSaid(reference=order.reference, said="RETURNED", amount_fen=amount_fen, reason=reason)
     pause = min(timedelta(seconds=2.0 ** min(activity.info().attempt, 10)), SLOWEST_LOOK)
     raise ApplicationError("银行尚未回执", order.reference, type="NotYet", next_retry_delay=pause)
 
@@ -51,29 +55,14 @@ async def _payment_order(pool: asyncpg.Pool, keyring: Keyring, order: BankOrder)
         )
         if row is None:
             raise LookupError(f"there is no remittance {order.reference}")
-        # As of now: an account that was added or changed after the order is the one that the money goes to.
-        today = shanghai_date(datetime.now(UTC))
-        regions = await regions_on(connection, today, [row["from_region"], row["to_region"]])
-    kind, origin, destination = RemittanceKind(row["kind"]), regions[row["from_region"]], regions[row["to_region"]]
-    # What comes home is sent by R.
-    payer, agency = (destination, origin) if kind is RemittanceKind.REVERSE else (origin, destination)
-    payee = _person(keyring, row) if kind is RemittanceKind.PAYOUT else _agency(agency)
-    return PaymentOrder(
-        reference=order.reference, amount_fen=row["amount_fen"], payer_agency=payer.agency_code, **payee.model_dump()
-    )
-
-
-def _agency(region: RegionEntry) -> Payee:
-    if region.receiving_account is None:
-        raise LookupError(
-            f"region {region.code} has no receiving account in the directory: `yibao region set` adds one"
-        )
-    return Payee(
-        payee_name=region.receiving_account_name or region.agency_name,
-        payee_bank=region.receiving_bank or "",
-        payee_bank_code=region.receiving_bank_code,
-        payee_account=region.receiving_account,
-    )
+        regions, today = await regions_today(connection, [row["from_region"], row["to_region"]])
+        kind, origin, destination = RemittanceKind(row["kind"]), regions[row["from_region"]], regions[row["to_region"]]
+        # What comes home is sent by R.
+        payer, agency = (destination, origin) if kind is RemittanceKind.REVERSE else (origin, destination)
+        payee = _person(keyring, row) if kind is RemittanceKind.PAYOUT else payee_of(agency)
+        limit_fen = payer.policy.bank_limit_fen
+        payments = await payments_of(connection, order.reference, row["amount_fen"], limit_fen)
+    return payment_order(order.reference, payer, payee, payments, today)
 
 
 def _person(keyring: Keyring, row: asyncpg.Record) -> Payee:

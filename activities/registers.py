@@ -57,10 +57,12 @@ select p.person_id, p.wrapped_key, p.resident_id_sealed, e.*
  where p.person_key = any($1)
  order by e.region, e.scheme
 """
+# A completed case whose money is under way again is completed for every later application.
 # An application that is taken but not yet carried out counts as open, for every later one: nobody slips in between, and of
 # two that came at once the first is carried out. $3 is the application's own command, or none yet.
 OWN_RECORD_SQL = """
-select t.no, t.status, t.from_region, t.from_scheme, t.state->>'stopped_on' as stopped_on, t.closed_at
+select t.no, t.status, t.from_region, t.from_scheme, t.state->>'stopped_on' as stopped_on,
+       coalesce(t.closed_at, t.reopened_at) as closed_at
   from transfers t
  where t.person_id = $1 and (t.closed_at is null or t.status = 'COMPLETED') and t.transfer_id <> $4
  union all
@@ -353,27 +355,6 @@ async def freeze(connection: Connection, state: TransferState, side: Enrolled, a
     )  # fmt: skip
 
 
-async def pay_out_frozen(
-    connection: Connection, state: TransferState, side: Enrolled, amount_fen: int, today: date
-) -> None:
-    """The side's register: the frozen amount has left with the bank."""
-    await connection.execute(
-        """update enrolments set frozen_fen = frozen_fen - $4, moved_on = $5, moved_by = $6
-            where person_id = $1 and region = $2 and scheme = $3""",
-        state.person_id, *side, amount_fen, today, state.no,
-    )  # fmt: skip
-
-
-async def credit(connection: Connection, state: TransferState, side: Enrolled, amount_fen: int, today: date) -> None:
-    """The side's register: the person's account is credited. Raises LookupError when it has no such enrolment."""
-    done = await connection.execute(
-        """update enrolments set personal_account_fen = personal_account_fen + $4, moved_on = $5, moved_by = $6
-            where person_id = $1 and region = $2 and scheme = $3""",
-        state.person_id, *side, amount_fen, today, state.no,
-    )  # fmt: skip
-    _one_row(done, side.region)
-
-
 async def set_months(
     connection: Connection, state: TransferState, months: tuple[ContributionPeriod, ...], today: date
 ) -> None:
@@ -389,14 +370,14 @@ async def set_months(
 
 def _held(row: Any | None, region: str) -> Any:
     if row is None:
-        raise _gone(region)
+        raise gone(region)
     return row
 
 
 def _one_row(done: str, region: str) -> None:
     if done != "UPDATE 1":
-        raise _gone(region)
+        raise gone(region)
 
 
-def _gone(region: str) -> LookupError:
+def gone(region: str) -> LookupError:
     return LookupError(f"the register of {region} has no such enrolment any more")

@@ -16,11 +16,16 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
-from activities.bank import Bank, HttpBank
+from activities.bank import Bank
+from activities.bank.http import HttpBank
+from activities.bank.polling import Poller
+from activities.bank.telling import SignalTeller, Words
+from activities.bank_words import note_bank_word
 from activities.database import open_pool
 from activities.funds import send_to_bank
 from activities.keyring import InvalidKeyringError, Keyring
 from activities.notices import deliver_notices
+from activities.reconciliation.daily import keep_reconciling
 from activities.settings import SettingsError, WorkerSettings, read_settings
 from activities.steps import Steps
 from activities.sweeper import Sweeper
@@ -29,7 +34,7 @@ from activities.workflow_runner import ContextFreeRunner
 from workflows import steps
 from workflows.certificate import CertificateWorkflow
 from workflows.mandate import MandateWorkflow
-from workflows.messages import TASK_QUEUE, BankOrder
+from workflows.messages import TASK_QUEUE, BankNote, BankOrder, BankSaid, StepResult
 from workflows.transfer import TransferWorkflow
 
 log = logging.getLogger(__name__)
@@ -48,8 +53,11 @@ def activities(pool: asyncpg.Pool, keyring: Keyring, bank: Bank) -> list[Callabl
     """Every activity of `workflows.steps`, bound to its database, keyring and bank."""
     taken = Steps(pool, keyring)
 
-    async def through_the_bank(order: BankOrder) -> str:
+    async def through_the_bank(order: BankOrder) -> BankSaid:
         return await send_to_bank(pool, keyring, bank, order)
+
+    async def note_word(note: BankNote) -> StepResult:
+        return await note_bank_word(pool, keyring, note)
 
     bound: dict[steps.ActivityStep[Any, Any], Callable[[Any], Awaitable[Any]]] = {
         steps.OPEN_TRANSFER: taken.open_transfer,
@@ -57,6 +65,7 @@ def activities(pool: asyncpg.Pool, keyring: Keyring, bank: Bank) -> list[Callabl
         steps.NOTE_DEADLINES: taken.note_deadlines,
         steps.RECHECK_REGISTERS: taken.recheck_registers,
         steps.NOTE_BANK_TOOK_ORDER: taken.note_bank_took_order,
+        steps.NOTE_BANK_WORD: note_word,
         steps.ISSUE_CERTIFICATE_ALONE: taken.issue_certificate_alone,
         steps.CARRY_OUT_MANDATE: taken.carry_out_mandate,
         steps.SEND_TO_BANK: through_the_bank,
@@ -109,6 +118,8 @@ async def run(settings: WorkerSettings, keyring: Keyring) -> None:
         async with (
             _in_the_background(Sweeper(pool, client, Steps(pool, keyring)).run()),
             _in_the_background(deliver_notices(pool, settings.notice_url)),
+            _in_the_background(Poller(pool, keyring, bank, Words(pool, SignalTeller(client))).run()),
+            _in_the_background(keep_reconciling(pool)),
         ):
             await stopping.wait()
     await bank.close()

@@ -16,6 +16,7 @@ from gateway.types.inputs import (
     ConfirmReceiptInput,
     DeclineTransferInput,
     DeliverInformationFormInput,
+    MatchFundsInput,
     PayoutAccountInput,
     ReasonInput,
     RecordMailInput,
@@ -138,6 +139,13 @@ class Mutation:
         ask = c.RemitPersonalAccount(expected_revision=_given(input.expected_revision))
         return await take_step(info.context, "remitPersonalAccount", input, ask)
 
+    @field("Over the region's threshold; not the one who ordered.", requires=FINANCE)
+    async def release_remittance(self, info: Info, input: RemittanceInput) -> StepResult:
+        ask = c.ReleaseRemittance(
+            expected_revision=_given(input.expected_revision), remittance_reference=input.remittance_reference
+        )
+        return await take_step(info.context, "releaseRemittance", input, ask)
+
     @field("Where the balance is paid out to the person.", requires=(R.INSURED_PERSON,))
     async def provide_payout_account(self, info: Info, input: PayoutAccountInput) -> StepResult:
         return await provide_payout_account(info.context, input)
@@ -160,6 +168,16 @@ class Mutation:
             note=_given(input.note),
         )
         return await take_step(info.context, "confirmReceipt", input, ask)
+
+    @field(requires=(R.FINANCE,))
+    async def match_funds(self, info: Info, input: MatchFundsInput) -> StepResult:
+        ask = c.MatchFunds(
+            expected_revision=_given(input.expected_revision),
+            remittance_reference=input.remittance_reference,
+            decision=input.decision,
+            reason=input.reason,
+        )
+        return await take_step(info.context, "matchFunds", input, ask)
 
     @field(requires=FORM_MAKERS)
     async def confirm_continuation(self, info: Info, input: TransferInput) -> StepResult:

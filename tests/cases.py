@@ -13,7 +13,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import httpx
 
-from activities.bank import HttpBank
+from activities.bank.http import HttpBank
 from activities.database import open_pool
 from activities.dispatch import PendingCommand
 from activities.keyring import Keyring

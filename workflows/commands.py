@@ -17,6 +17,7 @@ from workflows.vocabulary import (
     CorrectionReason,
     InsuranceScheme,
     MailItem,
+    MatchDecision,
     RefusalCode,
     ReturnReason,
     TransferAction,
@@ -120,6 +121,22 @@ class RemitPersonalAccount(Ask):
     action: Literal[TransferAction.REMIT_PERSONAL_ACCOUNT] = TransferAction.REMIT_PERSONAL_ACCOUNT
 
 
+class ReleaseRemittance(Ask):
+    """By another person of O's finance than the one who prepared the order."""
+
+    action: Literal[TransferAction.RELEASE_REMITTANCE] = TransferAction.RELEASE_REMITTANCE
+    remittance_reference: str
+
+
+class MatchFunds(Ask):
+    """What R makes of money that came with another amount than its order's, and why."""
+
+    action: Literal[TransferAction.MATCH_FUNDS] = TransferAction.MATCH_FUNDS
+    remittance_reference: str
+    decision: MatchDecision
+    reason: str
+
+
 class ConfirmReceipt(Ask):
     action: Literal[TransferAction.CONFIRM_RECEIPT] = TransferAction.CONFIRM_RECEIPT
     remittance_reference: str | None = None
@@ -150,8 +167,10 @@ AnyAsk = Annotated[
     | CheckInformationForm
     | RequestCorrection
     | RemitPersonalAccount
+    | ReleaseRemittance
     | ProvidePayoutAccount
     | ConfirmReceipt
+    | MatchFunds
     | ConfirmContinuation
     | ApproveReverseRemittance
     | WithdrawTransfer
@@ -222,6 +241,16 @@ class FormFacts(BaseModel, frozen=True):
     disposition: Disposition = Disposition.REMIT
 
 
+class RemitFacts(BaseModel, frozen=True):
+    """O's policy of the day: over how many fen an order needs another person's release, None for never.
+
+    `send_on`: the day on which the region's cycle sends what is ordered now, None at once.
+    """
+
+    release_threshold_fen: int | None = None
+    send_on: date | None = None
+
+
 class ReceiptFacts(BaseModel, frozen=True):
     """`paid_by_bank_reference`: the remittance that the bank's reference has credited already, if any."""
 
@@ -229,9 +258,13 @@ class ReceiptFacts(BaseModel, frozen=True):
 
 
 class ReverseFacts(BaseModel, frozen=True):
-    """R's register: what the person's account holds there, in fen."""
+    """R's register: what the person's account holds there, in fen. It also says whether a late return can be taken off.
+
+    `send_on`: the day on which R's cycle sends what is ordered now, None at once.
+    """
 
     balance_fen: int
+    send_on: date | None = None
 
 
-StepFacts = AcceptanceFacts | StopFacts | DestinationFacts | FormFacts | ReceiptFacts | ReverseFacts
+StepFacts = AcceptanceFacts | StopFacts | DestinationFacts | FormFacts | RemitFacts | ReceiptFacts | ReverseFacts

@@ -8,7 +8,7 @@ from workflows.clocks import opening, start_clocks, until_account_is_known
 from workflows.fold import Facts, advance
 from workflows.policy import Disposition
 from workflows.state import TransferState
-from workflows.vocabulary import FundsStatus, RemittanceKind, TransferRoute, TransferStepKind
+from workflows.vocabulary import FundsAtAnEnd, FundsStatus, TransferRoute, TransferStepKind
 from workflows.workdays import WorkingCalendar
 
 
@@ -25,18 +25,17 @@ def conclude(state: TransferState, facts: Facts, *, at: datetime, actor: Actor, 
 def settle(state: TransferState, at: datetime, calendar: WorkingCalendar) -> Facts:
     """What is still owed by O is asked for, and what went too far is called home; one order at a time.
 
-    A balance that is corrected after its order is never edited: a linked order makes up the difference.
+    What a bank sent back, or what is missing of an order, is owed again. What R would not credit goes home first. A balance that is corrected after its order is never edited: a linked order makes up the difference.
     """
     form = state.form
     if form is None or state.on_its_way is not None:
         return ()
-    if not state.terminating and form.disposition is Disposition.RETAIN and form.balance_fen:
+    if not state.terminating and form.disposition is Disposition.RETAIN and form.balance_fen + state.late_fen:
         retained = state.funds_status is FundsStatus.RETAINED_IN_PROVINCE
-        return () if retained else (e.FundsRetained(amount_fen=form.balance_fen),)
-    owed_fen = state.target_fen - state.settled_fen
-    if owed_fen < 0:
-        return (_reverse(state, -owed_fen),)
-    if owed_fen > 0 and not state.is_open(TransferStepKind.REMIT_PERSONAL_ACCOUNT):
+        return () if retained else (e.FundsRetained(amount_fen=form.balance_fen + state.late_fen),)
+    if state.uncredited_fen or state.owed_fen < 0:
+        return (_reverse(state),)
+    if state.owed_fen > 0 and not state.is_open(TransferStepKind.REMIT_PERSONAL_ACCOUNT):
         return (_asked_for(state, at, calendar),)
     nothing_to_move = not (form.balance_fen or state.remittances or state.terminating)
     if nothing_to_move and state.funds_status is not FundsStatus.NOT_REQUIRED:
@@ -44,10 +43,16 @@ def settle(state: TransferState, at: datetime, calendar: WorkingCalendar) -> Fac
     return ()
 
 
-def _reverse(state: TransferState, amount_fen: int) -> e.ReverseProposed:
-    sent = [each for each in state.remittances if each.kind is RemittanceKind.TRANSFER]
+def _reverse(state: TransferState) -> e.ReverseProposed:
+    """The way home of what R would not credit, or of what was too much."""
+    uncredited = state.uncredited_fen > 0
+    sent = [each for each in state.remittances if not (each.comes_home or each.given_up)]
+    corrected = [each for each in sent if each.sent_home_fen] if uncredited else sent
     return e.ReverseProposed(
-        reference=next_reference(state), amount_fen=amount_fen, corrects=sent[-1].reference if sent else None
+        reference=next_reference(state),
+        amount_fen=state.uncredited_fen or -state.owed_fen,
+        corrects=corrected[-1].reference if corrected else None,
+        uncredited=uncredited,
     )
 
 
@@ -75,6 +80,20 @@ def next_reference(state: TransferState) -> str:
 
 def _end(state: TransferState, _: datetime, __: WorkingCalendar) -> Facts:
     if state.terminating:
-        all_home = state.on_its_way is None and state.settled_fen == 0
-        return (e.Terminated(reason=""),) if all_home else ()
-    return (e.Completed(),) if state.at_an_end else ()
+        return (e.Terminated(reason=""),) if state.all_home else ()
+    funds = at_an_end(state.funds_status)
+    return (e.Completed(funds=funds),) if state.continued and funds is not None else ()
+
+
+def at_an_end(status: FundsStatus) -> FundsAtAnEnd | None:
+    """`status`, where the money is where it belongs."""
+    match status:
+        case (
+            FundsStatus.NOT_REQUIRED
+            | FundsStatus.CREDITED
+            | FundsStatus.PAID_OUT_TO_PERSON
+            | FundsStatus.RETAINED_IN_PROVINCE
+        ):
+            return status
+        case _:
+            return None

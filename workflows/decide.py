@@ -18,7 +18,8 @@ from workflows.fold import Facts, advance
 from workflows.form import check_form, deliver_form, outlook, own_periods, request_correction
 from workflows.law import REFUSALS
 from workflows.mail import record_mail
-from workflows.money import approve_reverse, confirm_receipt, provide_account, remit
+from workflows.matching import match_funds
+from workflows.money import approve_reverse, confirm_receipt, provide_account, release, remit
 from workflows.rules import Invalid, NotAllowed, Objection, Stale, invalid, objection
 from workflows.state import TransferState
 from workflows.vocabulary import RefusalClass, RefusalCode, ReturnReason, Side, TransferRoute, TransferStepKind
@@ -153,8 +154,15 @@ def _carry_out(
     match ask:
         case c.AcceptTransfer() | c.DeclineTransfer() | c.StopCoverage() | c.ReturnTransfer() | c.WithdrawTransfer():
             return _about_the_application(state, ask, facts, at, calendar)
-        case c.RemitPersonalAccount() | c.ProvidePayoutAccount() | c.ConfirmReceipt() | c.ApproveReverseRemittance():
-            return _about_the_money(state, ask, facts, at, calendar)
+        case (
+            c.RemitPersonalAccount()
+            | c.ReleaseRemittance()
+            | c.ProvidePayoutAccount()
+            | c.ConfirmReceipt()
+            | c.MatchFunds()
+            | c.ApproveReverseRemittance()
+        ):
+            return _about_the_money(state, command, facts, calendar)
         case c.TerminateTransfer():
             return _terminate(state, ask)
         case _:
@@ -181,15 +189,20 @@ def _about_the_application(
 
 
 def _about_the_money(
-    state: TransferState, ask: c.AnyAsk, facts: c.StepFacts | None, at: datetime, calendar: WorkingCalendar
+    state: TransferState, command: c.Command, facts: c.StepFacts | None, calendar: WorkingCalendar
 ) -> Facts | Objection:
+    ask, at = command.ask, command.received_at
     match ask, facts:
-        case c.RemitPersonalAccount(), None:
-            return remit(state, at, calendar)
+        case c.RemitPersonalAccount(), c.RemitFacts() | None:
+            return remit(state, facts or c.RemitFacts(), at, calendar, command.actor.identity)
+        case c.ReleaseRemittance(), c.RemitFacts() | None:
+            return release(state, ask, facts or c.RemitFacts(), at, calendar)
         case c.ProvidePayoutAccount(), None:
             return provide_account(state, ask, at, calendar)
         case c.ConfirmReceipt(), c.ReceiptFacts():
             return confirm_receipt(state, ask, facts, at)
+        case c.MatchFunds(), c.ReceiptFacts():
+            return match_funds(state, ask, facts, at)
         case c.ApproveReverseRemittance(), c.ReverseFacts():
             return approve_reverse(state, ask, facts, at, calendar)
         case _:
@@ -199,7 +212,7 @@ def _about_the_money(
 def _about_the_record(  # noqa: PLR0911 - one arm for each command
     state: TransferState, command: c.Command, facts: c.StepFacts | None, calendar: WorkingCalendar
 ) -> Facts | Objection:
-    ask, at, who = command.ask, command.received_at, command.actor.subject
+    ask, at, who = command.ask, command.received_at, command.actor.identity
     match ask, facts:
         case c.ReissueCertificate(), None:
             return (e.CertificateReissued(reason=ask.reason),)
@@ -261,7 +274,7 @@ def _released(state: TransferState) -> Facts:
 def _terminate(state: TransferState, ask: c.TerminateTransfer) -> Facts:
     """What is frozen is released at once; what has left comes home first, and only then does the case close."""
     released = _released(state)
-    if state.on_its_way is None and state.settled_fen == 0:
+    if state.all_home:
         return (*released, e.Terminated(reason=ask.reason))
     return (*released, e.TerminationOrdered(reason=ask.reason))
 

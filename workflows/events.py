@@ -18,10 +18,14 @@ from workflows.deadlines import Deadline
 from workflows.findings import Finding
 from workflows.policy import Disposition
 from workflows.vocabulary import (
+    BankReturnReason,
     CorrectionReason,
+    FundsAtAnEnd,
     InsuranceScheme,
     MailItem,
+    MatchDecision,
     RemittanceKind,
+    ReopeningReason,
     ReturnReason,
     TransferRoute,
     TransferStepKind,
@@ -226,6 +230,17 @@ class FundsNotRequired(Fact):
     type: Literal["funds_not_required.1"] = "funds_not_required.1"
 
 
+class RemittancePrepared(Fact):
+    """An order over the region's threshold, as one person of O's finance has it; another must release it."""
+
+    type: Literal["remittance_prepared.1"] = "remittance_prepared.1"
+    reference: str
+    amount_fen: int
+    kind: RemittanceKind
+    corrects: str | None
+    prepared_by: str
+
+
 class RemittanceOrdered(Fact):
     """REMIT_PERSONAL_ACCOUNT done; the order is on its way to the bank."""
 
@@ -235,7 +250,11 @@ class RemittanceOrdered(Fact):
 
 
 class FundsOrdered(Fact):
-    """Money is ordered. `corrects`: the order that this one corrects. `by_post`: an unconnected side ordered it itself."""
+    """Money is ordered. `corrects`: the order that this one corrects. `by_post`: an unconnected side ordered it itself.
+
+    `uncredited`: what goes home was never credited at R. `prepared_by`: who made the order that its actor releases.
+    `send_on`: the day on which the region's cycle sends it, None at once.
+    """
 
     type: Literal["funds_ordered.1"] = "funds_ordered.1"
     reference: str
@@ -243,15 +262,19 @@ class FundsOrdered(Fact):
     kind: RemittanceKind = RemittanceKind.TRANSFER
     corrects: str | None = None
     by_post: bool = False
+    uncredited: bool = False
+    prepared_by: str | None = None
+    send_on: date | None = None
 
 
 class ReverseProposed(Fact):
-    """Money that went too far must come home; a supervisor must approve it."""
+    """Money that went too far must come home; a supervisor must approve it. `uncredited`: R never credited it."""
 
     type: Literal["reverse_proposed.1"] = "reverse_proposed.1"
     reference: str
     amount_fen: int
     corrects: str | None
+    uncredited: bool = False
 
 
 class PayoutAccountProvided(Fact):
@@ -301,6 +324,39 @@ class FundsMismatched(Fact):
     bank_reference: str
     received_on: date
     note: str | None = None
+
+
+class FundsReturned(Fact):
+    """退汇: the bank refused the order, or sent its money back, all of it or a part; also after it was credited or paid out.
+
+    `bank_reference` is the bank's own of this return. `left`: the money had left, and has come back.
+    """
+
+    type: Literal["funds_returned.1"] = "funds_returned.1"
+    reference: str
+    amount_fen: int
+    reason: BankReturnReason
+    bank_reference: str | None
+    returned_on: date
+    left: bool
+
+
+class FundsMatched(Fact):
+    """R has decided on money that came with a wrong amount, for a reason.
+
+    Of `received_fen`, which came, either `credited_fen` is accepted or `sent_home_fen` goes back uncredited; `excess_fen`
+    belongs to nobody yet. `missing_fen` of the order never came, and is searched for.
+    """
+
+    type: Literal["funds_matched.1"] = "funds_matched.1"
+    reference: str
+    decision: MatchDecision
+    received_fen: int
+    credited_fen: int = 0
+    sent_home_fen: int = 0
+    missing_fen: int = 0
+    excess_fen: int = 0
+    reason: str
 
 
 class FundsCredited(Fact):
@@ -402,10 +458,33 @@ class Terminated(Fact):
     reason: str
 
 
-class Completed(Fact):
-    """已办结: the record is continued and the money is where it belongs."""
+class CompletedUnsaid(Fact):
+    """已办结, as it was recorded before the event said where the money is. Read, and never made any more."""
 
     type: Literal["completed.1"] = "completed.1"
+
+
+class Completed(Fact):
+    """已办结: the record is continued and the money is where it belongs. Of no other funds can it be said."""
+
+    type: Literal["completed.2"] = "completed.2"
+    funds: FundsAtAnEnd
+
+
+class Reopened(Fact):
+    """The money of a completed case is under way again; the record stays continued."""
+
+    type: Literal["reopened.1"] = "reopened.1"
+    why: ReopeningReason
+
+
+class LateContribution(Fact):
+    """A month that was paid at O after the case was completed: it counts at R too, and its money follows the transfer."""
+
+    type: Literal["late_contribution.1"] = "late_contribution.1"
+    contribution_id: str
+    month: str
+    amount_fen: int
 
 
 AnyFact = Annotated[
@@ -428,6 +507,7 @@ AnyFact = Annotated[
     | CorrectionRequested
     | CorrectionAnswered
     | FundsNotRequired
+    | RemittancePrepared
     | RemittanceOrdered
     | FundsOrdered
     | ReverseProposed
@@ -436,6 +516,8 @@ AnyFact = Annotated[
     | ReceiptConfirmed
     | FundsReceived
     | FundsMismatched
+    | FundsReturned
+    | FundsMatched
     | FundsCredited
     | FundsPaidOut
     | FundsRetained
@@ -448,7 +530,10 @@ AnyFact = Annotated[
     | Withdrawn
     | TerminationOrdered
     | Terminated
-    | Completed,
+    | CompletedUnsaid
+    | Completed
+    | Reopened
+    | LateContribution,
     Field(discriminator="type"),
 ]
 
@@ -464,9 +549,9 @@ class TransferEvent(BaseModel, frozen=True):
     def without_words(self) -> "TransferEvent":
         """The event without the free text of people, which may name a person and so stays out of Temporal."""
         blank = {name: "" for name in FREE_TEXT if getattr(self.fact, name, None)}
-        if isinstance(self.fact, CorrectionRequested):
+        if isinstance(self.fact, CorrectionRequested | FundsReturned):
             # Its reason is one of a closed list.
-            del blank["reason"]
+            blank.pop("reason", None)
         return self.model_copy(update={"fact": self.fact.model_copy(update=blank)}) if blank else self
 
     @property
@@ -489,8 +574,10 @@ STEP_OF_FACT: dict[type[Fact], TransferStepKind] = {
     FormPrepared: TransferStepKind.DELIVER_INFORMATION_FORM,
     CorrectionRequested: TransferStepKind.CONFIRM_CONTINUATION,
     PayoutAccountProvided: TransferStepKind.REMIT_PERSONAL_ACCOUNT,
+    RemittancePrepared: TransferStepKind.REMIT_PERSONAL_ACCOUNT,
     RemittanceOrdered: TransferStepKind.REMIT_PERSONAL_ACCOUNT,
     ReceiptConfirmed: TransferStepKind.CONFIRM_RECEIPT,
     FundsMismatched: TransferStepKind.CONFIRM_RECEIPT,
+    FundsMatched: TransferStepKind.CONFIRM_RECEIPT,
     ContinuationConfirmed: TransferStepKind.CONFIRM_CONTINUATION,
 }

@@ -40,7 +40,9 @@ CASE_FACTS = (
     e.Withdrawn,
     e.TerminationOrdered,
     e.Terminated,
+    e.CompletedUnsaid,
     e.Completed,
+    e.Reopened,
 )
 
 
@@ -132,18 +134,27 @@ def _changes(state: TransferState, event: e.TransferEvent) -> Changes:  # noqa: 
             return _formed(state, event, fact)
         case e.ClockStarted() | e.DeadlineDueSoon() | e.DeadlineMissed() | e.Escalated() | e.DeadlineRevised():
             return _clocked(state, fact, event.occurred_at) | {"clock_at": event.occurred_at}
-        case e.Declined() | e.Withdrawn() | e.Terminated() | e.Completed():
+        case e.Declined() | e.Withdrawn() | e.Terminated() | e.CompletedUnsaid() | e.Completed():
             return _closed(state, event, fact)
         case e.TerminationOrdered():
             return _terminating(state)
+        case e.Reopened():
+            reopened = {"status": TransferStatus.AWAITING_FUNDS, "closed_at": None}
+            return reopened | {"reopenings": state.reopenings + 1, "reopened_for": fact.why}
+        case e.LateContribution():
+            return money.followed(state, fact)
         case e.FundsNotRequired() | e.FundsRetained() | e.FundsReleased() | e.PayoutAccountProvided():
             return money.settled(state, event, fact)
-        case e.RemittanceOrdered() | e.FundsOrdered() | e.ReverseProposed():
+        case e.RemittancePrepared() | e.RemittanceOrdered() | e.FundsOrdered() | e.ReverseProposed():
             return money.ordered(state, event, fact)
         case e.ReceiptConfirmed():
             return {"steps": rounds.done(state, event)}
         case e.FundsRemitted() | e.FundsReceived() | e.FundsMismatched() | e.FundsCredited() | e.FundsPaidOut():
             return money.moved(state, fact)
+        case e.FundsReturned():
+            return money.returned(state, fact)
+        case e.FundsMatched():
+            return money.matched(state, fact)
 
 
 def _informed(state: TransferState, fact: e.RegisterChecked | e.GapWarned | e.MailRecorded) -> Changes:
@@ -239,6 +250,8 @@ def _formed(
                 "continuation": fact.outlook,
                 "steps": rounds.done(state, event),
             }
+            if fact.freeze_fen is not None and fact.freeze_fen < 0:
+                delivered |= money.given_back(state, -fact.freeze_fen)
             return delivered | money.by_another_form(state.model_copy(update=delivered))
         case e.CorrectionRequested():
             asked = Correction(round=fact.round, reason=fact.reason)
@@ -284,7 +297,9 @@ def _clocked(
 
 
 def _closed(
-    state: TransferState, event: e.TransferEvent, fact: e.Declined | e.Withdrawn | e.Terminated | e.Completed
+    state: TransferState,
+    event: e.TransferEvent,
+    fact: e.Declined | e.Withdrawn | e.Terminated | e.CompletedUnsaid | e.Completed,
 ) -> Changes:
     """Nothing stays open in a closed case."""
     changes: Changes = {
@@ -301,8 +316,10 @@ def _closed(
         case e.Withdrawn():
             return changes | {"status": TransferStatus.WITHDRAWN}
         case e.Terminated():
-            return changes | {"status": TransferStatus.TERMINATED}
-        case e.Completed():
+            ended = state.model_copy(update={"terminating": True, "remittances": money.without_prepared(state)})
+            money_at = {"remittances": ended.remittances, "funds_status": money.standing(ended)}
+            return changes | money_at | {"status": TransferStatus.TERMINATED}
+        case e.CompletedUnsaid() | e.Completed():
             return changes | {"status": TransferStatus.COMPLETED}
 
 
@@ -315,4 +332,5 @@ def _terminating(state: TransferState) -> Changes:
         "prepared": None,
         "status": TransferStatus.TRANSFERRING_IN,
         "steps": rounds.skipped(state.steps, *given_up),
+        "remittances": money.without_prepared(state),
     }

@@ -1,15 +1,15 @@
 """What crosses Temporal: ids and figures, no personal data. The rest is read by activities, from PostgreSQL."""
 
-from datetime import datetime
-from typing import Literal
+from datetime import date, datetime
+from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, model_validator
 
 from workflows.events import TransferEvent
 from workflows.rules import Violation
 from workflows.state import TransferState
-from workflows.vocabulary import TransferAction
+from workflows.vocabulary import BankReturnReason, TransferAction
 
 TASK_QUEUE = "transfers"
 
@@ -56,6 +56,27 @@ class ClockOrder(Order, frozen=True):
     now: datetime
 
 
+class BankSaid(BaseModel, frozen=True):
+    """The bank's word of the order of `reference`.
+
+    TAKEN: the money has left. RETURNED: `amount_fen` of it did not leave, or came back, for `reason`. CREDITED: `amount_fen`
+    is on the payee's account. `bank_reference` is the bank's own of the return or the credit, `on` its day.
+    """
+
+    reference: str
+    said: Literal["TAKEN", "RETURNED", "CREDITED"]
+    amount_fen: int = 0
+    reason: BankReturnReason | None = None
+    bank_reference: str | None = None
+    on: date | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_it_was_said_before(cls, given: Any) -> Any:
+        """Histories from before a bank could refuse hold the bank's status alone."""
+        return {"reference": "", "said": given} if isinstance(given, str) else given
+
+
 class BankOrder(BaseModel, frozen=True):
     """Carry a remittance to the bank and wait for its word."""
 
@@ -67,6 +88,13 @@ class BankWord(Order, frozen=True):
     """Note that the bank has taken the order of `reference`."""
 
     reference: str
+    now: datetime
+
+
+class BankNote(Order, frozen=True):
+    """Note what the bank has said of an order."""
+
+    said: BankSaid
     now: datetime
 
 

@@ -33,6 +33,7 @@ TOLD: Final[dict[str, tuple[str, ...]]] = {
             "termination_ordered",
             "terminated",
             "completed",
+            "reopened",
         ),
         (*_AGENCIES, PERSON),
     ),
@@ -41,7 +42,9 @@ TOLD: Final[dict[str, tuple[str, ...]]] = {
         ("arrears_notified", "continuation_confirmed", "funds_credited", "funds_paid_out", "funds_retained"), (PERSON,)
     ),
     # O ordered the money and R must match it: neither can mend it alone.
-    "funds_mismatched": _AGENCIES,
+    **dict.fromkeys(("funds_mismatched", "funds_matched"), _AGENCIES),
+    # O must order it again, after the person or R has mended what the bank found wrong; the person's money it is.
+    "funds_returned": (*_AGENCIES, PERSON),
     # Money comes home only when a supervisor has approved it.
     "reverse_proposed": _SUPERVISORS,
 }

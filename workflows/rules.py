@@ -92,7 +92,12 @@ def _can_be_returned(state: TransferState) -> bool:
 
 
 def _can_be_corrected(state: TransferState) -> bool:
-    """R has a form to dispute: before it continues the record, or after, to supersede what it has confirmed."""
+    """R has a form to dispute: before it continues the record, or after, to supersede what it has confirmed.
+
+    In a case that was completed once, only the money is under way.
+    """
+    if state.reopenings:
+        return False
     disputable = state.is_open(K.CONFIRM_CONTINUATION) or state.continued
     return disputable and state.correction is None and not state.terminating
 
@@ -102,9 +107,24 @@ def _can_be_continued(state: TransferState) -> bool:
 
 
 def _can_be_remitted(state: TransferState) -> bool:
-    """One order at a time. Money for the person needs their account, and a form that nobody disputes: no bank calls it back."""
-    not_yet = state.awaits_account or (state.pays_out and state.correction is not None)
-    return state.is_open(K.REMIT_PERSONAL_ACCOUNT) and state.on_its_way is None and not not_yet
+    """One order at a time, be it on its way or prepared."""
+    under_way = state.on_its_way or state.to_release
+    return state.is_open(K.REMIT_PERSONAL_ACCOUNT) and under_way is None and not _payout_waits(state)
+
+
+def _payout_waits(state: TransferState) -> bool:
+    """Money for the person needs their account, and a form that nobody disputes: no bank calls it back."""
+    return state.awaits_account or (state.pays_out and state.correction is not None)
+
+
+def _can_be_released(state: TransferState) -> bool:
+    """An order is prepared; money for the person needs their account still, and a form that nobody disputes."""
+    return state.to_release is not None and not _payout_waits(state)
+
+
+def _can_be_matched(state: TransferState) -> bool:
+    order = state.on_its_way
+    return order is not None and order.status is RemittanceStatus.MISMATCHED
 
 
 def _awaits_approval(state: TransferState) -> bool:
@@ -117,7 +137,8 @@ def _can_be_terminated(state: TransferState) -> bool:
 
     And money paid out to the person cannot be called back by a bank.
     """
-    paid_out = any(each.kind is RemittanceKind.PAYOUT for each in state.remittances)
+    payouts = (each for each in state.remittances if each.kind is RemittanceKind.PAYOUT)
+    paid_out = any(each.on_its_way or each.settled_fen for each in payouts)
     return not (state.statements or state.terminating or paid_out)
 
 
@@ -153,6 +174,7 @@ RULES: dict[TransferAction, Rule] = {
     ),
     A.REQUEST_CORRECTION: Rule(Side.TRANSFER_IN, FORM_MAKERS, (K.CONFIRM_CONTINUATION,), _can_be_corrected),
     A.REMIT_PERSONAL_ACCOUNT: Rule(Side.TRANSFER_OUT, FINANCE, (K.REMIT_PERSONAL_ACCOUNT,), _can_be_remitted),
+    A.RELEASE_REMITTANCE: Rule(Side.TRANSFER_OUT, FINANCE, (K.REMIT_PERSONAL_ACCOUNT,), _can_be_released),
     A.PROVIDE_PAYOUT_ACCOUNT: Rule(
         None,
         (Role.INSURED_PERSON,),
@@ -160,6 +182,7 @@ RULES: dict[TransferAction, Rule] = {
         lambda state: state.pays_out and state.is_open(K.REMIT_PERSONAL_ACCOUNT),
     ),
     A.CONFIRM_RECEIPT: Rule(Side.TRANSFER_IN, FINANCE, (K.CONFIRM_RECEIPT,), _open(K.CONFIRM_RECEIPT)),
+    A.MATCH_FUNDS: Rule(Side.TRANSFER_IN, (Role.FINANCE,), (K.CONFIRM_RECEIPT,), _can_be_matched),
     A.CONFIRM_CONTINUATION: Rule(Side.TRANSFER_IN, FORM_MAKERS, (K.CONFIRM_CONTINUATION,), _can_be_continued),
     A.APPROVE_REVERSE_REMITTANCE: Rule(None, (Role.SUPERVISOR,), (), _awaits_approval),
     A.WITHDRAW_TRANSFER: Rule(None, APPLICANTS, (), _untouched),
@@ -195,9 +218,20 @@ def _not_allowed(state: TransferState, action: TransferAction, actor: Actor) -> 
     if not rule.when(state):
         done = any(state.is_done(kind) for kind in rule.steps)
         return NotAllowed(why="ALREADY_DONE" if done or action in ONCE else "NOT_YET")
-    if action is A.CHECK_INFORMATION_FORM and state.prepared and state.prepared.made_by == actor.subject:
+    if _made_by(state, action) == actor.identity:
         return NotAllowed(why="SAME_PERSON")
     return None
+
+
+def _made_by(state: TransferState, action: TransferAction) -> str | None:
+    """Who made what `action` lets pass: nobody passes their own."""
+    match action:
+        case A.CHECK_INFORMATION_FORM:
+            return state.prepared.made_by if state.prepared else None
+        case A.RELEASE_REMITTANCE:
+            return state.to_release.prepared_by if state.to_release else None
+        case _:
+            return None
 
 
 def _on_the_right_side(state: TransferState, rule: Rule, actor: Actor) -> bool:

@@ -32,11 +32,15 @@ def search_attributes(state: TransferState) -> list[SearchAttributeUpdate[Any]]:
 
 
 def needs_attention(state: TransferState) -> bool:
-    """A step is overdue, money arrived that does not match its order, or a supervisor must approve its way home."""
+    """A step is overdue, money does not match its order or came back, or a supervisor must approve its way home."""
     order = state.on_its_way
     unapproved = order is not None and order.status is RemittanceStatus.AWAITING_RELEASE
     late = any(step.missed_noted for step in state.open_steps)
-    return late or unapproved or state.funds_status is FundsStatus.MISMATCHED
+    return (
+        late
+        or unapproved
+        or (state.funds_status in (FundsStatus.MISMATCHED, FundsStatus.RETURNED) and not state.closed)
+    )
 
 
 def _deadline_state(state: TransferState) -> str:

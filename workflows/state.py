@@ -11,15 +11,15 @@ from workflows.coverage_gap import CoverageGap
 from workflows.deadlines import Deadline
 from workflows.findings import Finding
 from workflows.policy import Disposition
+from workflows.remittance import Remittance
 from workflows.vocabulary import (
     CLOSED_STATUSES,
-    FUNDS_AT_AN_END,
     CorrectionReason,
     FundsStatus,
     InsuranceScheme,
     MailItem,
-    RemittanceKind,
     RemittanceStatus,
+    ReopeningReason,
     ReturnReason,
     StepState,
     TransferRoute,
@@ -87,31 +87,6 @@ class Step(BaseModel, frozen=True):
         return self.deadline.paused_since is not None
 
 
-class Remittance(BaseModel, frozen=True):
-    """One order of money. `corrects`: the order that it corrects. `by_post`: an unconnected side ordered it itself."""
-
-    reference: str
-    amount_fen: int
-    status: RemittanceStatus
-    ordered_at: datetime
-    kind: RemittanceKind = RemittanceKind.TRANSFER
-    corrects: str | None = None
-    by_post: bool = False
-    bank_reference: str | None = None
-    received_fen: int | None = None
-    received_on: date | None = None
-
-    @property
-    def on_its_way(self) -> bool:
-        """Neither at its end nor given back."""
-        return self.status not in (RemittanceStatus.CREDITED, RemittanceStatus.RETURNED)
-
-    @property
-    def given_up(self) -> bool:
-        """A reverse remittance that a later form made needless before a supervisor approved it."""
-        return self.kind is RemittanceKind.REVERSE and self.status is RemittanceStatus.RETURNED
-
-
 class InformationForm(BaseModel, frozen=True):
     version: int
     document_id: UUID | None
@@ -173,6 +148,11 @@ class TransferState(BaseModel, frozen=True):
     form_delivered_on: date | None = None
     corrections: tuple[Correction, ...] = ()
     remittances: tuple[Remittance, ...] = ()
+    # What was paid at O after the case was completed, and follows it.
+    late_fen: int = 0
+    # At O, set aside still, until it is ordered again or given back: what came back from the bank, and what is missing.
+    returned_fen: int = 0
+    missing_fen: int = 0
     payout_account: str | None = None
     released: bool = False
     continuation: Continuation | None = None
@@ -186,6 +166,9 @@ class TransferState(BaseModel, frozen=True):
     submitted_at: datetime
     accepted_at: datetime | None = None
     closed_at: datetime | None = None
+    # How often the money of a completed case came under way again, and why the last time.
+    reopenings: int = 0
+    reopened_for: ReopeningReason | None = None
     # The last event, the last that changed the case itself (not a clock, not one track's step), and the last clock's instant.
     revision: int = 0
     case_seq: int = 0
@@ -219,7 +202,7 @@ class TransferState(BaseModel, frozen=True):
 
     @property
     def remittance(self) -> Remittance | None:
-        """The order of money in force, or the last one. A way home that was given up before its approval is none."""
+        """The order of money in force, or the last one. One that was given up before it was released is none."""
         return next((each for each in reversed(self.remittances) if not each.given_up), None)
 
     @property
@@ -228,18 +211,33 @@ class TransferState(BaseModel, frozen=True):
         return next((each for each in self.remittances if each.on_its_way), None)
 
     @property
+    def to_release(self) -> Remittance | None:
+        """The order that one person of O's finance has prepared, and that another has to release."""
+        return next((each for each in self.remittances if each.awaits_release), None)
+
+    @property
     def settled_fen(self) -> int:
         """What has left O for good, by orders at their end: what came home is taken off again."""
-        done = (each for each in self.remittances if each.status is RemittanceStatus.CREDITED)
-        return sum(-each.amount_fen if each.kind is RemittanceKind.REVERSE else each.amount_fen for each in done)
+        return sum(each.settled_fen for each in self.remittances)
+
+    @property
+    def uncredited_fen(self) -> int:
+        """What came to R with a wrong amount, was not credited, and is not home yet."""
+        home = (each for each in self.remittances if each.uncredited and each.status is RemittanceStatus.CREDITED)
+        return sum(each.sent_home_fen for each in self.remittances) - sum(each.expected_fen for each in home)
 
     @property
     def moved_fen(self) -> int:
         """What orders have taken out of O's account and not brought back."""
-        out = (each for each in self.remittances if each.status is not RemittanceStatus.RETURNED)
-        gone = sum(each.amount_fen for each in out if each.kind is not RemittanceKind.REVERSE)
-        home = (each for each in self.remittances if each.status is RemittanceStatus.CREDITED)
-        return gone - sum(each.amount_fen for each in home if each.kind is RemittanceKind.REVERSE)
+        out = (each for each in self.remittances if not (each.comes_home or each.awaits_release))
+        gone = sum(each.expected_fen for each in out if each.status is not RemittanceStatus.RETURNED)
+        home = (each for each in self.remittances if each.comes_home)
+        return gone + self.uncredited_fen + sum(each.settled_fen for each in home)
+
+    @property
+    def owed_fen(self) -> int:
+        """What has yet to leave O; negative where too much has."""
+        return self.target_fen - self.settled_fen
 
     @property
     def frozen_fen(self) -> int:
@@ -247,14 +245,14 @@ class TransferState(BaseModel, frozen=True):
         given_back = self.released or self.terminating
         if self.form is None or given_back or self.form.disposition is Disposition.RETAIN:
             return 0
-        return max(0, self.form.balance_fen - self.moved_fen)
+        return max(0, self.form.balance_fen + self.late_fen - self.moved_fen)
 
     @property
     def target_fen(self) -> int:
         """What must have left O in the end."""
         if self.form is None or self.terminating or self.form.disposition is Disposition.RETAIN:
             return 0
-        return self.form.balance_fen
+        return self.form.balance_fen + self.late_fen
 
     @property
     def pays_out(self) -> bool:
@@ -270,6 +268,12 @@ class TransferState(BaseModel, frozen=True):
     def correction(self) -> Correction | None:
         """The correction that O has yet to answer."""
         return next((each for each in self.corrections if each.answered_by is None), None)
+
+    def set_aside(self, amount_fen: int) -> tuple[int, int, int]:
+        """From where `amount_fen` of what is set aside at O comes: what was returned first, what is missing, what is frozen."""
+        returned = min(amount_fen, self.returned_fen)
+        missing = min(amount_fen - returned, self.missing_fen)
+        return returned, missing, amount_fen - returned - missing
 
     def next_round(self, kind: TransferStepKind) -> int:
         """The round that an opening of `kind` begins."""
@@ -287,6 +291,6 @@ class TransferState(BaseModel, frozen=True):
         return (region, self.to_region if region == self.from_region else self.from_region)
 
     @property
-    def at_an_end(self) -> bool:
-        """Both tracks: the record is continued and the money is where it belongs."""
-        return self.continued and self.funds_status in FUNDS_AT_AN_END
+    def all_home(self) -> bool:
+        """No money of the case is anywhere but at O."""
+        return self.on_its_way is None and not (self.settled_fen or self.uncredited_fen)

@@ -12,7 +12,9 @@ from pydantic import BaseModel
 from temporalio.common import RetryPolicy
 
 from workflows.messages import (
+    BankNote,
     BankOrder,
+    BankSaid,
     BankWord,
     CertificateOrder,
     ClockOrder,
@@ -59,10 +61,11 @@ class ActivityStep(Generic[Given, Answer]):
 OPEN_TRANSFER: Final = ActivityStep("open_transfer", StepOrder, StepResult, "核验双方登记并立案")
 ISSUE_CERTIFICATE: Final = ActivityStep("issue_certificate", ClockOrder, StepResult, "转出地：开具参保凭证")
 NOTE_DEADLINES: Final = ActivityStep("note_deadlines", ClockOrder, StepResult, "记录办理时限")
-SEND_TO_BANK: Final = ActivityStep("send_to_bank", BankOrder, str, "银行：送达划转指令并等待受理", BANK)
+SEND_TO_BANK: Final = ActivityStep("send_to_bank", BankOrder, BankSaid, "银行：送达划转指令并等待受理", BANK)
 NOTE_BANK_TOOK_ORDER: Final = ActivityStep(
     "note_bank_took_order", BankWord, StepResult, "记录银行已划出", bookkeeping=True
 )
+NOTE_BANK_WORD: Final = ActivityStep("note_bank_word", BankNote, StepResult, "记录银行回执", bookkeeping=True)
 RECHECK_REGISTERS: Final = ActivityStep("recheck_registers", ClockOrder, StepResult, "重新核验双方登记")
 ISSUE_CERTIFICATE_ALONE: Final = ActivityStep(
     "issue_certificate_alone", CertificateOrder, CommandOutcome, "转出地：即时开具参保凭证"
@@ -86,7 +89,9 @@ ACTIONS: Final[dict[TransferAction, ActivityStep[StepOrder, StepResult]]] = {
         TransferAction.APPROVE_REVERSE_REMITTANCE: "主管部门：批准退回资金",
         TransferAction.TERMINATE_TRANSFER: "主管部门：终止",
         TransferAction.REMIT_PERSONAL_ACCOUNT: "转出地财务：划转个人账户余额",
+        TransferAction.RELEASE_REMITTANCE: "转出地财务：另一人放行划转指令",
         TransferAction.CONFIRM_RECEIPT: "转入地财务：确认到账并计入个人账户",
+        TransferAction.MATCH_FUNDS: "转入地财务：处理金额不符的到账",
         TransferAction.CONFIRM_CONTINUATION: "转入地：确认接续",
         TransferAction.WITHDRAW_TRANSFER: "申请人：撤回",
     }.items()

@@ -18,7 +18,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows.deadlines import ONE_DAY, shanghai_date, start_of
     from workflows.fold import apply
     from workflows.messages import (
+        BankNote,
         BankOrder,
+        BankSaid,
         BankWord,
         ClockOrder,
         CommandOutcome,
@@ -27,13 +29,14 @@ with workflow.unsafe.imports_passed_through():
         StepResult,
         TransferCase,
     )
-    from workflows.operator_view import details, event_line, timer_summary
+    from workflows.operator_view import cycle_summary, details, event_line, timer_summary
     from workflows.search_attributes import search_attributes
     from workflows.state import TransferState
     from workflows.steps import (
         ACTIONS,
         ISSUE_CERTIFICATE,
         NOTE_BANK_TOOK_ORDER,
+        NOTE_BANK_WORD,
         NOTE_DEADLINES,
         OPEN_TRANSFER,
         RECHECK_REGISTERS,
@@ -107,6 +110,13 @@ class TransferWorkflow:
         async with self._one_at_a_time:
             await self._ask_registers_again()
 
+    @workflow.signal
+    async def bank_says(self, said: BankSaid) -> None:
+        """What the bank says of an order after it has taken it: its money came back, or has arrived."""
+        await workflow.wait_condition(lambda: self._state is not None)
+        async with self._one_at_a_time:
+            await self._note(said)
+
     @workflow.query
     def state(self) -> TransferState | None:
         """For support: the state as this workflow has it. The truth is in PostgreSQL."""
@@ -161,10 +171,15 @@ class TransferWorkflow:
         return state
 
     async def _through_the_bank(self, reference: str) -> None:
-        await self._execute(SEND_TO_BANK, BankOrder(transfer_id=self._case.transfer_id, reference=reference))
+        await self._until_sent(reference)
+        said: BankSaid = await self._execute(
+            SEND_TO_BANK, BankOrder(transfer_id=self._case.transfer_id, reference=reference)
+        )
         async with self._one_at_a_time:
             self._at_the_bank = None
-            if not self._present().closed:
+            if said.said == "RETURNED":
+                await self._note(said.model_copy(update={"reference": reference}))
+            elif not self._present().closed:
                 word = BankWord(
                     transfer_id=self._case.transfer_id,
                     after_seq=self._present().revision,
@@ -174,6 +189,21 @@ class TransferWorkflow:
                 await self._do(NOTE_BANK_TOOK_ORDER, word)
                 # An advice may have proved this order before, and another have been given since: it goes the same way now.
                 await self._settle_locked()
+
+    async def _until_sent(self, reference: str) -> None:
+        """An order of a region with a batch cycle waits for its day."""
+        order = self._present().on_its_way
+        if order is None or order.reference != reference or order.send_on is None:
+            return
+        wait = start_of(order.send_on) - workflow.now()
+        if wait > timedelta(0):
+            await workflow.sleep(wait, summary=cycle_summary(order))
+
+    async def _note(self, said: BankSaid) -> None:
+        if not self._present().closed:
+            given = {"transfer_id": self._case.transfer_id, "after_seq": self._after_seq}
+            await self._do(NOTE_BANK_WORD, BankNote(**given, said=said, now=workflow.now()))
+            await self._settle_locked()
 
     async def _do(self, step: ActivityStep[Any, StepResult], order: Any) -> CommandOutcome:
         """One activity, its events folded in, and what operators see brought up to date."""

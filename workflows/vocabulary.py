@@ -1,6 +1,7 @@
 """The closed lists of the field, named as the public contract names them."""
 
 from enum import StrEnum
+from typing import Literal, get_args
 
 
 class InsuranceScheme(StrEnum):
@@ -79,8 +80,10 @@ class TransferAction(StrEnum):
     RETURN_TRANSFER = "RETURN_TRANSFER"
     REQUEST_CORRECTION = "REQUEST_CORRECTION"
     REMIT_PERSONAL_ACCOUNT = "REMIT_PERSONAL_ACCOUNT"
+    RELEASE_REMITTANCE = "RELEASE_REMITTANCE"
     PROVIDE_PAYOUT_ACCOUNT = "PROVIDE_PAYOUT_ACCOUNT"
     CONFIRM_RECEIPT = "CONFIRM_RECEIPT"
+    MATCH_FUNDS = "MATCH_FUNDS"
     CONFIRM_CONTINUATION = "CONFIRM_CONTINUATION"
     APPROVE_REVERSE_REMITTANCE = "APPROVE_REVERSE_REMITTANCE"
     WITHDRAW_TRANSFER = "WITHDRAW_TRANSFER"
@@ -168,6 +171,31 @@ class CorrectionReason(StrEnum):
     SEAL_INVALID = "SEAL_INVALID"
 
 
+class BankReturnReason(StrEnum):
+    """Why a bank does not carry an order out, or sends its money back."""
+
+    NAME_MISMATCH = "NAME_MISMATCH"
+    ACCOUNT_UNKNOWN = "ACCOUNT_UNKNOWN"
+    ACCOUNT_CLOSED = "ACCOUNT_CLOSED"
+    AMOUNT_MISMATCH = "AMOUNT_MISMATCH"
+    DUPLICATE = "DUPLICATE"
+    UNPRINTABLE_NAME = "UNPRINTABLE_NAME"
+
+
+class MatchDecision(StrEnum):
+    """What R makes of money that came with another amount than its order's."""
+
+    ACCEPT_AMOUNT = "ACCEPT_AMOUNT"
+    SEND_HOME = "SEND_HOME"
+
+
+class ReopeningReason(StrEnum):
+    """Why the money of a completed case is under way again."""
+
+    LATE_RETURN = "LATE_RETURN"
+    LATE_CONTRIBUTION = "LATE_CONTRIBUTION"
+
+
 class MailItem(StrEnum):
     """What travels by post on the paper route."""
 
@@ -192,7 +220,10 @@ class DocumentKind(StrEnum):
 
 
 class RemittanceKind(StrEnum):
-    """TRANSFER: from O to R. REVERSE: home again. PAYOUT: to the person's own bank account."""
+    """TRANSFER: from O to R. RESIDUAL: what follows it after the case was completed. REVERSE: home again.
+
+    PAYOUT: to the person's own bank account.
+    """
 
     TRANSFER = "TRANSFER"
     RESIDUAL = "RESIDUAL"
@@ -229,6 +260,16 @@ class MandateState(StrEnum):
 CLOSED_STATUSES = frozenset(
     {TransferStatus.DECLINED, TransferStatus.COMPLETED, TransferStatus.WITHDRAWN, TransferStatus.TERMINATED}
 )
-FUNDS_AT_AN_END = frozenset(
-    {FundsStatus.NOT_REQUIRED, FundsStatus.CREDITED, FundsStatus.PAID_OUT_TO_PERSON, FundsStatus.RETAINED_IN_PROVINCE}
+FundsAtAnEnd = Literal[
+    FundsStatus.NOT_REQUIRED, FundsStatus.CREDITED, FundsStatus.PAID_OUT_TO_PERSON, FundsStatus.RETAINED_IN_PROVINCE
+]
+FUNDS_AT_AN_END: frozenset[FundsStatus] = frozenset(get_args(FundsAtAnEnd))
+# The bank's reasons that lie in the account or in the name on it: the same order to the same account would come back again.
+FAULTS_OF_THE_ACCOUNT = frozenset(
+    {
+        BankReturnReason.NAME_MISMATCH,
+        BankReturnReason.ACCOUNT_UNKNOWN,
+        BankReturnReason.ACCOUNT_CLOSED,
+        BankReturnReason.UNPRINTABLE_NAME,
+    }
 )

@@ -1,6 +1,6 @@
 """An order's way to the bank: looked up before it is sent, handed in once, asked after until it is taken."""
 
-import json
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -10,19 +10,27 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities import funds
-from activities.bank import BankStatus, HttpBank, PaymentOrder
+from activities.bank import BankStatus, Payment, PaymentOrder
+from activities.bank.http import HttpBank
+from activities.bank.initiation import order_of
 from activities.funds import send_to_bank
 from stack import bank as sandbox
 from stack.bank import bank_app
 from tests.activities.desk import Desk, open_desk
 from tests.cases import BALANCE_FEN
 from tests.conftest import Database
-from workflows.messages import BankOrder
+from workflows.deadlines import shanghai_date
+from workflows.messages import BankOrder, BankSaid
 
 ORDER = PaymentOrder(
     reference="ZY-1-01",
     amount_fen=1,
+    execute_on=date(2026, 3, 4),
+    payments=(Payment(end_to_end_id="ZY-1-01", amount_fen=1),),
     payer_agency="110000-YB",
+    payer_name="北京市医疗保障事务中心",
+    payer_bank="示例银行",
+    payer_account="87654321",
     payee_name="上海市医疗保险事业管理中心",
     payee_bank="示例银行",
     payee_bank_code=None,
@@ -51,7 +59,9 @@ class Wire(httpx.AsyncBaseTransport):
         return response
 
     def handed_in(self) -> list[dict[str, Any]]:
-        return [json.loads(request.content) for request in self.requests if request.method == "PUT"]
+        return [
+            order_of(request.content).model_dump(mode="json") for request in self.requests if request.method == "PUT"
+        ]
 
 
 def _bank(folder: Path) -> tuple[HttpBank, Wire]:
@@ -66,8 +76,11 @@ async def _send(desk: Desk, bank: HttpBank) -> str:
     state = await desk.state()
     assert state.remittance is not None
     order = BankOrder(transfer_id=state.transfer_id, reference=state.remittance.reference)
-    answer: str = await ActivityEnvironment().run(send_to_bank, desk.cases.worker_pool, desk.cases.keyring, bank, order)
-    return answer
+    answer: BankSaid = await ActivityEnvironment().run(
+        send_to_bank, desk.cases.worker_pool, desk.cases.keyring, bank, order
+    )
+    assert answer.reference == order.reference
+    return answer.said
 
 
 @pytest.fixture(autouse=True)
@@ -101,7 +114,12 @@ async def test_what_the_bank_is_told_names_no_person(database: Database, tmp_pat
             {
                 "reference": f"{desk.transfer.transfer_no}-01",
                 "amount_fen": BALANCE_FEN,
+                "execute_on": shanghai_date(datetime.now(UTC)).isoformat(),
+                "payments": [{"end_to_end_id": f"{desk.transfer.transfer_no}-01", "amount_fen": BALANCE_FEN}],
                 "payer_agency": payer["agency_code"],
+                "payer_name": payer["receiving_account_name"],
+                "payer_bank": payer["receiving_bank"],
+                "payer_account": payer["receiving_account"],
                 "payee_name": payee["receiving_account_name"],
                 "payee_bank": payee["receiving_bank"],
                 "payee_bank_code": payee["receiving_bank_code"],
@@ -154,14 +172,16 @@ async def test_a_bank_that_takes_its_time_is_asked_again_later(
 
 async def test_the_bank_takes_one_order_under_a_reference_and_no_other(tmp_path: Path) -> None:
     bank, _ = _bank(tmp_path)
-    assert await bank.status(ORDER.reference) is BankStatus.UNKNOWN
+    assert (await bank.status(ORDER.reference)).status is BankStatus.UNKNOWN
     await bank.hand_in(ORDER)
     await bank.hand_in(ORDER)
     with pytest.raises(httpx.HTTPStatusError, match="409"):
-        await bank.hand_in(ORDER.model_copy(update={"amount_fen": 2}))
+        await bank.hand_in(
+            ORDER.model_copy(update={"amount_fen": 2, "payments": (Payment(end_to_end_id="ZY-1-01", amount_fen=2),)})
+        )
     # A restarted bank remembers.
     again, _ = _bank(tmp_path)
-    assert await again.status(ORDER.reference) in (BankStatus.PENDING, BankStatus.TAKEN)
+    assert (await again.status(ORDER.reference)).status in (BankStatus.PENDING, BankStatus.TAKEN)
     await again.hand_in(ORDER)
 
 

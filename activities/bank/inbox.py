@@ -1,0 +1,272 @@
+"""The bank's messages, taken in: each once, all of it or nothing, in whatever order and however often it comes.
+
+A batch is one transaction, under the lock of the outbox's place. What was taken in before is known by its id and digest, and
+each line by the bank's own reference of it: a message that comes again changes nothing.
+"""
+
+import hashlib
+import json
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import asyncpg
+
+from activities.bank import Posted, advices, reports
+from activities.bank.entries import BankEntry
+from activities.bank.matching import Line, Ordered, Verdict, Word, joined, judged
+from activities.bank.orders import orders_of
+from activities.bank.suspense import set_aside, take_out
+from activities.bank.wire import ADVICE, REPORT, STATEMENT, RefusedMessageError, kind_of, read
+from activities.database import Connection, transaction
+from activities.keyring import Keyring
+
+log = logging.getLogger(__name__)
+
+# The one who sent the order asks after it too, and is told in that time.
+TAKEN_IS_TOLD_AFTER: Final = timedelta(seconds=15)
+OF_MESSAGES: Final = "bank message"
+OF_ENTRIES: Final = "bank entry"
+_SAYS: Final = ("own_name", "other_name", "other_account", "other_bank", "text")
+
+PLACE_SQL = "select place from bank_cursors where bank = 'bank'"
+MOVE_SQL = "update bank_cursors set place = $1 where bank = 'bank'"
+KNOWN_SQL = "select message_id, digest, state from bank_messages where message_id = any($1::text[])"
+KEEP_MESSAGES_SQL = """
+insert into bank_messages (message_id, digest, kind, state, fault, document_key, document_sealed)
+select * from unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[])
+"""
+ENTRIES_SQL = "select * from bank_entries where entry_id = any($1::uuid[]) or reference = any($2::text[])"
+KEEP_ENTRIES_SQL = """
+insert into bank_entries (entry_id, entry_reference, account, direction, kind, region, amount_fen, end_to_end_id, reference,
+                          booked_on, value_on, code, words_key, words_sealed, state, why)
+select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[],
+                     $9::text[], $10::date[], $11::date[], $12::text[], $13::text[], $14::bytea[], $15::text[], $16::text[])
+"""
+CHANGE_SQL = "update bank_entries set state = $2, why = $3 where entry_id = $1 and state in ('MATCHED', 'UNMATCHED')"
+# A case is told again when the bank says more of the same order: a further part that came back.
+WORDS_SQL = """
+insert into bank_words as w (reference, said, amount_fen, reason, bank_reference, said_on, next_attempt_at)
+select reference, said, amount_fen, reason, bank_reference, said_on,
+       clock_timestamp() + case when said = 'TAKEN' then $7::interval else interval '0' end
+  from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::date[])
+       as word (reference, said, amount_fen, reason, bank_reference, said_on)
+on conflict (reference, said) do update
+   set amount_fen = excluded.amount_fen, reason = excluded.reason, bank_reference = excluded.bank_reference,
+       said_on = excluded.said_on,
+       told_at = case when excluded.amount_fen = w.told_fen then w.told_at end
+ where (w.amount_fen, w.reason, w.bank_reference, w.said_on)
+       is distinct from (excluded.amount_fen, excluded.reason, excluded.bank_reference, excluded.said_on)
+"""
+REGIONS_SQL = (
+    "select receiving_account, min(code) as code from pooling_regions where receiving_account = any($1) group by 1"
+)
+
+
+class Tally(NamedTuple):
+    """What came of the messages of a batch: of those that were not known, and of the lines in them that were not."""
+
+    processed: int = 0
+    refused: int = 0
+    conflicts: int = 0
+    entries: int = 0
+
+
+@dataclass
+class _Opened:
+    """A message as it was read: its lines, or what is wrong with it."""
+
+    posted: Posted
+    digest: bytes
+    kind: str | None = None
+    entries: Sequence[BankEntry] = ()
+    fault: str | None = None
+
+
+@dataclass
+class _Batch:
+    """The messages that are new, each with its state, and their lines by id."""
+
+    kept: list[tuple[_Opened, str]] = field(default_factory=list)
+    entries: dict[UUID, BankEntry] = field(default_factory=dict)
+
+
+async def take_in(pool: asyncpg.Pool, keyring: Keyring, after: str, posted: Sequence[Posted]) -> Tally | None:
+    """Take a batch of the outbox in, which was read from the place `after`; None when another reader has moved on from there.
+
+    Raises `asyncpg.PostgresError` or `OSError`, and then nothing of the batch is taken.
+    """
+    opened = [open_message(each) for each in posted]
+    async with transaction(pool) as connection:
+        place = await connection.fetchval(f"{PLACE_SQL} for update")
+        if place != after:
+            return None
+        tally = await _take(connection, keyring, opened)
+        await connection.execute(MOVE_SQL, posted[-1].cursor)
+    for each in opened:
+        if each.fault is not None:
+            log.error("message %s of the bank is not taken: %s", each.posted.message_id[:60], each.fault)
+    return tally
+
+
+def open_message(posted: Posted) -> _Opened:
+    """Read a message. Whatever is wrong with it is said in its `fault`, and none of its lines is there then."""
+    opened = _Opened(posted, hashlib.sha256(posted.document).digest())
+    try:
+        opened.kind = kind_of(posted.document)
+        message = read(posted.document, REPORT, ADVICE, STATEMENT)
+        _require_own_id(message, posted.message_id)
+        lines = reports.entries_of(message) if opened.kind == REPORT else advices.entries_of(message)
+        opened.entries = _once(lines)
+    except RefusedMessageError as refused:
+        opened.fault = str(refused)
+    return opened
+
+
+def _require_own_id(message: Any, message_id: str) -> None:
+    own = next(iter(vars(message).values())).grp_hdr.msg_id
+    if own != message_id:
+        raise RefusedMessageError(f"its own id is {own}: send it under that")
+
+
+def _once(entries: Sequence[BankEntry]) -> list[BankEntry]:
+    by_id: dict[UUID, BankEntry] = {}
+    for each in entries:
+        if by_id.setdefault(each.entry_id, each) != each:
+            raise RefusedMessageError(f"entry {each.entry_reference} stands in it twice, with two contents: send one")
+    return list(by_id.values())
+
+
+async def _take(connection: Connection, keyring: Keyring, opened: Sequence[_Opened]) -> Tally:
+    known = await connection.fetch(KNOWN_SQL, [each.posted.message_id for each in opened])
+    digests = {row["message_id"]: row["digest"] for row in known if row["state"] != "CONFLICT"}
+    seen = {(row["message_id"], row["digest"]) for row in known}
+    batch = _Batch()
+    for each in opened:
+        key = (each.posted.message_id, each.digest)
+        if key in seen:
+            continue
+        seen.add(key)
+        if digests.setdefault(*key) != each.digest:
+            each.fault, each.entries = "another content under a known id: the bank says which of the two holds", ()
+            batch.kept.append((each, "CONFLICT"))
+            continue
+        batch.kept.append((each, "REFUSED" if each.fault is not None else "PROCESSED"))
+        batch.entries |= {entry.entry_id: batch.entries.get(entry.entry_id, entry) for entry in each.entries}
+    if not batch.kept:
+        return Tally()
+    added = await _enter(connection, keyring, batch.entries) if batch.entries else 0
+    await _keep_messages(connection, keyring, batch)
+    states = [state for _, state in batch.kept]
+    return Tally(states.count("PROCESSED"), states.count("REFUSED"), states.count("CONFLICT"), added)
+
+
+async def _keep_messages(connection: Connection, keyring: Keyring, batch: _Batch) -> None:
+    rows = []
+    for each, state in batch.kept:
+        key, sealed = keyring.seal(OF_MESSAGES, each.posted.document)
+        rows.append((each.posted.message_id, each.digest, each.kind, state, each.fault, key, sealed))
+    await connection.execute(KEEP_MESSAGES_SQL, *_columns(rows))
+
+
+async def _enter(connection: Connection, keyring: Keyring, entries: dict[UUID, BankEntry]) -> int:
+    """Keep the lines that are new, say of each what it is, and what the orders that they name have come to."""
+    named = sorted({each.remittance_reference for each in entries.values() if each.remittance_reference is not None})
+    orders = await orders_of(connection, named)
+    rows = await connection.fetch(ENTRIES_SQL, list(entries), list(orders))
+    kept = {row["entry_id"]: (read_entry(keyring, row), row) for row in rows}
+    for entry_id, entry in entries.items():
+        if entry_id in kept and kept[entry_id][0] != entry:
+            log.error(
+                "entry %s of the bank was said with another content before: the first holds", entry.entry_reference
+            )
+    new = {entry_id: entry for entry_id, entry in entries.items() if entry_id not in kept}
+    if not new:
+        return 0
+    regions = await _regions(connection, {each.account for each in new.values() if each.account})
+    lines = _by_order(kept, new, regions, orders)
+    inserted, aside, words = [], [], []
+    now = datetime.now(UTC)
+    for reference, of_order in lines.items():
+        order = orders.get(reference) if reference is not None else None
+        verdicts = judged(order, of_order)
+        for entry, region in of_order:
+            if entry.entry_id in new:
+                inserted.append(_row(keyring, entry, region, order, verdicts[entry]))
+                if verdicts[entry].state == "UNMATCHED" and region is not None:
+                    aside.append((entry.entry_id, region, entry.amount_fen))
+            else:
+                await _change(connection, kept[entry.entry_id][1], verdicts[entry], now)
+        if order is not None:
+            matched = [entry for entry, verdict in verdicts.items() if verdict.state == "MATCHED"]
+            words += [(order.reference, word) for word in joined(order, matched)]
+    await connection.execute(KEEP_ENTRIES_SQL, *_columns(inserted))
+    await set_aside(connection, aside, now)
+    await _keep_words(connection, words)
+    return len(inserted)
+
+
+def _by_order(
+    kept: dict[UUID, tuple[BankEntry, asyncpg.Record]],
+    new: dict[UUID, BankEntry],
+    regions: dict[str, str],
+    orders: dict[str, Ordered],
+) -> dict[str | None, list[Line]]:
+    """The lines of each order, and under None those of none."""
+    lines: dict[str | None, list[Line]] = {}
+    for entry, row in kept.values():
+        lines.setdefault(row["reference"], []).append(Line(entry, row["region"]))
+    for entry in new.values():
+        named = entry.remittance_reference if entry.remittance_reference in orders else None
+        lines.setdefault(named, []).append(Line(entry, regions.get(entry.account)))
+    return lines
+
+
+async def _change(connection: Connection, row: asyncpg.Record, verdict: Verdict, now: datetime) -> None:
+    """A line that came before another one, and is something else now: of two credits, the one booked first pays."""
+    if row["state"] in {"MATCHED", "UNMATCHED"} and (row["state"], row["why"]) != verdict:
+        await connection.execute(CHANGE_SQL, row["entry_id"], verdict.state, verdict.why)
+        if row["state"] == "UNMATCHED":
+            await take_out(connection, row["entry_id"], now)
+        if verdict.state == "UNMATCHED":
+            await set_aside(connection, [(row["entry_id"], row["region"], row["amount_fen"])], now)
+
+
+async def _keep_words(connection: Connection, words: Sequence[tuple[str, Word]]) -> None:
+    rows = [
+        (reference, word.said, word.amount_fen, word.reason, word.bank_reference, word.said_on)
+        for reference, word in words
+    ]
+    if rows:
+        await connection.execute(WORDS_SQL, *_columns(rows), TAKEN_IS_TOLD_AFTER)
+
+
+async def _regions(connection: Connection, accounts: set[str]) -> dict[str, str]:
+    rows = await connection.fetch(REGIONS_SQL, sorted(accounts))
+    return {row["receiving_account"]: row["code"] for row in rows}
+
+
+def _row(
+    keyring: Keyring, entry: BankEntry, region: str | None, order: Ordered | None, verdict: Verdict
+) -> tuple[Any, ...]:
+    said = {name: value for name in _SAYS if (value := getattr(entry, name)) is not None}
+    key, sealed = keyring.seal(OF_ENTRIES, json.dumps(said, ensure_ascii=False).encode())
+    return (
+        *(entry.entry_id, entry.entry_reference, entry.account, entry.direction, entry.kind, region, entry.amount_fen),
+        *(entry.end_to_end_id, order.reference if order is not None else None, entry.booked_on, entry.value_on),
+        *(entry.code, key, sealed, verdict.state, verdict.why),
+    )
+
+
+def read_entry(keyring: Keyring, row: asyncpg.Record) -> BankEntry:
+    """The entry of a row of `bank_entries`, its words opened."""
+    words = json.loads(keyring.open(OF_ENTRIES, row["words_key"], row["words_sealed"]))
+    plain = ("kind", "entry_reference", "account", "amount_fen", "end_to_end_id", "booked_on", "value_on", "code")
+    return BankEntry(**{name: row[name] for name in plain}, **words)
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]

@@ -1,0 +1,87 @@
+"""Where the effect of a fact takes place: one transaction, one case, one actor; and how a document of the case is kept in it."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from activities import registers
+from activities.database import Connection
+from activities.documents import compose, store
+from activities.documents.content import DocumentContent, PersonBlock
+from activities.documents.store import Issued
+from activities.keyring import Keyring
+from activities.people import PersonRef, person_by_id
+from activities.reference import RegionEntry, regions_on
+from workflows.actors import Actor
+from workflows.deadlines import shanghai_date
+from workflows.state import TransferState
+from workflows.workdays import WorkingCalendar
+
+
+@dataclass
+class Scene:
+    """Where an effect takes place: the transaction, the case before the fact in hand, who acts and when.
+
+    What is known of the person and the regions is read once in a step, or was read before it.
+    """
+
+    connection: Connection
+    keyring: Keyring
+    state: TransferState
+    actor: Actor
+    at: datetime
+    calendar: WorkingCalendar
+    known_person: PersonRef | None = None
+    known_regions: dict[str, RegionEntry] = field(default_factory=dict)
+    known_block: PersonBlock | None = None
+
+    @property
+    def seq(self) -> int:
+        """The number that the event of the fact in hand will have."""
+        return self.state.revision + 1
+
+    @property
+    def today(self) -> date:
+        return shanghai_date(self.at)
+
+    async def person(self) -> PersonRef:
+        if self.known_person is None:
+            self.known_person = await person_by_id(self.connection, self.keyring, self.state.person_id)
+        if self.known_person is None:
+            raise LookupError(f"person {self.state.person_id} is not in the registers any more")
+        return self.known_person
+
+    async def person_block(self) -> PersonBlock:
+        """The person in full, named as O's register spells it."""
+        if self.known_block is None:
+            self.known_person, name_sealed = await registers.named_person(self.connection, self.keyring, self.state)
+            self.known_block = compose.person_block(self.known_person, name_sealed)
+        return self.known_block
+
+    async def regions(self, *more: str) -> dict[str, RegionEntry]:
+        """The two regions and `more`, by code; a region that the directory lacks is not among them."""
+        unread = {self.state.from_region, self.state.to_region, *more} - self.known_regions.keys()
+        if unread:
+            self.known_regions = self.known_regions | await regions_on(self.connection, self.today, sorted(unread))
+        return self.known_regions
+
+
+async def issue(
+    scene: Scene,
+    content: DocumentContent,
+    *,
+    number: str | None = None,
+    version: int = 1,
+    verification_code: str | None = None,
+) -> Issued:
+    """Keep a document of the case, by the agency that it names; its number is the transfer's unless it has its own."""
+    return await store.issue(
+        scene.connection,
+        await scene.person(),
+        content,
+        number=number or scene.state.no,
+        version=version,
+        issued_at=scene.at,
+        transfer_id=scene.state.transfer_id,
+        issued_by=content.agency.region,
+        verification_code=verification_code,
+    )
