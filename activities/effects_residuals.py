@@ -17,7 +17,7 @@ async def _book_contribution(scene: Scene, fact: e.LateContribution) -> e.AnyFac
     """It came from outside, without an order of ours; it is the person's at O, and set aside at once where it is to follow."""
     state, side = scene.state, origin(scene.state)
     enrolments = await registers.lock_both(scene.connection, state)
-    await registers.credit(scene.connection, state, side, fact.amount_fen, scene.today)
+    await registers.add_contribution(scene.connection, state, side, fact.amount_fen, scene.today)
     await post(
         scene.connection,
         state.transfer_id,

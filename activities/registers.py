@@ -355,6 +355,18 @@ async def freeze(connection: Connection, state: TransferState, side: Enrolled, a
     )  # fmt: skip
 
 
+async def add_contribution(
+    connection: Connection, state: TransferState, side: Enrolled, amount_fen: int, today: date
+) -> None:
+    """The side's register: a contribution came from outside, by no order. Raises LookupError when it has no such enrolment."""
+    done = await connection.execute(
+        """update enrolments set personal_account_fen = personal_account_fen + $4, moved_on = $5, moved_by = $6
+            where person_id = $1 and region = $2 and scheme = $3""",
+        state.person_id, *side, amount_fen, today, state.no,
+    )  # fmt: skip
+    _one_row(done, side.region)
+
+
 async def set_months(
     connection: Connection, state: TransferState, months: tuple[ContributionPeriod, ...], today: date
 ) -> None:

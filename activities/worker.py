@@ -16,7 +16,7 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
-from activities.bank import Bank
+from activities.bank import Bank, sending_home
 from activities.bank.http import HttpBank
 from activities.bank.polling import Poller
 from activities.bank.telling import SignalTeller, Words
@@ -34,12 +34,21 @@ from activities.workflow_runner import ContextFreeRunner
 from workflows import steps
 from workflows.certificate import CertificateWorkflow
 from workflows.mandate import MandateWorkflow
-from workflows.messages import TASK_QUEUE, BankNote, BankOrder, BankSaid, StepResult
+from workflows.messages import (
+    TASK_QUEUE,
+    BankNote,
+    BankOrder,
+    BankSaid,
+    CommandOutcome,
+    StepResult,
+    UnmatchedFundsOrder,
+)
 from workflows.transfer import TransferWorkflow
+from workflows.unmatched_funds import UnmatchedFundsWorkflow
 
 log = logging.getLogger(__name__)
 
-WORKFLOWS = [TransferWorkflow, CertificateWorkflow, MandateWorkflow]
+WORKFLOWS = [TransferWorkflow, CertificateWorkflow, MandateWorkflow, UnmatchedFundsWorkflow]
 AWAY_SECONDS = 1.0
 DEAD_WORKER_AFTER = timedelta(seconds=3)
 # A step in hand has time to end, and its answer to arrive; who stops a worker waits longer than this.
@@ -59,6 +68,9 @@ def activities(pool: asyncpg.Pool, keyring: Keyring, bank: Bank) -> list[Callabl
     async def note_word(note: BankNote) -> StepResult:
         return await note_bank_word(pool, keyring, note)
 
+    async def send_funds_home(order: UnmatchedFundsOrder) -> CommandOutcome:
+        return await sending_home.carry_out(pool, order)
+
     bound: dict[steps.ActivityStep[Any, Any], Callable[[Any], Awaitable[Any]]] = {
         steps.OPEN_TRANSFER: taken.open_transfer,
         steps.ISSUE_CERTIFICATE: taken.issue_certificate,
@@ -69,6 +81,7 @@ def activities(pool: asyncpg.Pool, keyring: Keyring, bank: Bank) -> list[Callabl
         steps.ISSUE_CERTIFICATE_ALONE: taken.issue_certificate_alone,
         steps.CARRY_OUT_MANDATE: taken.carry_out_mandate,
         steps.SEND_TO_BANK: through_the_bank,
+        steps.SEND_FUNDS_HOME: send_funds_home,
     }
     bound |= dict.fromkeys(steps.ACTIONS.values(), taken.carry_out)
     return [_named(step, carry_out) for step, carry_out in bound.items()]

@@ -5,7 +5,6 @@ each line by the bank's own reference of it: a message that comes again changes 
 """
 
 import hashlib
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ import asyncpg
 
 from activities.bank import Posted, advices, reports
 from activities.bank.entries import BankEntry
+from activities.bank.kept import read_entry, row_of
 from activities.bank.matching import Line, Ordered, Verdict, Word, joined, judged
 from activities.bank.orders import orders_of
 from activities.bank.suspense import set_aside, take_out
@@ -29,8 +29,6 @@ log = logging.getLogger(__name__)
 # The one who sent the order asks after it too, and is told in that time.
 TAKEN_IS_TOLD_AFTER: Final = timedelta(seconds=15)
 OF_MESSAGES: Final = "bank message"
-OF_ENTRIES: Final = "bank entry"
-_SAYS: Final = ("own_name", "other_name", "other_account", "other_bank", "text")
 
 PLACE_SQL = "select place from bank_cursors where bank = 'bank'"
 MOVE_SQL = "update bank_cursors set place = $1 where bank = 'bank'"
@@ -195,7 +193,7 @@ async def _enter(connection: Connection, keyring: Keyring, entries: dict[UUID, B
         verdicts = judged(order, of_order)
         for entry, region in of_order:
             if entry.entry_id in new:
-                inserted.append(_row(keyring, entry, region, order, verdicts[entry]))
+                inserted.append(row_of(keyring, entry, region, order, verdicts[entry]))
                 if verdicts[entry].state == "UNMATCHED" and region is not None:
                     aside.append((entry.entry_id, region, entry.amount_fen))
             else:
@@ -247,25 +245,6 @@ async def _keep_words(connection: Connection, words: Sequence[tuple[str, Word]])
 async def _regions(connection: Connection, accounts: set[str]) -> dict[str, str]:
     rows = await connection.fetch(REGIONS_SQL, sorted(accounts))
     return {row["receiving_account"]: row["code"] for row in rows}
-
-
-def _row(
-    keyring: Keyring, entry: BankEntry, region: str | None, order: Ordered | None, verdict: Verdict
-) -> tuple[Any, ...]:
-    said = {name: value for name in _SAYS if (value := getattr(entry, name)) is not None}
-    key, sealed = keyring.seal(OF_ENTRIES, json.dumps(said, ensure_ascii=False).encode())
-    return (
-        *(entry.entry_id, entry.entry_reference, entry.account, entry.direction, entry.kind, region, entry.amount_fen),
-        *(entry.end_to_end_id, order.reference if order is not None else None, entry.booked_on, entry.value_on),
-        *(entry.code, key, sealed, verdict.state, verdict.why),
-    )
-
-
-def read_entry(keyring: Keyring, row: asyncpg.Record) -> BankEntry:
-    """The entry of a row of `bank_entries`, its words opened."""
-    words = json.loads(keyring.open(OF_ENTRIES, row["words_key"], row["words_sealed"]))
-    plain = ("kind", "entry_reference", "account", "amount_fen", "end_to_end_id", "booked_on", "value_on", "code")
-    return BankEntry(**{name: row[name] for name in plain}, **words)
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:

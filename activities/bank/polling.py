@@ -9,6 +9,7 @@ import asyncpg
 
 from activities.bank import Bank
 from activities.bank.inbox import PLACE_SQL, take_in
+from activities.bank.sending_home import send_due_home
 from activities.bank.telling import Words
 from activities.bank.unmatched import leave_confirmed
 from activities.keyring import Keyring
@@ -28,7 +29,12 @@ class Poller:
 
     async def run(self, *, every_seconds: float = EVERY_SECONDS) -> None:
         """Poll until cancelled. What fails, for the bank, PostgreSQL or Temporal is away, keeps nothing else from its turn."""
-        works: tuple[Callable[[], Awaitable[int]], ...] = (self.read_outbox, self.leave_confirmed, self._words.tell_due)
+        works: tuple[Callable[[], Awaitable[int]], ...] = (
+            self.read_outbox,
+            self.leave_confirmed,
+            self._words.tell_due,
+            self.send_home,
+        )
         while True:
             for work in works:
                 try:
@@ -50,3 +56,6 @@ class Poller:
 
     async def leave_confirmed(self) -> int:
         return await leave_confirmed(self._pool)
+
+    async def send_home(self) -> int:
+        return await send_due_home(self._pool, self._keyring, self._bank)

@@ -14,7 +14,8 @@ from uuid import UUID
 import asyncpg
 
 from activities.bank.entries import BankEntry
-from activities.bank.inbox import read_entry
+from activities.bank.kept import read_entry
+from activities.bank.matching import Why
 from activities.bank.suspense import take_out
 from activities.database import Connection, transaction
 from activities.keyring import Keyring
@@ -29,11 +30,14 @@ MOST_CANDIDATES: Final = 1_000
 MOST_PROPOSALS: Final = 3
 
 LIST_SQL = """
-select e.*, e.booked_on as booked from bank_entries e
+select e.* from bank_entries e
  where e.region = any($1::text[]) and e.state in ('UNMATCHED', 'GOING_HOME')
    and ($2::date is null or (e.booked_on, e.entry_id) > ($2::date, $3::uuid))
    and not exists (select from remittances r where r.bank_reference = e.entry_reference and r.status = 'CREDITED')
  order by e.booked_on, e.entry_id limit $4
+"""
+ONE_SQL = """
+select * from bank_entries where entry_id = $1 and region = any($2::text[]) and state in ('UNMATCHED', 'GOING_HOME')
 """
 CANDIDATES_SQL = """
 select r.reference, r.amount_fen, r.kind, t.no, t.from_region, t.to_region,
@@ -100,7 +104,7 @@ class UnmatchedFunds:
 
     entry: BankEntry
     region: str
-    why: str
+    why: Why
     going_home: bool
     proposals: tuple[Proposal, ...]
 
@@ -119,6 +123,21 @@ async def unmatched_funds(
     """A page of the list of these regions, oldest first."""
     place: tuple[Any, Any] = (None, None) if after is None else after
     rows = await connection.fetch(LIST_SQL, list(regions), *place, limit)
+    return await _with_proposals(connection, keyring, rows)
+
+
+async def unmatched_by_id(
+    connection: Connection | asyncpg.Pool, keyring: Keyring, regions: Sequence[str], entry_id: UUID
+) -> UnmatchedFunds | None:
+    """The one of that id, if it is on the list of one of these regions."""
+    rows = await connection.fetch(ONE_SQL, entry_id, list(regions))
+    found = await _with_proposals(connection, keyring, rows)
+    return found[0] if found else None
+
+
+async def _with_proposals(
+    connection: Connection | asyncpg.Pool, keyring: Keyring, rows: Sequence[asyncpg.Record]
+) -> list[UnmatchedFunds]:
     if not rows:
         return []
     found = await connection.fetch(CANDIDATES_SQL, sorted({row["region"] for row in rows}), MOST_CANDIDATES)
@@ -128,7 +147,7 @@ async def unmatched_funds(
         entry = read_entry(keyring, row)
         own = [each for each in candidates if each.payee_region == row["region"]]
         going_home = row["state"] == "GOING_HOME"
-        listed.append(UnmatchedFunds(entry, row["region"], row["why"], going_home, proposals(entry, own)))
+        listed.append(UnmatchedFunds(entry, row["region"], Why(row["why"]), going_home, proposals(entry, own)))
     return listed
 
 

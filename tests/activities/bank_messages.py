@@ -9,7 +9,8 @@ import asyncpg
 from activities.bank import Posted
 from activities.bank.advising import advice_of
 from activities.bank.entries import BankEntry, EntryKind
-from activities.bank.inbox import Tally, read_entry, take_in
+from activities.bank.inbox import Tally, take_in
+from activities.bank.kept import read_entry
 from activities.bank.reports import report_of
 from activities.keyring import Keyring
 from tests.activities.desk import Desk

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from activities.bank import Payment, Posted
 from activities.bank.entries import BankEntry, EntryKind
 from activities.bank.inbox import take_in
-from activities.bank.initiation import parts_of
+from activities.bank.parts import parts_of
 from tests.activities.bank_messages import PAYER_NAME, Inbox, advice, canonical, entry, report
 from tests.activities.desk import open_desk
 from tests.cases import BALANCE_FEN
@@ -186,7 +186,7 @@ async def test_one_fen_less_is_the_orders_own_and_told_as_it_came(bank: Accounts
     ],
 )
 async def test_money_that_names_no_order_or_another_name_is_nobodys(
-    bank: Accounts, differs: dict[str, str | None], why: str
+    bank: Accounts, differs: dict[str, Any], why: str
 ) -> None:
     await bank.inbox.takes(advice("M1", bank.debit(), bank.credit(**differs)))
     assert (await bank.inbox.entries())["C1"] == ("UNMATCHED", why)

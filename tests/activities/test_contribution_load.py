@@ -90,7 +90,7 @@ async def test_a_person_held_under_an_older_key_is_the_same_person(database: Dat
         await load(cases, feed(tmp_path, contribution()))
         # As if the keyring had another key now than then.
         key = cases.keyring.person_keys
-        cases.keyring.person_keys = lambda number: [b"new" + key(number)[0], *key(number)]  # type: ignore[method-assign]
+        cases.keyring.person_keys = lambda resident_id: [b"new" + key(resident_id)[0], *key(resident_id)]  # type: ignore[method-assign]
         assert await load(cases, feed(tmp_path, contribution())) == ContributionReport(1, Counter(), repeated=1)
 
 

@@ -11,7 +11,7 @@ from datetime import date
 from pydantic import BaseModel
 from temporalio.testing import ActivityEnvironment
 
-from activities.bank import HttpBank
+from activities.bank.http import HttpBank
 from activities.funds import send_to_bank
 from activities.keyring import Keyring
 from activities.reference import set_policy

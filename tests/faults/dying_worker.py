@@ -19,7 +19,7 @@ import psutil
 from pydantic import BaseModel
 from temporalio.testing import ActivityEnvironment
 
-from activities.bank import HttpBank
+from activities.bank.http import HttpBank
 from activities.database import open_pool
 from activities.keyring import Keyring
 from activities.worker import activities

@@ -108,4 +108,4 @@ async def test_what_cannot_be_done_is_said_in_one_line(
 
 
 def test_every_state_can_be_asked_for() -> None:
-    assert STATES == tuple(ContributionState)
+    assert tuple(ContributionState) == STATES

@@ -69,7 +69,7 @@ def purse_after(events: tuple[e.TransferEvent, ...], held_fen: int) -> Purse:
 Movement = tuple[str, str, int]
 
 
-def _movements(
+def _movements(  # noqa: C901 - one arm for each fact that moves money
     fact: e.AnyFact, orders: dict[str, e.FundsOrdered], purse: Purse, arrived: set[str]
 ) -> Iterator[Movement]:
     """From where to where a fact moves how much. `arrived`: the references of the orders whose money is where it was to go."""
