@@ -8,8 +8,9 @@ import pytest
 
 from activities.ledger import auditor as auditing
 from activities.ledger.auditor import Auditor, open_auditor
-from activities.ledger.invariants import Invariant
+from activities.ledger.invariants import Broken, Invariant
 from tests.activities.desk import Desk, open_desk
+from tests.cases import BALANCE_FEN
 from tests.conftest import Database
 
 
