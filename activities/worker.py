@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -58,6 +59,8 @@ GRACE = timedelta(seconds=8)
 # A case rests for days between two steps: only those in a burst of steps are worth their 150 kB each. The others are read
 # again from their history, which is short.
 CASES_KEPT_IN_MEMORY = 300
+# The collector's thresholds, youngest generation first: cases in memory are many small objects that live for a while.
+YOUNG_OBJECTS_KEPT = (20_000, 20, 50)
 
 
 def activities(pool: asyncpg.Pool, keyring: Keyring, bank: Bank) -> list[Callable[..., Any]]:
@@ -175,6 +178,9 @@ def main() -> None:
     code = 1
     try:
         settings, keyring = configuration(os.environ)
+        # What is loaded by now stays for good; the collector looks at what cases leave behind, less often than for a script.
+        gc.freeze()
+        gc.set_threshold(*YOUNG_OBJECTS_KEPT)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(run(settings, keyring))
         code = 0
