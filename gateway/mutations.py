@@ -29,6 +29,8 @@ from gateway.types.inputs import (
     TransferInput,
 )
 from gateway.types.mandates import GrantMandateInput, GrantMandateResult, RevokeMandateInput, RevokeMandateResult
+from gateway.types.unmatched_funds import SendUnmatchedFundsHomeInput, SendUnmatchedFundsHomeResult
+from gateway.unmatched_funds import send_unmatched_funds_home
 from workflows import commands as c
 from workflows.vocabulary import APPLICANTS, CLERKS, FINANCE, FORM_CHECKERS, FORM_MAKERS, Role
 
@@ -183,6 +185,12 @@ class Mutation:
     async def confirm_continuation(self, info: Info, input: TransferInput) -> StepResult:
         ask = c.ConfirmContinuation(expected_revision=_given(input.expected_revision))
         return await take_step(info.context, "confirmContinuation", input, ask)
+
+    @field("Of the agency that has it.", requires=FINANCE)
+    async def send_unmatched_funds_home(
+        self, info: Info, input: SendUnmatchedFundsHomeInput
+    ) -> SendUnmatchedFundsHomeResult:
+        return await send_unmatched_funds_home(info.context, input)
 
     @field("S.", requires=(R.SUPERVISOR,))
     async def approve_reverse_remittance(self, info: Info, input: RemittanceInput) -> StepResult:

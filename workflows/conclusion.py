@@ -30,9 +30,9 @@ def settle(state: TransferState, at: datetime, calendar: WorkingCalendar) -> Fac
     form = state.form
     if form is None or state.on_its_way is not None:
         return ()
-    if not state.terminating and form.disposition is Disposition.RETAIN and form.balance_fen:
+    if not state.terminating and form.disposition is Disposition.RETAIN and form.balance_fen + state.late_fen:
         retained = state.funds_status is FundsStatus.RETAINED_IN_PROVINCE
-        return () if retained else (e.FundsRetained(amount_fen=form.balance_fen),)
+        return () if retained else (e.FundsRetained(amount_fen=form.balance_fen + state.late_fen),)
     if state.uncredited_fen or state.owed_fen < 0:
         return (_reverse(state),)
     if state.owed_fen > 0 and not state.is_open(TransferStepKind.REMIT_PERSONAL_ACCOUNT):

@@ -115,6 +115,13 @@ def moved(
             return credited | {"funds_status": standing(state.model_copy(update=credited))}
 
 
+def followed(state: TransferState, fact: e.LateContribution) -> Changes:
+    """What was paid late is owed like the balance was."""
+    changes: Changes = {"late_fen": state.late_fen + fact.amount_fen}
+    after = state.model_copy(update=changes)
+    return changes | {"funds_status": FundsStatus.PENDING if after.owed_fen else state.funds_status}
+
+
 def returned(state: TransferState, fact: e.FundsReturned) -> Changes:
     """All of an order came back, or a part of it; what had left is at O again, set aside until it is ordered anew.
 

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from workflows.cycle import CYCLE_PATTERN, IMMEDIATE
 from workflows.law import (
     FREE_GAP_MONTHS,
     LONGEST_WAIT_MONTHS,
@@ -131,6 +132,8 @@ class RegionPolicy(BaseModel):
     receipt: Receipt = Receipt.BY_FINANCE
     bank_limit_fen: Annotated[int, Field(ge=1, le=10**12)] | None = None
     disposition: tuple[DispositionRule, ...] = ()
+    # On which days the region's orders go to the bank: immediate, daily, monthly:N.
+    remittance_cycle: Annotated[str, Field(pattern=CYCLE_PATTERN)] = IMMEDIATE
     shortened_periods: dict[TransferStepKind, int] = {}
     regional_holidays: tuple[DayOff, ...] = ()
     waiting: WaitingPolicy = WaitingPolicy()

@@ -148,6 +148,8 @@ class TransferState(BaseModel, frozen=True):
     form_delivered_on: date | None = None
     corrections: tuple[Correction, ...] = ()
     remittances: tuple[Remittance, ...] = ()
+    # What was paid at O after the case was completed, and follows it.
+    late_fen: int = 0
     # At O, set aside still, until it is ordered again or given back: what came back from the bank, and what is missing.
     returned_fen: int = 0
     missing_fen: int = 0
@@ -243,14 +245,14 @@ class TransferState(BaseModel, frozen=True):
         given_back = self.released or self.terminating
         if self.form is None or given_back or self.form.disposition is Disposition.RETAIN:
             return 0
-        return max(0, self.form.balance_fen - self.moved_fen)
+        return max(0, self.form.balance_fen + self.late_fen - self.moved_fen)
 
     @property
     def target_fen(self) -> int:
         """What must have left O in the end."""
         if self.form is None or self.terminating or self.form.disposition is Disposition.RETAIN:
             return 0
-        return self.form.balance_fen
+        return self.form.balance_fen + self.late_fen
 
     @property
     def pays_out(self) -> bool:

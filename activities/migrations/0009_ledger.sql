@@ -9,7 +9,7 @@ alter table ledger_postings
     -- How many entries it has, said beforehand: none can be added to it afterwards.
     add column lines smallint not null default 2 check (lines between 2 and 32),
     -- The posting that this one undoes.
-    add column reverses bigint unique references ledger_postings,
+    add column reverses bigint references ledger_postings,
     -- Who saw it and who could not yet: posting ids and posted_at are given before a commit, in any order. Null in those of before.
     add column written_in xid8,
     -- The clock's on the wall; posted_at is when it counts.
@@ -35,6 +35,8 @@ alter table ledger_entries
     add constraint ledger_entries_account_check check (account in
         ('PERSONAL_ACCOUNTS', 'FROZEN', 'IN_TRANSIT', 'RECEIVED', 'SUSPENSE', 'RETURNED', 'PAID_OUT', 'CLEARING')),
     add foreign key (posting_id, lines) references ledger_postings (posting_id, lines);
+-- A posting is undone once.
+create unique index ledger_postings_reverses on ledger_postings (reverses) where reverses is not null;
 create index ledger_entries_unmatched on ledger_entries (unmatched, account, region) where unmatched is not null;
 
 drop trigger posting_sums_to_zero on ledger_postings;
@@ -45,11 +47,13 @@ drop function posting_sums_to_zero, entries_keep_the_ledger_whole;
 create function posting_is_whole() returns trigger language plpgsql as $$
 declare
     kept record;
-    drawn record;
-    total numeric;
+    overdrawn record;
 begin
+    -- Two that draw on what one transfer holds at once: the second waits here, and then sees what the first has left.
     select count(*) as lines, coalesce(sum(amount_fen), 0) as fen,
-           coalesce(bool_or(transfer_id is not null and transfer_id is distinct from new.transfer_id), false) as of_another
+           coalesce(bool_or(transfer_id <> new.transfer_id or transfer_id is not null and new.transfer_id is null), false) as of_another,
+           count(pg_advisory_xact_lock(hashtextextended(coalesce(unmatched, transfer_id::text), 0)))
+               filter (where amount_fen < 0 and account not in ('PERSONAL_ACCOUNTS', 'CLEARING')) as draws
       into kept from ledger_entries where posting_id = new.posting_id;
     if kept.fen <> 0 or kept.lines = 0 then
         raise exception 'posting % does not sum to zero: % fen', new.posting_id, kept.fen using errcode = 'check_violation';
@@ -58,24 +62,23 @@ begin
     elsif kept.of_another then
         raise exception 'posting % has an entry of another transfer', new.posting_id using errcode = 'check_violation';
     end if;
-    for drawn in
-        select distinct account, region, scheme, transfer_id, unmatched from ledger_entries
-         where posting_id = new.posting_id and amount_fen < 0 and account not in ('PERSONAL_ACCOUNTS', 'CLEARING')
-    loop
-        -- Two that draw on one account at once: the second waits, and sees what the first left.
-        perform pg_advisory_xact_lock(hashtextextended(coalesce(drawn.transfer_id::text, drawn.unmatched), 0));
-        if drawn.transfer_id is not null then
-            select sum(amount_fen) into total from ledger_entries
-             where transfer_id = drawn.transfer_id and account = drawn.account and region = drawn.region and scheme = drawn.scheme;
-        else
-            select sum(amount_fen) into total from ledger_entries
-             where unmatched = drawn.unmatched and account = drawn.account and region = drawn.region and scheme = drawn.scheme;
+    if kept.draws > 0 then
+        select e.account, coalesce('unmatched ' || e.unmatched, 'transfer ' || e.transfer_id) as owner, held.fen
+          into overdrawn from ledger_entries e cross join lateral (
+            select case when e.unmatched is null then
+                (select sum(amount_fen) from ledger_entries
+                  where transfer_id = e.transfer_id and account = e.account and region = e.region and scheme = e.scheme)
+            else
+                (select sum(amount_fen) from ledger_entries
+                  where unmatched = e.unmatched and account = e.account and region = e.region and scheme = e.scheme)
+            end as fen) held
+         where e.posting_id = new.posting_id and e.amount_fen < 0 and e.account not in ('PERSONAL_ACCOUNTS', 'CLEARING')
+           and held.fen < 0 limit 1;
+        if found then
+            raise exception 'posting %: account % of % would be negative: % fen',
+                new.posting_id, overdrawn.account, overdrawn.owner, overdrawn.fen using errcode = 'check_violation';
         end if;
-        if total < 0 then
-            raise exception 'posting %: account % of % would be negative: % fen', new.posting_id, drawn.account,
-                coalesce('transfer ' || drawn.transfer_id, 'unmatched ' || drawn.unmatched), total using errcode = 'check_violation';
-        end if;
-    end loop;
+    end if;
     if new.reverses is not null then
         if exists (select from ledger_postings where posting_id = new.reverses
                     and (reverses is not null or transfer_id is distinct from new.transfer_id))
