@@ -22,12 +22,13 @@ from activities.bank import Bank, sending_home
 from activities.bank.http import HttpBank
 from activities.bank.polling import Poller
 from activities.bank.telling import SignalTeller, Words
-from activities.bank_words import note_bank_word, reopen
+from activities.bank_words import note_bank_word
 from activities.database import open_pool
 from activities.funds import send_to_bank
 from activities.keyring import InvalidKeyringError, Keyring
 from activities.notices import deliver_notices
 from activities.reconciliation.daily import keep_reconciling
+from activities.reopening import reopen
 from activities.residuals import ResidualSweep
 from activities.settings import SettingsError, WorkerSettings, read_settings
 from activities.steps import Steps
