@@ -16,6 +16,7 @@ from activities.documents.content import DocumentContent
 from activities.documents.store import Issued
 from activities.documents.verification import certificate_number, contact_letter_number
 from activities.effects_money import MONEY_EFFECTS, freeze, mark_given_up, origin
+from activities.effects_residuals import RESIDUAL_EFFECTS
 from activities.people import PersonRef
 from activities.reference import RegionEntry
 from activities.scene import Scene, issue
@@ -201,22 +202,26 @@ async def _end_early(scene: Scene, fact: e.Withdrawn | e.TerminationOrdered | e.
 
 
 # Each effect takes the scene and its own kind of fact.
-EFFECTS: dict[type[e.Fact], Callable[[Scene, Any], Awaitable[e.AnyFact]]] = MONEY_EFFECTS | {
-    e.Accepted: _accept,
-    e.ArrearsNotified: _notify_of_arrears,
-    e.ContactLetterIssued: _issue_letter,
-    e.CorrectionRequested: _request_correction,
-    e.CoverageStopped: _stop_coverage,
-    e.CertificateIssued: _issue_certificate,
-    e.CertificateReissued: _reissue_certificate,
-    e.FormDelivered: _deliver_form,
-    e.ContinuationConfirmed: _confirm_continuation,
-    e.Declined: _decline,
-    e.Withdrawn: _end_early,
-    e.TerminationOrdered: _end_early,
-    e.Terminated: _end_early,
-    e.Completed: _complete,
-}
+EFFECTS: dict[type[e.Fact], Callable[[Scene, Any], Awaitable[e.AnyFact]]] = (
+    MONEY_EFFECTS
+    | RESIDUAL_EFFECTS
+    | {
+        e.Accepted: _accept,
+        e.ArrearsNotified: _notify_of_arrears,
+        e.ContactLetterIssued: _issue_letter,
+        e.CorrectionRequested: _request_correction,
+        e.CoverageStopped: _stop_coverage,
+        e.CertificateIssued: _issue_certificate,
+        e.CertificateReissued: _reissue_certificate,
+        e.FormDelivered: _deliver_form,
+        e.ContinuationConfirmed: _confirm_continuation,
+        e.Declined: _decline,
+        e.Withdrawn: _end_early,
+        e.TerminationOrdered: _end_early,
+        e.Terminated: _end_early,
+        e.Completed: _complete,
+    }
+)
 
 
 async def _issue_version(scene: Scene, content: DocumentContent, kind: DocumentKind, version: int) -> Issued:

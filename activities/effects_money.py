@@ -6,7 +6,7 @@ Each posting moves what its fact says and nothing else; what leaves one account 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from activities import registers
+from activities import register_movements, registers
 from activities.documents import compose
 from activities.ledger.accounts import Account, AccountName, Entry
 from activities.ledger.posting import post
@@ -120,7 +120,9 @@ async def _remit_funds(scene: Scene, fact: e.FundsRemitted) -> e.AnyFact:
     order, payer = _order(scene.state, fact.reference), _payer(scene.state, fact.reference)
     await _mark(scene, fact.reference, RemittanceStatus.REMITTED)
     if not order.uncredited:
-        await registers.pay_out_frozen(scene.connection, scene.state, payer, fact.amount_fen, scene.today)
+        await register_movements.pay_out_frozen(
+            scene.connection, scene.state, payer, fact.amount_fen, scene.today, reference=fact.reference
+        )
     source = Account("SUSPENSE" if order.uncredited else "FROZEN", *payer)
     await _move(scene, fact.amount_fen, source, Account("IN_TRANSIT", *payer), fact.reference)
     return fact
@@ -148,7 +150,9 @@ async def _mismatch_funds(scene: Scene, fact: e.FundsMismatched) -> e.AnyFact:
 async def _credit_funds(scene: Scene, fact: e.FundsCredited) -> e.AnyFact:
     payee = _payee(scene.state, fact.reference)
     await _mark(scene, fact.reference, RemittanceStatus.CREDITED)
-    await registers.credit(scene.connection, scene.state, payee, fact.amount_fen, scene.today)
+    await register_movements.credit(
+        scene.connection, scene.state, payee, fact.amount_fen, scene.today, reference=fact.reference
+    )
     received, usable = Account("RECEIVED", *payee), Account("PERSONAL_ACCOUNTS", *payee)
     await _move(scene, fact.amount_fen, received, usable, fact.reference)
     await freeze(scene, payee, fact.freeze_fen)
@@ -171,8 +175,12 @@ async def _return_funds(scene: Scene, fact: e.FundsReturned) -> e.AnyFact:
         paid_out = order.kind is RemittanceKind.PAYOUT
         source = Account("PAID_OUT", *home) if paid_out else Account("PERSONAL_ACCOUNTS", *there)
         if not paid_out:
-            await registers.take_off(scene.connection, scene.state, there, fact.amount_fen, scene.today)
-    await registers.set_aside_again(scene.connection, scene.state, home, fact.amount_fen, scene.today)
+            await register_movements.take_off(
+                scene.connection, scene.state, there, fact.amount_fen, scene.today, reference=fact.reference
+            )
+    await register_movements.set_aside_again(
+        scene.connection, scene.state, home, fact.amount_fen, scene.today, reference=fact.reference
+    )
     await _move(scene, fact.amount_fen, source, Account("RETURNED", *home), fact.reference)
     return fact
 
@@ -184,7 +192,9 @@ async def _return_to_destination(scene: Scene, fact: e.FundsReturned, order: Rem
     if order.uncredited and fact.left:
         await _move(scene, fact.amount_fen, in_transit, Account("SUSPENSE", *there), fact.reference)
     elif fact.left:
-        await registers.credit(scene.connection, scene.state, there, fact.amount_fen, scene.today)
+        await register_movements.credit(
+            scene.connection, scene.state, there, fact.amount_fen, scene.today, reference=fact.reference
+        )
         await _move(scene, fact.amount_fen, in_transit, usable, fact.reference)
     elif not order.uncredited:
         await freeze(scene, there, -fact.amount_fen)
@@ -214,10 +224,14 @@ async def _miss(scene: Scene, fact: e.FundsMatched, order: Remittance, payer: En
     """The payer answers for what went missing: O until it is ordered again, R to the person's account."""
     target = Account("SUSPENSE", *payer)
     if not order.comes_home:
-        await registers.set_aside_again(scene.connection, scene.state, payer, fact.missing_fen, scene.today)
+        await register_movements.set_aside_again(
+            scene.connection, scene.state, payer, fact.missing_fen, scene.today, reference=fact.reference
+        )
     elif not order.uncredited:
         target = Account("PERSONAL_ACCOUNTS", *payer)
-        await registers.credit(scene.connection, scene.state, payer, fact.missing_fen, scene.today)
+        await register_movements.credit(
+            scene.connection, scene.state, payer, fact.missing_fen, scene.today, reference=fact.reference
+        )
     await _move(scene, fact.missing_fen, Account("IN_TRANSIT", *payer), target, fact.reference)
 
 

@@ -10,9 +10,10 @@ from temporalio.exceptions import ApplicationError
 from activities import payout
 from activities.bank import Bank, BankStatus, Payee, PaymentOrder
 from activities.bank.orders import payee_of, payment_order, payments_of, regions_today
+from activities.bank.reasons import law_reason
 from activities.keyring import Keyring
-from workflows.messages import BankOrder
-from workflows.vocabulary import RemittanceKind
+from workflows.messages import BankOrder, BankSaid
+from workflows.vocabulary import BankReturnReason, RemittanceKind
 
 # A bank that answers soon is waited for; a slow one is asked again by Temporal's own retries.
 QUICK_LOOKS = 3
@@ -20,8 +21,8 @@ QUICK_LOOK_SECONDS = 0.4
 SLOWEST_LOOK = timedelta(minutes=5)
 
 
-async def send_to_bank(pool: asyncpg.Pool, keyring: Keyring, bank: Bank, order: BankOrder) -> str:
-    """Hand the order in unless the bank has it, and return its status once the bank has taken it.
+async def send_to_bank(pool: asyncpg.Pool, keyring: Keyring, bank: Bank, order: BankOrder) -> BankSaid:
+    """Hand the order in unless the bank has it, and return its word once it has taken the order or refused it.
 
     Raises `ApplicationError` NotYet while it has not, to be asked again.
     """
@@ -29,13 +30,17 @@ async def send_to_bank(pool: asyncpg.Pool, keyring: Keyring, bank: Bank, order: 
     if answer.status is BankStatus.UNKNOWN:
         await bank.hand_in(await _payment_order(pool, keyring, order))
     for _ in range(QUICK_LOOKS):
-        if answer.status is BankStatus.TAKEN:
+        if answer.status in (BankStatus.TAKEN, BankStatus.REFUSED):
             break
         # No bank takes an order in the moment that it is handed in.
         await asyncio.sleep(QUICK_LOOK_SECONDS)
         answer = await bank.status(order.reference)
     if answer.status is BankStatus.TAKEN:
-        return answer.status
+        return BankSaid(reference=order.reference, said="TAKEN")
+    if answer.status is BankStatus.REFUSED:
+        amount_fen = await pool.fetchval("select amount_fen from remittances where reference = $1", order.reference)
+        reason = BankReturnReason(law_reason(answer.reason))
+        return BankSaid(reference=order.reference, said="RETURNED", amount_fen=amount_fen, reason=reason)
     pause = min(timedelta(seconds=2.0 ** min(activity.info().attempt, 10)), SLOWEST_LOOK)
     raise ApplicationError("银行尚未回执", order.reference, type="NotYet", next_retry_delay=pause)
 

@@ -7,12 +7,14 @@ is sent twice is kept once.
 
 import asyncio
 import logging
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from datetime import timedelta
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 import asyncpg
 import httpx
+from pydantic import BaseModel, ValidationError
 
 from activities.http_connections import KeptConnections
 from workflows.notices import REMINDERS, Notice, must_wait
@@ -21,7 +23,10 @@ from workflows.state import TransferState
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS: Final = 2.0
-AT_ONCE: Final = 5
+# Sent for the first time in one request; and of those that have failed before, which go alone: one that a receiver cannot
+# swallow holds up no other.
+AT_ONCE: Final = 50
+ALONE_AT_ONCE: Final = 5
 # One attempt, the whole of it.
 SECONDS: Final = 5.0
 # The wait after the first attempt; it doubles with each. Longer than an attempt, or two workers would make it at once.
@@ -33,46 +38,62 @@ ERROR_CHARACTERS: Final = 200
 
 # `now()` is the statement's start and can be compared within the index; a row that another worker has just taken in
 # hand is seen again with its later next attempt, and left.
-TAKE_SQL = """
-with due as (
-    select transfer_id, seq, recipient from notices
-     where delivered_at is null and next_attempt_at <= now()
-     order by next_attempt_at limit $1 for update skip locked
-)
+_DUE = "select transfer_id, seq, recipient from notices where delivered_at is null and next_attempt_at <= now()"
+TAKE_SQL = f"""
+with fresh as ({_DUE} and attempts = 0 order by next_attempt_at limit $1 for update skip locked),
+     again as ({_DUE} and attempts > 0 order by next_attempt_at limit $2 for update skip locked)
 update notices n
-   set attempts = n.attempts + 1, next_attempt_at = now() + least($2::interval * power(2, least(n.attempts, 20)), $3::interval)
-  from due join transfers t using (transfer_id)
+   set attempts = n.attempts + 1, next_attempt_at = now() + least($3::interval * power(2, least(n.attempts, 20)), $4::interval)
+  from (select * from fresh union all select * from again) due join transfers t using (transfer_id)
  where (n.transfer_id, n.seq, n.recipient) = (due.transfer_id, due.seq, due.recipient)
-returning n.transfer_id, t.no as transfer_no, n.seq, n.recipient, n.kind, n.step, n.due_on,
-          case when n.kind = any($4::text[]) then t.state end as state
+returning n.transfer_id, t.no as transfer_no, n.seq, n.recipient, n.kind, n.step, n.due_on, n.attempts,
+          case when n.kind = any($5::text[]) then t.state end as state
+"""  # noqa: S608 - a constant
+_THESE = """
+  from unnest($1::uuid[], $2::int[], $3::text[], $4::text[]) these (transfer_id, seq, recipient, said)
+ where (n.transfer_id, n.seq, n.recipient) = (these.transfer_id, these.seq, these.recipient) and n.delivered_at is null
 """
-_ONE = "where transfer_id = $1 and seq = $2 and recipient = $3 and delivered_at is null"
-DELIVERED_SQL = f"update notices set delivered_at = clock_timestamp(), last_error = null {_ONE}"  # noqa: S608 - a constant
-FAILED_SQL = f"update notices set last_error = $4 {_ONE}"  # noqa: S608 - as above
-HELD_SQL = f"update notices set attempts = attempts - 1, next_attempt_at = now() + $4 {_ONE}"  # noqa: S608 - as above
+DELIVERED_SQL = f"update notices n set delivered_at = clock_timestamp(), last_error = null {_THESE}"  # noqa: S608 - as above
+FAILED_SQL = f"update notices n set last_error = these.said {_THESE}"  # noqa: S608 - as above
+HELD_SQL = f"update notices n set attempts = n.attempts - 1, next_attempt_at = now() + $5 {_THESE}"  # noqa: S608 - as above
 
 
 class NoticePort(Protocol):
-    async def put(self, notice: Notice) -> None:
-        """Hand a notice over; a second time under the same id changes nothing. Raises when it was not taken."""
+    async def put(self, notices: Sequence[Notice]) -> Mapping[str, str]:
+        """Hand notices over; a second time under the same id changes nothing.
+
+        What the receiver says of those that it did not take, by id. Raises when it took none.
+        """
         ...
 
 
 class NotTakenError(Exception):
-    """The receiver answered, and did not take the notice."""
+    """The receiver answered, and did not take the notices."""
+
+
+class Answer(BaseModel, frozen=True):
+    """The receiver's: the ids of the notices that it has now, and what was wrong with others."""
+
+    taken: frozenset[str]
+    refused: dict[str, str] = {}
 
 
 class HttpNotices:
-    """The port over HTTP: `PUT /notices/ID`, taken with any 2xx."""
+    """The port over HTTP: `PUT /notices` with a list. Whatever the answer does not name as taken was not."""
 
     def __init__(self, url: str) -> None:
         self._client = httpx.AsyncClient(base_url=url, timeout=SECONDS, transport=KeptConnections())
 
-    async def put(self, notice: Notice) -> None:
+    async def put(self, notices: Sequence[Notice]) -> Mapping[str, str]:
         """Raises `OSError` or `NotTakenError`; of the address, which may hold a password, they name the host at most."""
-        answer = await self._client.put(f"/notices/{notice.id}", json=notice.model_dump(mode="json"))
+        answer = await self._client.put("/notices", json=[each.model_dump(mode="json") for each in notices])
         if not answer.is_success:
             raise NotTakenError(f"the receiver answered {answer.status_code}")
+        try:
+            said = Answer.model_validate_json(answer.content)
+        except ValidationError:
+            raise NotTakenError("the receiver does not say which notices it has taken") from None
+        return {each.id: said.refused.get(each.id, "not taken") for each in notices if each.id not in said.taken}
 
     async def aclose(self) -> None:
         await self._client.aclose()
@@ -100,31 +121,66 @@ class Notifier:
                 tally = await self.deliver_due()
             except Exception:
                 log.exception("notices could not be looked at; it is tried again in %.0f s", every_seconds)
-            if sum(tally) < AT_ONCE or not tally.delivered:
+            if sum(tally) < ALONE_AT_ONCE or not tally.delivered:
                 await asyncio.sleep(every_seconds)
 
     async def deliver_due(self) -> Tally:
-        """Send at most `AT_ONCE` notices whose time has come. Raises `asyncpg.PostgresError` or `OSError`."""
-        rows = await self._pool.fetch(TAKE_SQL, AT_ONCE, self._first_wait, LONGEST_WAIT, list(REMINDERS))
-        outcomes = await asyncio.gather(*(self._deliver(row) for row in rows))
-        return Tally(outcomes.count("delivered"), outcomes.count("failed"), outcomes.count("held"))
+        """Send the notices whose time has come: `AT_ONCE` new ones at most, and `ALONE_AT_ONCE` that have failed before.
 
-    async def _deliver(self, row: asyncpg.Record) -> str:
-        notice = Notice.model_validate({name: row[name] for name in Notice.model_fields})
-        key = (notice.transfer_id, notice.seq, notice.recipient)
+        Raises `asyncpg.PostgresError` or `OSError`.
+        """
+        rows = await self._pool.fetch(TAKE_SQL, AT_ONCE, ALONE_AT_ONCE, self._first_wait, LONGEST_WAIT, list(REMINDERS))
+        held: list[Notice] = []
+        unreadable: dict[Notice, str] = {}
+        companies: list[list[Notice]] = [[]]
+        for row in rows:
+            notice = Notice.model_validate({name: row[name] for name in Notice.model_fields})
+            try:
+                waits = row["state"] is not None and must_wait(notice, TransferState.model_validate_json(row["state"]))
+            except ValidationError as error:
+                unreadable[notice] = f"its case cannot be read: {error}"
+                continue
+            if waits:
+                held.append(notice)
+            elif row["attempts"] == 1:
+                companies[0].append(notice)
+            else:
+                companies.append([notice])
+        if held:
+            await self._pool.execute(HELD_SQL, *_these(held), HELD_FOR)
+        await self._note_failed(unreadable)
+        sent = await asyncio.gather(*(self._send(each) for each in companies if each))
+        failed = len(unreadable) + sum(each.failed for each in sent)
+        return Tally(sum(each.delivered for each in sent), failed, len(held))
+
+    async def _send(self, notices: list[Notice]) -> Tally:
         try:
-            if row["state"] is not None and must_wait(notice, TransferState.model_validate_json(row["state"])):
-                await self._pool.execute(HELD_SQL, *key, HELD_FOR)
-                return "held"
             async with asyncio.timeout(SECONDS):
-                await self._port.put(notice)
-            await self._pool.execute(DELIVERED_SQL, *key)
-        except Exception as error:  # noqa: BLE001 - whatever a receiver does, its notice is tried again and stops no other
-            said = f"{type(error).__name__}: {error}"[:ERROR_CHARACTERS]
-            log.warning("notice %s is not delivered yet: %s", notice.id, said)
-            await self._pool.execute(FAILED_SQL, *key, said)
-            return "failed"
-        return "delivered"
+                refused = await self._port.put(notices)
+        except Exception as error:  # noqa: BLE001 - whatever a receiver does, its notices are tried again and stop no other
+            refused = dict.fromkeys((each.id for each in notices), f"{type(error).__name__}: {error}")
+        taken = [each for each in notices if each.id not in refused]
+        if taken:
+            await self._pool.execute(DELIVERED_SQL, *_these(taken))
+        await self._note_failed({each: refused[each.id] for each in notices if each.id in refused})
+        return Tally(delivered=len(taken), failed=len(notices) - len(taken))
+
+    async def _note_failed(self, failed: Mapping[Notice, str]) -> None:
+        if not failed:
+            return
+        notices, said = list(failed), [why[:ERROR_CHARACTERS] for why in failed.values()]
+        log.warning("%d notices are not delivered yet, the first %s: %s", len(notices), notices[0].id, said[0])
+        await self._pool.execute(FAILED_SQL, *_these(notices, said))
+
+
+def _these(notices: list[Notice], said: list[str] | None = None) -> tuple[list[Any], ...]:
+    """The notices, column by column, for the statements that note what came of them."""
+    return (
+        [each.transfer_id for each in notices],
+        [each.seq for each in notices],
+        [each.recipient for each in notices],
+        said or [None] * len(notices),
+    )
 
 
 async def deliver_notices(pool: asyncpg.Pool, url: str | None) -> None:

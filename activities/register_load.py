@@ -4,12 +4,11 @@ Good rows are sealed and copied into a temporary table, a batch at a time; dupli
 in SQL. From the first bad row on, nothing is sealed any more: the rest is only read, to list what is wrong with it.
 """
 
-import asyncio
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from itertools import islice
 from operator import attrgetter
 from pathlib import Path
 from typing import BinaryIO
@@ -18,16 +17,16 @@ from uuid import UUID, uuid4
 import asyncpg
 from pydantic import TypeAdapter
 
+from activities.csv_batches import SHOWN, Faults, read_batches, regions_in_force
+from activities.csv_cells import RowRules
+from activities.csv_file import HeaderError, RowError, read_header
 from activities.keyring import DataKey, Keyring
 from activities.people import name_key, open_name, seal_identity, seal_name
-from activities.register_file import HeaderError, Row, RowError, read_header, read_rows
 from activities.register_merge import PLAIN_COLUMNS, STAGED_COLUMNS, Conflict, conflicts, duplicates, merge, stage
-from activities.register_rows import RegisterRow, RowRules, parse_row
+from activities.register_rows import LAYOUT, RegisterRow, parse_row
 from workflows.contribution import ContributionPeriod
 from workflows.deadlines import SHANGHAI
 
-SHOWN = 1_000
-BATCH_ROWS = 2_000
 # Any constant will do: it keeps two loads from running at once.
 LOAD_LOCK = 4302
 
@@ -62,28 +61,6 @@ class _Person:
     names: dict[tuple[str, str], bytes]
 
 
-@dataclass(frozen=True)
-class _Batch:
-    """Some lines of the file: how many, the good ones with their numbers, and what is wrong with the others."""
-
-    lines: int
-    rows: list[tuple[int, RegisterRow]]
-    errors: list[RowError]
-
-
-class _Errors:
-    """The first thousand faults, and how many there are."""
-
-    def __init__(self) -> None:
-        self.shown: list[RowError] = []
-        self.count = 0
-
-    def add(self, errors: Iterable[RowError], count: int | None = None) -> None:
-        listed = list(errors)
-        self.shown += listed[: SHOWN - len(self.shown)]
-        self.count += len(listed) if count is None else count
-
-
 def today_in_shanghai() -> date:
     """The present day where the agencies are."""
     return datetime.now(UTC).astimezone(SHANGHAI).date()
@@ -113,7 +90,7 @@ async def load_register(
         raise RegisterLoadError(f"as of {as_of}: an extract cannot be newer than today, {today}")
     with path.open("rb", buffering=io.DEFAULT_BUFFER_SIZE * 32) as file:
         try:
-            columns = read_header(file)
+            columns = read_header(file, LAYOUT)
         except HeaderError as error:
             return LoadReport(0, 0, 0, 0, (), 0, tuple(error.errors), len(error.errors))
         connection = await asyncpg.connect(database_url)
@@ -143,58 +120,23 @@ async def _load(
     if not await connection.fetchval("select pg_try_advisory_xact_lock($1)", LOAD_LOCK):
         raise RegisterLoadError("another extract is being loaded: try again when that has ended")
     await stage(connection)
-    rules = RowRules(await _regions_in_force(connection, today), today)
-    errors, rows = _Errors(), 0
-    batches = _batches(read_rows(file, columns))
-    # The next batch is read while the database takes in this one.
-    upcoming = asyncio.create_task(asyncio.to_thread(_parse_next, batches, rules))
-    try:
-        while (batch := await upcoming).lines:
-            upcoming = asyncio.create_task(asyncio.to_thread(_parse_next, batches, rules))
+    rules = RowRules(await regions_in_force(connection, today), today)
+    errors, rows = Faults(), 0
+    async with aclosing(read_batches(file, columns, rules, parse_row)) as batches:
+        async for batch in batches:
             rows += batch.lines
             errors.add(batch.errors)
             await _stage_batch(connection, keyring, batch.rows, as_of, seal=not errors.count)
             on_progress(file.tell(), rows)
-    finally:
-        await asyncio.gather(upcoming, return_exceptions=True)
     if not rows:
         errors.add([RowError(1, None, "there is no row below the header")])
     errors.add(*await duplicates(connection, SHOWN))
     if errors.count:
-        shown = tuple(sorted(errors.shown, key=lambda error: error.line))
-        return LoadReport(rows, 0, 0, 0, (), 0, shown, errors.count)
+        return LoadReport(rows, 0, 0, 0, (), 0, errors.in_order(), errors.count)
     merged = await merge(connection, columns, as_of)
     kept, kept_count = await conflicts(connection, columns, as_of, SHOWN)
     unchanged = rows - merged.inserted - merged.updated - kept_count
     return LoadReport(rows, merged.inserted, merged.updated, unchanged, kept, kept_count, (), 0)
-
-
-def _batches(rows: Iterator[Row | RowError]) -> Iterator[list[Row | RowError]]:
-    while batch := list(islice(rows, BATCH_ROWS)):
-        yield batch
-
-
-def _parse_next(batches: Iterator[list[Row | RowError]], rules: RowRules) -> _Batch:
-    lines = next(batches, [])
-    batch = _Batch(len(lines), [], [])
-    for row in lines:
-        if isinstance(row, RowError):
-            batch.errors.append(row)
-            continue
-        parsed = parse_row(row.cells, rules)
-        if isinstance(parsed, RegisterRow):
-            batch.rows.append((row.line, parsed))
-        else:
-            batch.errors.extend(RowError(row.line, field, reason) for field, reason in parsed)
-    return batch
-
-
-async def _regions_in_force(connection: asyncpg.Connection, day: date) -> frozenset[str]:
-    rows = await connection.fetch(
-        "select code from pooling_regions where effective_from <= $1 and (effective_to is null or effective_to > $1)",
-        day,
-    )
-    return frozenset(row["code"] for row in rows)
 
 
 async def _stage_batch(

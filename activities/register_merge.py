@@ -10,7 +10,7 @@ from datetime import date
 
 import asyncpg
 
-from activities.register_file import RowError
+from activities.csv_file import RowError
 from activities.register_rows import COLUMNS
 
 _KEY = ("person_id", "region", "scheme")

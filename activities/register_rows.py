@@ -1,46 +1,36 @@
 """One row of a register extract: the CSV contract, field by field, and the reason when a field breaks it."""
 
 import re
-from dataclasses import dataclass
 from datetime import date
 from functools import lru_cache
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, ValidationInfo
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationInfo
 
-from workflows.contribution import (
-    ContributionPeriod,
-    MonthsError,
-    month_number,
-    month_of,
-    month_text,
-    parse_months,
+from activities.csv_cells import (
+    RowRules,
+    as_fen,
+    as_region,
+    as_resident_id,
+    as_scheme,
+    cell_fault,
+    dashed_month,
+    rules_of,
+    validated,
 )
-from workflows.identity import MAX_NAME_LENGTH, check_digit, name_fault, resident_id_fault
+from activities.csv_file import Layout
+from workflows.contribution import ContributionPeriod, MonthsError, month_of, month_text, parse_months
+from workflows.identity import MAX_NAME_LENGTH, name_fault
 from workflows.vocabulary import InsuranceScheme
-
-# JSON's safe integers: what every client of the API can hold.
-MAX_FEN = 2**53 - 1
 
 # Many people share a history: most have paid since some month without a break.
 _parse_months = lru_cache(maxsize=8_192)(parse_months)
-_SCHEMES = {scheme.value: scheme for scheme in InsuranceScheme}
 _STATUSES = ("ACTIVE", "STOPPED", "TERMINATED")
 _DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_COMPACT_MONTH = re.compile("[0-9]{6}")
 # 统一社会信用代码: its form only. Older organisations' codes break the rules of newer ones.
 _EMPLOYER = re.compile("[0-9A-Z]{18}")
 _FLAGS = {"": False, "false": False, "true": True}
 
-_RESIDENT_ID_REASONS = {
-    "LENGTH": "not 18 characters long",
-    "FIFTEEN_DIGITS": "15 digits: numbers of the first generation are no longer valid, 18 characters are needed",
-    "FULL_WIDTH": "full-width characters: use half-width digits",
-    "LOWERCASE_X": "the last character must be a capital X",
-    "NOT_DIGITS": "not 17 digits followed by a digit or X",
-    "BIRTH_DATE": "the date of birth does not exist, is before 1900 or in the future",
-}
 _NAME_REASONS = {
     "EMPTY": "is empty",
     "TOO_LONG": f"longer than {MAX_NAME_LENGTH} characters",
@@ -49,56 +39,17 @@ _NAME_REASONS = {
 }
 
 
-@dataclass(frozen=True)
-class RowRules:
-    """What a row is held against: codes of the pooling regions in force, and the present day in Asia/Shanghai."""
-
-    regions: frozenset[str]
-    today: date
-
-
-def _fault(reason: str) -> PydanticCustomError:
-    return PydanticCustomError("register_row", "{reason}", {"reason": reason})
-
-
-def resident_id_reason(text: str, *, today: date | None = None) -> str | None:
-    """Why this is no resident identity number, in words that do not quote it; None when it is one."""
-    fault = resident_id_fault(text, today=today)
-    if fault == "CHECK_DIGIT":
-        return f"check digit is wrong: the number ends in {text[17]}, {check_digit(text[:17])} would be right"
-    return _RESIDENT_ID_REASONS[fault] if fault else None
-
-
-def _resident_id(text: str, info: ValidationInfo) -> str:
-    reason = resident_id_reason(text, today=_rules(info).today)
-    if reason is not None:
-        raise _fault(reason)
-    return text
-
-
 def _name(text: str, _: ValidationInfo) -> str:
     trimmed = text.strip()
     fault = name_fault(trimmed)
     if fault is not None:
-        raise _fault(_NAME_REASONS[fault])
+        raise cell_fault(_NAME_REASONS[fault])
     return trimmed
-
-
-def _region(text: str, info: ValidationInfo) -> str:
-    if text not in _rules(info).regions:
-        raise _fault(f"{text[:20]!r} is not a pooling region of the directory")
-    return text
-
-
-def _scheme(text: str, _: ValidationInfo) -> InsuranceScheme:
-    if text not in _SCHEMES:
-        raise _fault(f"{text[:20]!r} is neither EMPLOYEE nor RESIDENT")
-    return _SCHEMES[text]
 
 
 def _status(text: str, _: ValidationInfo) -> str:
     if text not in _STATUSES:
-        raise _fault(f"{text[:20]!r} is not one of ACTIVE, STOPPED, TERMINATED")
+        raise cell_fault(f"{text[:20]!r} is not one of ACTIVE, STOPPED, TERMINATED")
     return text
 
 
@@ -106,48 +57,32 @@ def _day(text: str, _: ValidationInfo) -> date | None:
     if not text:
         return None
     if not _DAY.fullmatch(text):
-        raise _fault(f"{text[:20]!r} is not a date of the form YYYY-MM-DD")
+        raise cell_fault(f"{text[:20]!r} is not a date of the form YYYY-MM-DD")
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise _fault(f"there is no day {text}") from None
+        raise cell_fault(f"there is no day {text}") from None
 
 
 def _stopped_on(text: str, info: ValidationInfo) -> date | None:
     day, status = _day(text, info), info.data.get("status")
     if day and status == "ACTIVE":
-        raise _fault(f"an ACTIVE enrolment has no stop date, and {text} is given")
+        raise cell_fault(f"an ACTIVE enrolment has no stop date, and {text} is given")
     if not day and status in {"STOPPED", "TERMINATED"}:
-        raise _fault(f"is missing: the enrolment is {status}")
+        raise cell_fault(f"is missing: the enrolment is {status}")
     return day
 
 
 def _flag(text: str, _: ValidationInfo) -> bool:
     flag = _FLAGS.get(text.lower())
     if flag is None:
-        raise _fault(f"{text[:20]!r} is neither true nor false")
+        raise cell_fault(f"{text[:20]!r} is neither true nor false")
     return flag
-
-
-def _fen(text: str, _: ValidationInfo) -> int:
-    if not text:
-        return 0
-    sign, digits = text[:1] == "-", text.removeprefix("-")
-    whole, point, _fraction = digits.partition(".")
-    if not digits.isascii() or not whole.isdigit() or (point and not _fraction.isdigit()):
-        raise _fault(f"{text[:20]!r} is not a whole number of fen")
-    if sign:
-        raise _fault(f"{text[:20]} is negative")
-    if point:
-        raise _fault(f"{text[:20]} is a fraction: amounts are whole fen")
-    if len(whole.lstrip("0")) > 16 or int(whole) > MAX_FEN:
-        raise _fault(f"more than {MAX_FEN} fen")
-    return int(whole)
 
 
 def _employer_id(text: str, _: ValidationInfo) -> str | None:
     if text and not _EMPLOYER.fullmatch(text):
-        raise _fault(f"{text[:20]!r} is not a unified social credit code of 18 digits and capital letters")
+        raise cell_fault(f"{text[:20]!r} is not a unified social credit code of 18 digits and capital letters")
     return text or None
 
 
@@ -155,18 +90,14 @@ def _arrears_month(text: str | None, info: ValidationInfo) -> str | None:
     arrears_fen = info.data.get("arrears_fen")
     if not text:
         if arrears_fen:
-            raise _fault("is missing: there are arrears")
+            raise cell_fault("is missing: there are arrears")
         return None
     if arrears_fen == 0:
-        raise _fault(f"{text[:20]} is given, and there are no arrears")
-    dashed = f"{text[:4]}-{text[4:]}" if _COMPACT_MONTH.fullmatch(text) else text
-    try:
-        month_number(dashed)
-    except MonthsError as error:
-        raise _fault(str(error)) from None
+        raise cell_fault(f"{text[:20]} is given, and there are no arrears")
+    dashed = dashed_month(text)
     first = info.data.get("arrears_from")
     if first and dashed < first:
-        raise _fault(f"{dashed} is before arrears_from, {first}")
+        raise cell_fault(f"{dashed} is before arrears_from, {first}")
     return dashed
 
 
@@ -175,10 +106,10 @@ def _contribution_months(text: str, info: ValidationInfo) -> tuple[ContributionP
     try:
         periods = _parse_months(text, region=region, scheme=scheme)
     except MonthsError as error:
-        raise _fault(str(error)) from None
-    if periods and periods[-1].last > month_of(_rules(info).today):
-        present = month_text(month_of(_rules(info).today))
-        raise _fault(f"{periods[-1].last_month} is in the future: the present month is {present}")
+        raise cell_fault(str(error)) from None
+    if periods and periods[-1].last > month_of(rules_of(info).today):
+        present = month_text(month_of(rules_of(info).today))
+        raise cell_fault(f"{periods[-1].last_month} is in the future: the present month is {present}")
     return periods
 
 
@@ -192,10 +123,10 @@ class RegisterRow(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    resident_id: Annotated[str, PlainValidator(_resident_id)]
+    resident_id: Annotated[str, PlainValidator(as_resident_id)]
     name: Annotated[str, PlainValidator(_name)]
-    region: Annotated[str, PlainValidator(_region)]
-    scheme: Annotated[InsuranceScheme, PlainValidator(_scheme)]
+    region: Annotated[str, PlainValidator(as_region)]
+    scheme: Annotated[InsuranceScheme, PlainValidator(as_scheme)]
     status: Annotated[Literal["ACTIVE", "STOPPED", "TERMINATED"], PlainValidator(_status)]
     stopped_on: Annotated[date | None, PlainValidator(_stopped_on)]
     retired: Flag = False
@@ -208,10 +139,10 @@ class RegisterRow(BaseModel):
     next_year_enrolled: Flag = False
     enrolled_on: Annotated[date | None, PlainValidator(_day)] = None
     employer_id: Annotated[str | None, PlainValidator(_employer_id)] = None
-    arrears_fen: Annotated[int, PlainValidator(_fen)] = 0
+    arrears_fen: Annotated[int, PlainValidator(as_fen)] = 0
     arrears_from: Month = None
     arrears_to: Month = None
-    personal_account_fen: Annotated[int, PlainValidator(_fen)]
+    personal_account_fen: Annotated[int, PlainValidator(as_fen)]
     contribution_months: Annotated[tuple[ContributionPeriod, ...], PlainValidator(_contribution_months)]
 
 
@@ -224,18 +155,11 @@ _SILENT: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(REQUIRED_COLUMNS, ()),
     **dict.fromkeys(_FLAG_COLUMNS, ("", "false")),
 }
-# Left out together or not at all: one alone would say something else than it means.
-TOGETHER = ("arrears_fen", "arrears_from", "arrears_to")
+# Arrears are left out together or not at all: one alone would say something else than it means.
+LAYOUT = Layout(COLUMNS, REQUIRED_COLUMNS, together=("arrears_fen", "arrears_from", "arrears_to"))
 
 
 def parse_row(cells: dict[str, str], rules: RowRules) -> RegisterRow | list[tuple[str, str]]:
     """The row, or every fault of it as (field, reason). A reason never quotes a resident identity number or a name."""
     said = {column: cell.strip(" \t") for column, cell in cells.items() if cell not in _SILENT[column]}
-    try:
-        return RegisterRow.model_validate(said, context=rules)
-    except ValidationError as error:
-        return [(str(fault["loc"][0]), fault["msg"]) for fault in error.errors(include_url=False, include_input=False)]
-
-
-def _rules(info: ValidationInfo) -> RowRules:
-    return cast("RowRules", info.context)
+    return validated(RegisterRow, said, rules)

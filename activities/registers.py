@@ -57,10 +57,12 @@ select p.person_id, p.wrapped_key, p.resident_id_sealed, e.*
  where p.person_key = any($1)
  order by e.region, e.scheme
 """
+# A completed case whose money is under way again is completed for every later application.
 # An application that is taken but not yet carried out counts as open, for every later one: nobody slips in between, and of
 # two that came at once the first is carried out. $3 is the application's own command, or none yet.
 OWN_RECORD_SQL = """
-select t.no, t.status, t.from_region, t.from_scheme, t.state->>'stopped_on' as stopped_on, t.closed_at
+select t.no, t.status, t.from_region, t.from_scheme, t.state->>'stopped_on' as stopped_on,
+       coalesce(t.closed_at, t.reopened_at) as closed_at
   from transfers t
  where t.person_id = $1 and (t.closed_at is null or t.status = 'COMPLETED') and t.transfer_id <> $4
  union all
@@ -252,22 +254,30 @@ async def origin_row_if_any(connection: Connection, state: TransferState) -> Any
     return await connection.fetchrow(ENROLMENT_SQL, state.person_id, state.from_region, state.from_scheme)
 
 
+# The person, named as O's register spells it, by whatever a statement calls the person, O's region and its scheme.
+NAMED_PERSON_SQL = """
+select person_id, wrapped_key, resident_id_sealed, name_sealed
+  from persons join enrolments using (person_id) where person_id = {person}
+ order by (region = {region} and scheme = {scheme}) desc, region, scheme limit 1
+"""
+
+
 async def named_person(connection: Connection, keyring: Keyring, state: TransferState) -> tuple[PersonRef, bytes]:
     """The person and their name, sealed, as O's register spells it, or as another does when O has no such enrolment.
 
     Raises LookupError when no register has the person.
     """
-    row = await connection.fetchrow(
-        """select person_id, wrapped_key, resident_id_sealed, name_sealed
-             from persons join enrolments using (person_id) where person_id = $1
-            order by (region = $2 and scheme = $3) desc, region, scheme limit 1""",
-        state.person_id, state.from_region, state.from_scheme,
-    )  # fmt: skip
+    statement = NAMED_PERSON_SQL.format(person="$1", region="$2", scheme="$3")
+    row = await connection.fetchrow(statement, state.person_id, state.from_region, state.from_scheme)
     if row is None:
         raise LookupError(f"no register has person {state.person_id} any more")
-    return PersonRef(row["person_id"], keyring.unwrap(row["wrapped_key"]), row["resident_id_sealed"]), row[
-        "name_sealed"
-    ]
+    return as_named_person(keyring, row)
+
+
+def as_named_person(keyring: Keyring, row: Any) -> tuple[PersonRef, bytes]:
+    """A row of `NAMED_PERSON_SQL`, opened."""
+    person = PersonRef(row["person_id"], keyring.unwrap(row["wrapped_key"]), row["resident_id_sealed"])
+    return person, row["name_sealed"]
 
 
 async def stop_facts(connection: Connection, state: TransferState, periods: dict[TransferStepKind, int]) -> StopFacts:
@@ -353,31 +363,10 @@ async def freeze(connection: Connection, state: TransferState, side: Enrolled, a
     )  # fmt: skip
 
 
-async def pay_out_frozen(
+async def add_contribution(
     connection: Connection, state: TransferState, side: Enrolled, amount_fen: int, today: date
 ) -> None:
-    """The side's register: the frozen amount has left with the bank."""
-    await connection.execute(
-        """update enrolments set frozen_fen = frozen_fen - $4, moved_on = $5, moved_by = $6
-            where person_id = $1 and region = $2 and scheme = $3""",
-        state.person_id, *side, amount_fen, today, state.no,
-    )  # fmt: skip
-
-
-async def set_aside_again(
-    connection: Connection, state: TransferState, side: Enrolled, amount_fen: int, today: date
-) -> None:
-    """The side's register: what had left is with the agency again, and frozen as before."""
-    await pay_out_frozen(connection, state, side, -amount_fen, today)
-
-
-async def take_off(connection: Connection, state: TransferState, side: Enrolled, amount_fen: int, today: date) -> None:
-    """The side's register: a credit whose money the bank has taken back. Raises LookupError when it has no such enrolment."""
-    await credit(connection, state, side, -amount_fen, today)
-
-
-async def credit(connection: Connection, state: TransferState, side: Enrolled, amount_fen: int, today: date) -> None:
-    """The side's register: the person's account is credited. Raises LookupError when it has no such enrolment."""
+    """The side's register: a contribution came from outside, by no order. Raises LookupError when it has no such enrolment."""
     done = await connection.execute(
         """update enrolments set personal_account_fen = personal_account_fen + $4, moved_on = $5, moved_by = $6
             where person_id = $1 and region = $2 and scheme = $3""",
@@ -401,14 +390,14 @@ async def set_months(
 
 def _held(row: Any | None, region: str) -> Any:
     if row is None:
-        raise _gone(region)
+        raise gone(region)
     return row
 
 
 def _one_row(done: str, region: str) -> None:
     if done != "UPDATE 1":
-        raise _gone(region)
+        raise gone(region)
 
 
-def _gone(region: str) -> LookupError:
+def gone(region: str) -> LookupError:
     return LookupError(f"the register of {region} has no such enrolment any more")

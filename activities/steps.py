@@ -20,6 +20,7 @@ from activities.people import PersonRef
 from activities.records import Locked
 from activities.reference import calendar_in_force, regions_on
 from activities.registers import Applicant, Reading
+from activities.remit_policy import remit_facts, sent_on
 from activities.scene import Scene
 from workflows import commands as c
 from workflows import events as e
@@ -36,6 +37,7 @@ from workflows.messages import (
     ClockOrder,
     CommandOutcome,
     MandateOrder,
+    Order,
     StepOrder,
     StepResult,
 )
@@ -89,7 +91,7 @@ class Steps:
             await records.record(
                 connection, None, after, events, last_hash=b"", command_id=order.command_id, outcome=outcome
             )
-            return _result(outcome, events)
+            return step_result(outcome, events)
 
     async def carry_out(self, order: StepOrder) -> StepResult:
         """Carry out one recorded step of a case, or record why it may not be. What is not recorded is not carried out."""
@@ -97,7 +99,9 @@ class Steps:
             row = await records.lock_with_command(connection, order.transfer_id, order.command_id)
             if row is None:
                 # A failure would be tried again for ever, with every other step of the case behind it.
-                return _result(NOT_RECORDED, await records.events_after(connection, order.transfer_id, order.after_seq))
+                return step_result(
+                    NOT_RECORDED, await records.events_after(connection, order.transfer_id, order.after_seq)
+                )
             if row["outcome"] is not None:
                 return await _recorded(connection, row, order)
             today = shanghai_date(row["received_at"])
@@ -113,8 +117,8 @@ class Steps:
             if isinstance(decided, NotAllowed | Stale | Invalid):
                 outcome = _refused(decided)
                 await _answer(connection, order.command_id, outcome, released=True)
-                return _result(outcome, await records.events_after(connection, order.transfer_id, order.after_seq))
-            return await _record(scene, locked, decided, order, command_id=order.command_id)
+                return step_result(outcome, await records.events_after(connection, order.transfer_id, order.after_seq))
+            return await record_step(scene, locked, decided, order, command_id=order.command_id)
 
     async def issue_certificate(self, order: ClockOrder) -> StepResult:
         """Issue the certificate of an accepted transfer, unless it is issued."""
@@ -129,8 +133,8 @@ class Steps:
             )
             facts = await self._recheck(connection, locked, order.now) if locked.state.waiting else ()
             if not facts:
-                return _result(DONE, await records.events_after(connection, order.transfer_id, order.after_seq))
-            return await _record(self._scene(connection, locked, PLATFORM, order.now), locked, facts, order)
+                return step_result(DONE, await records.events_after(connection, order.transfer_id, order.after_seq))
+            return await record_step(self._scene(connection, locked, PLATFORM, order.now), locked, facts, order)
 
     async def note_deadlines(self, order: ClockOrder) -> StepResult:
         """Note what the clocks say by the calendar in force: due soon, missed, revised."""
@@ -198,11 +202,20 @@ class Steps:
             locked = await records.lock(connection, order.transfer_id, shanghai_date(order.now))
             facts = happens(locked.state, locked.calendar)
             if not facts:
-                return _result(DONE, await records.events_after(connection, order.transfer_id, order.after_seq))
-            return await _record(self._scene(connection, locked, actor, order.now), locked, facts, order)
+                return step_result(DONE, await records.events_after(connection, order.transfer_id, order.after_seq))
+            return await record_step(self._scene(connection, locked, actor, order.now), locked, facts, order)
 
     def _scene(self, connection: Connection, locked: Locked, actor: Actor, at: datetime) -> Scene:
-        return Scene(connection, self._keyring, locked.state, actor, at, locked.calendar)
+        return Scene(
+            connection,
+            self._keyring,
+            locked.state,
+            actor,
+            at,
+            locked.calendar,
+            known_regions=dict(locked.regions),
+            named=locked.named,
+        )
 
     async def _recheck(self, connection: Connection, locked: Locked, now: datetime) -> Facts:
         """What the registers say now of the application that began the case."""
@@ -275,14 +288,15 @@ def _arrears(assessment: Assessment) -> e.ArrearsNotified | None:
     return e.ArrearsNotified.model_validate(arrears.figures) if arrears else None
 
 
-async def _record(
+async def record_step(
     scene: Scene,
     locked: Locked,
     facts: Facts,
-    order: StepOrder | ClockOrder | BankWord,
+    order: Order,
     *,
     command_id: str | None = None,
 ) -> StepResult:
+    """Carry the facts out and record them; the answer has every event that the workflow has not folded in yet."""
     connection = scene.connection
     events, after = await complete(scene, facts)
     # Only a command asks which event records it. A credit may first prove what the bank has not said yet, and an end
@@ -294,7 +308,7 @@ async def _record(
         connection, locked.state, after, events, last_hash=locked.last_hash, command_id=command_id, outcome=outcome
     )
     missed = locked.state.revision != order.after_seq
-    return _result(
+    return step_result(
         outcome, await records.events_after(connection, order.transfer_id, order.after_seq) if missed else events
     )
 
@@ -317,20 +331,32 @@ async def _read_facts(scene: Scene, command: c.Command) -> c.StepFacts | None:  
             return await registers.stop_facts(connection, state, await _shortened(scene))
         case c.DeliverInformationForm() | c.CheckInformationForm():
             return await registers.form_facts(connection, state, scene.today, await scene.regions())
+        case c.RemitPersonalAccount() | c.ReleaseRemittance():
+            return await remit_facts(scene)
+        case c.MatchFunds():
+            order = state.on_its_way
+            return await receipt_facts(connection, state, order.bank_reference if order else None)
         case c.ApproveReverseRemittance():
-            return await registers.reverse_facts(connection, state)
+            held = await registers.reverse_facts(connection, state)
+            # What comes home is sent by R.
+            return held.model_copy(update={"send_on": await sent_on(scene, state.to_region)})
         case c.ConfirmContinuation():
             regions = await scene.regions()
             return await registers.destination_facts(connection, state, scene.today, regions[state.to_region])
         case c.ConfirmReceipt(bank_reference=bank_reference):
-            # The advice may prove that O's balance has left before the bank says so: then both sides change.
-            await registers.lock_both(connection, state)
-            paid = await connection.fetchval(
-                "select reference from remittances where bank_reference = $1 and status = 'CREDITED'", bank_reference
-            )
-            return c.ReceiptFacts(paid_by_bank_reference=paid)
+            return await receipt_facts(connection, state, bank_reference)
         case _:
             return None
+
+
+async def receipt_facts(connection: Connection, state: TransferState, bank_reference: str | None) -> c.ReceiptFacts:
+    """Whether the bank's reference has credited another remittance. Both sides are locked: a receipt may change both."""
+    # The advice may prove that O's balance has left before the bank says so.
+    await registers.lock_both(connection, state)
+    paid = await connection.fetchval(
+        "select reference from remittances where bank_reference = $1 and status = 'CREDITED'", bank_reference
+    )
+    return c.ReceiptFacts(paid_by_bank_reference=paid)
 
 
 async def _shortened(scene: Scene) -> dict[Any, int]:
@@ -347,7 +373,7 @@ async def _locked_command(connection: Connection, command_id: str) -> asyncpg.Re
 
 async def _recorded(connection: Connection, row: asyncpg.Record, order: StepOrder) -> StepResult:
     outcome = CommandOutcome.model_validate_json(row["outcome"])
-    return _result(outcome, await records.events_after(connection, order.transfer_id, order.after_seq))
+    return step_result(outcome, await records.events_after(connection, order.transfer_id, order.after_seq))
 
 
 async def _answer(connection: Connection, command_id: str, outcome: CommandOutcome, *, released: bool) -> None:
@@ -368,5 +394,5 @@ def _refused(why: Objection) -> CommandOutcome:
             return CommandOutcome(kind="INVALID", violations=why.violations)
 
 
-def _result(outcome: CommandOutcome, events: tuple[e.TransferEvent, ...]) -> StepResult:
+def step_result(outcome: CommandOutcome, events: tuple[e.TransferEvent, ...]) -> StepResult:
     return StepResult(outcome=outcome, events=tuple(event.without_words() for event in events))

@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
+from activities.bank import sending_home
 from activities.database import transaction
 from activities.dispatch import CaseClosedError, PendingCommand, dispatch, regrow
 from activities.mandates import MandateCommand
@@ -26,7 +27,7 @@ from activities.reference import CalendarCache
 from activities.steps import Steps
 from activities.worklist import redate_worklist
 from workflows.deadlines import shanghai_date
-from workflows.messages import CertificateOrder, MandateOrder, StepOrder, workflow_id
+from workflows.messages import CertificateOrder, MandateOrder, StepOrder, UnmatchedFundsOrder, workflow_id
 from workflows.recounting import Recounting
 from workflows.state import Step, TransferState
 from workflows.transfer import TransferWorkflow
@@ -199,6 +200,9 @@ class Sweeper:
         try:
             if row["kind"] == "REQUEST_CERTIFICATE":
                 await self._steps.issue_certificate_alone(CertificateOrder(command_id=row["command_id"]))
+                return True
+            if row["kind"] == sending_home.COMMAND:
+                await sending_home.carry_out(self._pool, UnmatchedFundsOrder(command_id=row["command_id"]))
                 return True
             if row["kind"] in set(MandateCommand):
                 await self._steps.carry_out_mandate(MandateOrder(command_id=row["command_id"]))

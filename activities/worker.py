@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -16,12 +17,17 @@ from temporalio import activity
 from temporalio.client import Client
 from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
-from activities.bank import Bank
+from activities.bank import Bank, sending_home
 from activities.bank.http import HttpBank
+from activities.bank.polling import Poller
+from activities.bank.telling import SignalTeller, Words
+from activities.bank_words import note_bank_word, reopen
 from activities.database import open_pool
 from activities.funds import send_to_bank
 from activities.keyring import InvalidKeyringError, Keyring
 from activities.notices import deliver_notices
+from activities.reconciliation.daily import keep_reconciling
+from activities.residuals import ResidualSweep
 from activities.settings import SettingsError, WorkerSettings, read_settings
 from activities.steps import Steps
 from activities.sweeper import Sweeper
@@ -30,12 +36,21 @@ from activities.workflow_runner import ContextFreeRunner
 from workflows import steps
 from workflows.certificate import CertificateWorkflow
 from workflows.mandate import MandateWorkflow
-from workflows.messages import TASK_QUEUE, BankOrder
+from workflows.messages import (
+    TASK_QUEUE,
+    BankNote,
+    BankOrder,
+    BankSaid,
+    CommandOutcome,
+    StepResult,
+    UnmatchedFundsOrder,
+)
 from workflows.transfer import TransferWorkflow
+from workflows.unmatched_funds import UnmatchedFundsWorkflow
 
 log = logging.getLogger(__name__)
 
-WORKFLOWS = [TransferWorkflow, CertificateWorkflow, MandateWorkflow]
+WORKFLOWS = [TransferWorkflow, CertificateWorkflow, MandateWorkflow, UnmatchedFundsWorkflow]
 AWAY_SECONDS = 1.0
 DEAD_WORKER_AFTER = timedelta(seconds=3)
 # A step in hand has time to end, and its answer to arrive; who stops a worker waits longer than this.
@@ -49,8 +64,14 @@ def activities(pool: asyncpg.Pool, keyring: Keyring, bank: Bank) -> list[Callabl
     """Every activity of `workflows.steps`, bound to its database, keyring and bank."""
     taken = Steps(pool, keyring)
 
-    async def through_the_bank(order: BankOrder) -> str:
+    async def through_the_bank(order: BankOrder) -> BankSaid:
         return await send_to_bank(pool, keyring, bank, order)
+
+    async def note_word(note: BankNote) -> StepResult:
+        return await note_bank_word(pool, keyring, note)
+
+    async def send_funds_home(order: UnmatchedFundsOrder) -> CommandOutcome:
+        return await sending_home.carry_out(pool, order)
 
     bound: dict[steps.ActivityStep[Any, Any], Callable[[Any], Awaitable[Any]]] = {
         steps.OPEN_TRANSFER: taken.open_transfer,
@@ -58,9 +79,11 @@ def activities(pool: asyncpg.Pool, keyring: Keyring, bank: Bank) -> list[Callabl
         steps.NOTE_DEADLINES: taken.note_deadlines,
         steps.RECHECK_REGISTERS: taken.recheck_registers,
         steps.NOTE_BANK_TOOK_ORDER: taken.note_bank_took_order,
+        steps.NOTE_BANK_WORD: note_word,
         steps.ISSUE_CERTIFICATE_ALONE: taken.issue_certificate_alone,
         steps.CARRY_OUT_MANDATE: taken.carry_out_mandate,
         steps.SEND_TO_BANK: through_the_bank,
+        steps.SEND_FUNDS_HOME: send_funds_home,
     }
     bound |= dict.fromkeys(steps.ACTIONS.values(), taken.carry_out)
     return [_named(step, carry_out) for step, carry_out in bound.items()]
@@ -109,7 +132,14 @@ async def run(settings: WorkerSettings, keyring: Keyring) -> None:
         log.info("working on task queue %s", TASK_QUEUE)
         async with (
             _in_the_background(Sweeper(pool, client, Steps(pool, keyring)).run()),
+            _in_the_background(ResidualSweep(pool, client, keyring).run()),
             _in_the_background(deliver_notices(pool, settings.notice_url)),
+            _in_the_background(
+                Poller(
+                    pool, keyring, bank, Words(pool, SignalTeller(client), partial(reopen, pool, keyring, client))
+                ).run()
+            ),
+            _in_the_background(keep_reconciling(pool)),
         ):
             await stopping.wait()
     await bank.close()

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from gateway.case_progress import tell_progress
 from gateway.case_proof import proof_of
+from gateway.returned_money import return_reason
 from gateway.scalars import Month, TransferNo
 from gateway.telling import Telling
 from gateway.types.enums import TransferAction
@@ -103,7 +104,7 @@ def _remittances(case: Case) -> list[Remittance]:
             status=each.status,
             ordered_at=each.ordered_at,
             bank_reference=each.bank_reference,
-            return_reason=None,
+            return_reason=return_reason(each, case.stored, case.telling),
             corrects=each.corrects,
         )
         for each in case.stored.remittances

@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING, Final
 
+from gateway.returned_money import return_words
 from gateway.types.enums import TransferEventKind
 from gateway.types.transfer import Transfer, TransferEvent
 from workflows import events as e
 from workflows.deadlines import Deadline
 from workflows.state import TransferState
-from workflows.vocabulary import RemittanceKind, TransferStepKind
+from workflows.vocabulary import MatchDecision, RemittanceKind, ReopeningReason, TransferStepKind
 from workflows.words import day, month, yuan
 from workflows.words.recipients import recipient_words
 
@@ -27,12 +28,15 @@ PUBLIC_KIND: Final[dict[type[e.Fact], TransferEventKind]] = {
     e.ArrearsNotified: P.ARREARS_NOTIFIED,
     e.FormDelivered: P.STEP_DONE,
     e.FundsNotRequired: P.FUNDS_NOT_REQUIRED,
+    e.RemittancePrepared: P.REMITTANCE_PREPARED,
     e.RemittanceOrdered: P.STEP_DONE,
     e.FundsOrdered: P.FUNDS_ORDERED,
     e.FundsRemitted: P.FUNDS_REMITTED,
     e.ReceiptConfirmed: P.STEP_DONE,
     e.FundsReceived: P.FUNDS_RECEIVED,
     e.FundsMismatched: P.FUNDS_MISMATCHED,
+    e.FundsReturned: P.FUNDS_RETURNED,
+    e.FundsMatched: P.FUNDS_MATCHED,
     e.FundsCredited: P.FUNDS_CREDITED,
     e.ContinuationConfirmed: P.STEP_DONE,
     e.DeadlineDueSoon: P.DEADLINE_DUE_SOON,
@@ -55,7 +59,9 @@ PUBLIC_KIND: Final[dict[type[e.Fact], TransferEventKind]] = {
     e.TerminationOrdered: P.NEEDS_ATTENTION,
     e.Terminated: P.TERMINATED,
     e.Withdrawn: P.WITHDRAWN,
+    e.CompletedUnsaid: P.COMPLETED,
     e.Completed: P.COMPLETED,
+    e.Reopened: P.REOPENED,
 }
 
 
@@ -75,8 +81,10 @@ def _message(stored: e.TransferEvent, state: TransferState, telling: "Telling") 
     """The sentence of the fact, what the agency wrote beside it, and who entered it from what came by post."""
     fact = stored.fact
     message = telling.say(_key(fact, state), **_figures(stored, state, telling))
-    note = getattr(fact, "note", None)
-    if isinstance(fact, e.Declined | e.FundsReceived | e.FundsMismatched | e.CorrectionRequested) and note:
+    note = fact.reason if isinstance(fact, e.FundsMatched) else getattr(fact, "note", None)
+    if isinstance(fact, e.FundsMatched) or (
+        isinstance(fact, e.Declined | e.FundsReceived | e.FundsMismatched | e.CorrectionRequested) and note
+    ):
         message = telling.say("event.noted", message=message, note=note)
     entered_by = _entered_by(stored, state)
     if entered_by is None:
@@ -97,7 +105,7 @@ def _doer(stored: e.TransferEvent, state: TransferState) -> str | None:
     return _region(stored.fact, kind, state) if kind is not None else None
 
 
-def _key(fact: e.AnyFact, state: TransferState) -> str:  # noqa: PLR0911 - one arm for each fact that has several sentences
+def _key(fact: e.AnyFact, state: TransferState) -> str:  # noqa: C901, PLR0911 - one arm for each fact that has several sentences
     key = f"event.{fact.type.partition('.')[0]}"
     match fact:
         case e.Declined(returned=reason) if reason is not None:
@@ -112,6 +120,12 @@ def _key(fact: e.AnyFact, state: TransferState) -> str:  # noqa: PLR0911 - one a
             return f"{key}.arrived" if fact.arrived_on else f"{key}.sent" if fact.sent_on else key
         case e.Terminated(reason=reason) if reason:
             return f"{key}.why"
+        case e.FundsMatched():
+            if fact.decision is MatchDecision.SEND_HOME:
+                return f"{key}.SEND_HOME"
+            return f"{key}.more" if fact.excess_fen else key
+        case e.Reopened(why=ReopeningReason.LATE_CONTRIBUTION):
+            return f"{key}.LATE_CONTRIBUTION"
         case e.FundsOrdered(by_post=True):
             return f"{key}.by_post"
         case e.FundsOrdered() | e.FundsReceived() | e.FundsCredited():
@@ -169,7 +183,8 @@ def _figures(stored: e.TransferEvent, state: TransferState, telling: "Telling") 
         case e.TerminationOrdered() | e.Terminated():
             figures["reason"] = fact.reason
         case _:
-            figures |= _form_figures(fact, telling) | _clock_figures(fact, telling) | _money_figures(fact, telling)
+            figures |= _form_figures(fact, telling) | _clock_figures(fact, telling)
+            figures |= _money_figures(fact, state, telling)
     return figures
 
 
@@ -220,8 +235,16 @@ def _due(deadline: Deadline, telling: "Telling") -> str:
     return telling.say("due.provisional", due_on=due_on) if deadline.provisional else due_on
 
 
-def _money_figures(fact: e.AnyFact, telling: "Telling") -> dict[str, object]:
+def _money_figures(fact: e.AnyFact, state: TransferState, telling: "Telling") -> dict[str, object]:  # noqa: PLR0911 - one arm for each fact
     match fact:
+        case e.FundsReturned():
+            order = next(each for each in state.remittances if each.reference == fact.reference)
+            words = return_words(order, fact.reason, state, telling)
+            figures = {"amount": yuan(fact.amount_fen), "reference": fact.reference}
+            return {**figures, "reason": words.reason, "fix": words.fix}
+        case e.FundsMatched():
+            amounts = ("credited", "sent_home", "missing", "excess")
+            return {name: yuan(getattr(fact, f"{name}_fen")) for name in amounts}
         case e.FundsReceived():
             return {"amount": yuan(fact.amount_fen), "received_on": day(telling.language, fact.received_on)}
         case e.FundsMismatched():
@@ -240,7 +263,7 @@ def _region(fact: e.AnyFact, step: TransferStepKind, state: TransferState) -> st
     match fact:
         case e.StepOpened():
             return fact.region
-        case e.ReceiptConfirmed() | e.FundsMismatched():
+        case e.ReceiptConfirmed() | e.FundsMismatched() | e.FundsMatched():
             home = _kind_of(fact.reference, state) is RemittanceKind.REVERSE
             return state.from_region if home else state.to_region
         case e.ClockStarted() | e.DeadlineDueSoon() | e.DeadlineMissed() | e.DeadlineRevised() | e.Escalated():

@@ -2,13 +2,14 @@
 
 from datetime import datetime
 
+from gateway.returned_money import last_returned, return_words
 from gateway.telling import Telling
 from gateway.types.enums import PersonAction
 from gateway.types.transfer import Progress, TransferStep
 from workflows.actors import Actor
 from workflows.deadlines import shanghai_date
-from workflows.rules import objection
 from workflows.remittance import Remittance
+from workflows.rules import objection
 from workflows.state import TransferState
 from workflows.vocabulary import (
     DeadlineState,
@@ -73,6 +74,8 @@ def _headline(state: TransferState, telling: Telling, current: TransferStep | No
         key = f"{key}.waiting"
     elif current is not None and knows(telling.language, f"{key}.{current.kind}"):
         key, region = f"{key}.{current.kind}", current.agency.region.code
+    elif state.status is TransferStatus.AWAITING_FUNDS and state.reopened_for is not None:
+        key = f"{key}.{state.reopened_for}"
     elif _in_the_post(state):
         key = f"{key}.on_its_way"
     headline = telling.say(key, agency=telling.agency(region).name)
@@ -97,7 +100,7 @@ def _money(state: TransferState, telling: Telling) -> str:
     }
     status, order = state.funds_status, state.remittance
     if order is not None:
-        figures["amount"] = yuan(order.amount_fen)
+        figures["amount"] = yuan(order.expected_fen if order.on_its_way else order.amount_fen)
         figures["ordered_on"] = day(telling.language, shanghai_date(order.ordered_at))
         if order.received_fen is not None:
             figures["received"] = yuan(order.received_fen)
@@ -110,6 +113,8 @@ def _money(state: TransferState, telling: Telling) -> str:
     if status is FundsStatus.CREDITED:
         # All that has come, whatever the last order corrected.
         figures["amount"] = yuan(state.settled_fen)
+    if status is FundsStatus.RETURNED:
+        return _returned(state, telling, figures)
     if status is not FundsStatus.PENDING:
         return telling.say(f"money.{status}", **figures)
     if state.status in _ENDED_EARLY:
@@ -128,16 +133,31 @@ def _special_order(state: TransferState, order: Remittance) -> str | None:
     """The words of an order that does not go from O to R, or of one whose status says it better than the track's."""
     at_an_end = order.status is RemittanceStatus.CREDITED
     match order.kind:
-        case RemittanceKind.REVERSE if order.status is RemittanceStatus.AWAITING_RELEASE:
-            return "money.REVERSE.AWAITING_RELEASE"
-        case RemittanceKind.REVERSE if not at_an_end:
-            return "money.REVERSE.ON_ITS_WAY"
-        case RemittanceKind.REVERSE if state.settled_fen == 0:
+        case RemittanceKind.REVERSE if order.on_its_way:
+            kind = "money.REVERSE.UNCREDITED" if order.uncredited else "money.REVERSE"
+            unapproved = order.status is RemittanceStatus.AWAITING_RELEASE
+            return f"{kind}.AWAITING_RELEASE" if unapproved else f"{kind}.ON_ITS_WAY"
+        case RemittanceKind.REVERSE if at_an_end and state.settled_fen == state.target_fen == 0:
             return "money.REVERSE.HOME"
-        case RemittanceKind.PAYOUT if not at_an_end:
+        case RemittanceKind.PAYOUT if order.on_its_way:
             return "money.PAYOUT.ON_ITS_WAY"
         case _:
             return None
+
+
+def _returned(state: TransferState, telling: Telling, figures: dict[str, object]) -> str:
+    """What came back, why, what mends it and what happens now."""
+    order = last_returned(state)
+    if order is None or order.return_reason is None or not state.owed_fen:
+        return telling.say("money.RETURNED.HOME", **figures)
+    if state.to_release is not None:
+        return _pending(state, telling, figures)
+    words = return_words(order, order.return_reason, state, telling)
+    figures |= {"amount": yuan(state.owed_fen), "reason": words.reason, "fix": words.fix}
+    key = "money.RETURNED.LATE" if state.reopenings else "money.RETURNED"
+    if state.pays_out:
+        key = "money.RETURNED.ACCOUNT" if state.awaits_account else "money.RETURNED.PAYOUT"
+    return telling.say(key, **figures)
 
 
 def _pending(state: TransferState, telling: Telling, figures: dict[str, object]) -> str:
@@ -145,8 +165,12 @@ def _pending(state: TransferState, telling: Telling, figures: dict[str, object])
     frozen_at = next((step.done_at for step in state.steps if step.kind is _FORM and step.done_at), None)
     if state.form is None or frozen_at is None:
         return telling.say("money.PENDING", **figures)
-    figures["amount"] = yuan(state.target_fen - state.settled_fen)
+    figures["amount"] = yuan(state.owed_fen)
     figures["frozen_on"] = day(telling.language, shanghai_date(frozen_at))
+    if state.to_release is not None:
+        return telling.say("money.PENDING.RELEASE", **figures)
+    if state.missing_fen:
+        return telling.say("money.PENDING.MISSING", **figures)
     if state.awaits_account:
         return telling.say("money.PENDING.ACCOUNT", **figures)
     if state.pays_out:

@@ -35,6 +35,7 @@ from gateway.types.enums import UserErrorCode
 from gateway.types.inputs import PayoutAccountInput, TransferInput
 from gateway.types.reference import node_key
 from gateway.validation import failed, failed_in_the_step, violations_of_step
+from workflows.actors import Actor
 from workflows.commands import AnyAsk
 from workflows.messages import TASK_QUEUE, CommandOutcome
 from workflows.rules import NotAllowed, Stale, objection
@@ -73,16 +74,18 @@ async def take_step(context: RequestContext, mutation: str, given: TransferInput
         return _not_found(telling)
     account = given.account_number if isinstance(given, PayoutAccountInput) else None
     key = key_of(telling, mutation, given.idempotency_key, given, number=account)
+    acting = given.acting_person
+    actor = telling.actor.model_copy(update={"acting_person": acting}) if acting else telling.actor
     entry = Entry(
         kind=ask.action,
-        actor=telling.actor,
+        actor=actor,
         input=ask.model_dump(mode="json"),
         received_at=telling.now,
         transfer_id=state.transfer_id,
         transfer_no=state.no,
     )
     try:
-        recorded = await _bind(context.pool, key, entry, lambda: _objection(telling, state, ask))
+        recorded = await _bind(context.pool, key, entry, lambda: _objection(telling, state, ask, actor))
     except KeyTakenError:
         return conflict(telling)
     if not isinstance(recorded, Recorded):
@@ -122,9 +125,11 @@ async def _named_transfer(telling: Telling, node: str) -> TransferState | None:
     return await reads.transfer_by_id(telling.context.pool, telling.scope, transfer_id)
 
 
-def _objection(telling: Telling, state: TransferState, ask: AnyAsk) -> StepNotAllowed | StaleRevision | None:
+def _objection(
+    telling: Telling, state: TransferState, ask: AnyAsk, actor: Actor
+) -> StepNotAllowed | StaleRevision | None:
     """What is against the step already, so that nothing is written for it."""
-    match objection(state, ask.action, telling.actor, ask.expected_revision):
+    match objection(state, ask.action, actor, ask.expected_revision):
         case NotAllowed(why=why):
             return _not_allowed(telling, state, why)
         case Stale():

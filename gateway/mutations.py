@@ -16,6 +16,7 @@ from gateway.types.inputs import (
     ConfirmReceiptInput,
     DeclineTransferInput,
     DeliverInformationFormInput,
+    MatchFundsInput,
     PayoutAccountInput,
     ReasonInput,
     RecordMailInput,
@@ -28,6 +29,8 @@ from gateway.types.inputs import (
     TransferInput,
 )
 from gateway.types.mandates import GrantMandateInput, GrantMandateResult, RevokeMandateInput, RevokeMandateResult
+from gateway.types.unmatched_funds import SendUnmatchedFundsHomeInput, SendUnmatchedFundsHomeResult
+from gateway.unmatched_funds import send_unmatched_funds_home
 from workflows import commands as c
 from workflows.vocabulary import APPLICANTS, CLERKS, FINANCE, FORM_CHECKERS, FORM_MAKERS, Role
 
@@ -138,6 +141,13 @@ class Mutation:
         ask = c.RemitPersonalAccount(expected_revision=_given(input.expected_revision))
         return await take_step(info.context, "remitPersonalAccount", input, ask)
 
+    @field("Over the region's threshold; not the one who ordered.", requires=FINANCE)
+    async def release_remittance(self, info: Info, input: RemittanceInput) -> StepResult:
+        ask = c.ReleaseRemittance(
+            expected_revision=_given(input.expected_revision), remittance_reference=input.remittance_reference
+        )
+        return await take_step(info.context, "releaseRemittance", input, ask)
+
     @field("Where the balance is paid out to the person.", requires=(R.INSURED_PERSON,))
     async def provide_payout_account(self, info: Info, input: PayoutAccountInput) -> StepResult:
         return await provide_payout_account(info.context, input)
@@ -161,10 +171,26 @@ class Mutation:
         )
         return await take_step(info.context, "confirmReceipt", input, ask)
 
+    @field(requires=(R.FINANCE,))
+    async def match_funds(self, info: Info, input: MatchFundsInput) -> StepResult:
+        ask = c.MatchFunds(
+            expected_revision=_given(input.expected_revision),
+            remittance_reference=input.remittance_reference,
+            decision=input.decision,
+            reason=input.reason,
+        )
+        return await take_step(info.context, "matchFunds", input, ask)
+
     @field(requires=FORM_MAKERS)
     async def confirm_continuation(self, info: Info, input: TransferInput) -> StepResult:
         ask = c.ConfirmContinuation(expected_revision=_given(input.expected_revision))
         return await take_step(info.context, "confirmContinuation", input, ask)
+
+    @field("Of the agency that has it.", requires=FINANCE)
+    async def send_unmatched_funds_home(
+        self, info: Info, input: SendUnmatchedFundsHomeInput
+    ) -> SendUnmatchedFundsHomeResult:
+        return await send_unmatched_funds_home(info.context, input)
 
     @field("S.", requires=(R.SUPERVISOR,))
     async def approve_reverse_remittance(self, info: Info, input: RemittanceInput) -> StepResult:

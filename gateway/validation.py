@@ -13,6 +13,7 @@ from gateway.types.inputs import (
     ConfirmReceiptInput,
     DeclineTransferInput,
     DeliverInformationFormInput,
+    MatchFundsInput,
     PayoutAccountInput,
     ReasonInput,
     RecordMailInput,
@@ -22,6 +23,7 @@ from gateway.types.inputs import (
     TransferInput,
 )
 from workflows.rules import Violation
+from workflows.vocabulary import Role
 
 MAX_TEXT: Final = 500
 MAX_REFERENCE: Final = 64
@@ -37,7 +39,12 @@ Found = Iterator[tuple[list[str], str, dict[str, object]]]
 
 def violations_of_step(telling: Telling, given: TransferInput) -> list[FieldViolation]:
     """Every violation of a step's input."""
-    found = [*_key(given.idempotency_key), *_revision(given.expected_revision), *_own_fields(given)]
+    found = [
+        *_key(given.idempotency_key),
+        *_revision(given.expected_revision),
+        *_acting(telling, given),
+        *_own_fields(given),
+    ]
     return [_said(telling, path, code, figures) for path, code, figures in found]
 
 
@@ -68,7 +75,7 @@ def _said(telling: Telling, path: list[str], code: str, figures: dict[str, objec
     return FieldViolation(path=["input", *path], code=code, message=telling.say(f"violation.{code}", **figures))
 
 
-def _own_fields(given: TransferInput) -> Found:  # noqa: C901 - one arm for each input
+def _own_fields(given: TransferInput) -> Found:  # noqa: C901, PLR0912 - one arm for each input
     match given:
         case ReasonInput(reason=reason):
             yield from _text("reason", reason, MAX_TEXT)
@@ -85,6 +92,9 @@ def _own_fields(given: TransferInput) -> Found:  # noqa: C901 - one arm for each
         case RecordMailInput():
             yield from _text("carrier", given.carrier, MAX_REFERENCE)
             yield from _reference("trackingNo", given.tracking_no)
+        case MatchFundsInput(remittance_reference=reference, reason=reason):
+            yield from _reference("remittanceReference", reference)
+            yield from _text("reason", reason, MAX_TEXT)
         case RemittanceInput(remittance_reference=reference):
             yield from _reference("remittanceReference", reference)
         case PayoutAccountInput():
@@ -108,6 +118,13 @@ def _key(key: str) -> Found:
 def _revision(revision: int | None) -> Found:
     if isinstance(revision, int) and revision < 0:
         yield ["expectedRevision"], "NEGATIVE", {}
+
+
+def _acting(telling: Telling, given: TransferInput) -> Found:
+    """An agency's system carries two identities; a person's token is its own."""
+    yield from _reference("actingPerson", given.acting_person)
+    if given.acting_person and not telling.actor.has(Role.AGENCY_SYSTEM):
+        yield ["actingPerson"], "ONLY_AN_AGENCY_SYSTEM", {}
 
 
 def _reference(field: str, value: str | None) -> Found:

@@ -19,6 +19,8 @@ from gateway.types.inputs import WorklistFilter
 from gateway.types.mandates import Mandates
 from gateway.types.reference import Agency, Node, PageInfo, node_id
 from gateway.types.transfer import Transfer, TransferConnection, TransferStep
+from gateway.types.unmatched_funds import UnmatchedFundsConnection
+from gateway.unmatched_funds import page_of_unmatched_funds
 from gateway.visibility import Scope, regions_of
 from workflows.vocabulary import Role, TransferStepKind
 
@@ -83,6 +85,13 @@ class Viewer:
     )
     async def mandates(self, resident_id: ResidentId | None = strawberry.UNSET) -> Mandates:
         return await mandates_of(self.telling, resident_id or None)
+
+    @field(
+        "Money on the agency's account that belongs to nobody yet, oldest first. The agency is never an argument.",
+        requires=(R.FINANCE, R.AGENCY_SYSTEM, R.SUPERVISOR),
+    )
+    async def unmatched_funds(self, first: int = 20, after: str | None = strawberry.UNSET) -> UnmatchedFundsConnection:
+        return await page_of_unmatched_funds(self.telling, first, after or None)
 
     @field(
         "Open steps of the caller's agency, due soonest first. The agency is never an argument. Keyset "

@@ -9,11 +9,15 @@ from typing import NoReturn
 
 import click
 
+from stack.bank_cli import bank
 from stack.calendar_cli import calendar
+from stack.contribution_cli import contributions
 from stack.errors import StackError
+from stack.funds_cli import funds
 from stack.ledger_cli import ledger
 from stack.mandate_cli import mandate
 from stack.options import data_dir_option, port_options
+from stack.reconcile_cli import reconcile
 from stack.region_cli import region
 from stack.register_cli import register
 from stack.schema_cli import schema
@@ -133,7 +137,7 @@ def why(no: str, data_dir: Path, proof: bool) -> None:
     why_and_print(no, data_dir, proof=proof)
 
 
-for command in (register, region, calendar, mandate, ledger, schema):
+for command in (bank, register, contributions, region, calendar, funds, mandate, ledger, reconcile, schema):
     yibao.add_command(command)
 
 

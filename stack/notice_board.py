@@ -6,11 +6,13 @@ SMS, mini-program messages and mail are sent from such a place; here `GET /notic
 import asyncio
 import json
 import sqlite3
+import threading
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -20,21 +22,28 @@ from workflows.deadlines import SHANGHAI
 from workflows.notices import Notice
 
 SHOWN_AT_MOST = 200
+_NOTICES: TypeAdapter[list[Notice]] = TypeAdapter(list[Notice])
 
 
 class NoticeBoard:
     """Notices by id, kept in a file so that a restart forgets nothing."""
 
     def __init__(self, file: Path) -> None:
-        self._database = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
+        self._database = sqlite3.connect(file, check_same_thread=False)
+        # Requests come in threads, and a connection has one transaction.
+        self._one_at_a_time = threading.Lock()
         self._database.execute("pragma journal_mode = wal")
         self._database.execute(
             """create table if not exists notices (id text primary key, transfer_no text not null, seq int not null,
                    document text not null, received_at text not null, times_received int not null default 1)"""
         )
 
-    def put_up(self, notice: Notice, at: datetime) -> bool:
-        """Keep the notice, or count it once more; False when another one has its id already."""
+    def put_up(self, notices: Iterable[Notice], at: datetime) -> list[str]:
+        """Keep each notice, or count it once more. The ids of those kept: not where another one has the id already."""
+        with self._one_at_a_time, self._database:
+            return [notice.id for notice in notices if self._keep(notice, at)]
+
+    def _keep(self, notice: Notice, at: datetime) -> bool:
         kept = self._database.execute(
             """insert into notices (id, transfer_no, seq, document, received_at) values (?, ?, ?, ?, ?)
                on conflict (id) do update set times_received = times_received + 1 where document = excluded.document
@@ -64,17 +73,15 @@ def notice_app(data_dir: Path) -> Starlette:
 
     async def put(request: Request) -> JSONResponse:
         try:
-            notice = Notice.model_validate_json(await request.body())
+            notices = _NOTICES.validate_json(await request.body())
         except ValidationError as invalid:
             return JSONResponse({"error": str(invalid)}, status_code=422)
-        if notice.id != request.path_params["id"]:
-            return JSONResponse({"error": "the id is not the address's"}, status_code=422)
-        if not await asyncio.to_thread(board.put_up, notice, datetime.now(UTC).astimezone(SHANGHAI)):
-            return JSONResponse({"error": "another notice stands under this id"}, status_code=409)
-        return JSONResponse({"id": notice.id})
+        taken = await asyncio.to_thread(board.put_up, notices, datetime.now(UTC).astimezone(SHANGHAI))
+        refused = {each.id: "another notice stands under this id" for each in notices if each.id not in taken}
+        return JSONResponse({"taken": taken, "refused": refused})
 
     async def show(request: Request) -> JSONResponse:
         shown = await asyncio.to_thread(board.shown, request.query_params.get("transfer"))
         return JSONResponse({"notices": shown})
 
-    return Starlette(routes=[Route("/notices", show), Route("/notices/{id}", put, methods=["PUT"])])
+    return Starlette(routes=[Route("/notices", show), Route("/notices", put, methods=["PUT"])])

@@ -118,7 +118,10 @@ NOTATIONS: Final = {
 }
 
 # What a pattern allows, in words.
-IN_WORDS: Final = {"waiting.ratio": "from 0.01 to 0.99 as text such as 0.5, or none"}
+IN_WORDS: Final = {
+    "waiting.ratio": "from 0.01 to 0.99 as text such as 0.5, or none",
+    "remittance_cycle": "immediate, daily, or monthly:N with N from 1 to 28",
+}
 
 # ------------------------------------------------------------------ the keys
 

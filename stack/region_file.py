@@ -15,9 +15,10 @@ import asyncpg
 import click
 from pydantic import BaseModel, ValidationError
 
+from activities.csv_batches import SHOWN
 from activities.reference import regions_on
 from activities.region_policies import PolicyEdition, policy_editions
-from activities.register_load import SHOWN, today_in_shanghai
+from activities.register_load import today_in_shanghai
 from stack.errors import StackError
 from stack.policy_keys import Fault, FaultError, faults_of, read_value
 from stack.policy_proposals import Proposal, past, propose, put_in_force, unknown_provinces

@@ -10,12 +10,14 @@ from pathlib import Path
 import asyncpg
 import click
 
+from activities.csv_batches import SHOWN
+from activities.csv_cells import resident_id_reason
 from activities.keyring import Keyring, KeyringError
-from activities.register_load import SHOWN, LoadReport, RegisterLoadError, load_register
-from activities.register_rows import resident_id_reason
+from activities.register_load import LoadReport, RegisterLoadError, load_register
 from activities.register_show import ShownPerson, show_person
 from stack.connection import database_and_keyring
 from stack.errors import StackError
+from stack.file_loading import refuse_faults, with_progress
 
 
 def load_and_print(file: Path, data_dir: Path, *, as_of: date | None, dry_run: bool) -> None:
@@ -24,7 +26,14 @@ def load_and_print(file: Path, data_dir: Path, *, as_of: date | None, dry_run: b
     # What is imported by now stays: the collector need not look at it again for every batch of rows.
     gc.freeze()
     try:
-        report = asyncio.run(_load_with_progress(database_url, keyring, file, as_of, dry_run))
+        report = asyncio.run(
+            with_progress(
+                file,
+                lambda on_progress: load_register(
+                    database_url, keyring, file, as_of=as_of, dry_run=dry_run, on_progress=on_progress
+                ),
+            )
+        )
     except OSError as error:
         raise StackError(f"cannot read {file}, or the database does not answer: {error}") from None
     except (RegisterLoadError, KeyringError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
@@ -51,25 +60,6 @@ def show_and_print(resident_id: str, data_dir: Path, *, as_json: bool) -> None:
         _print_person(person)
 
 
-async def _load_with_progress(
-    database_url: str, keyring: Keyring, file: Path, as_of: date | None, dry_run: bool
-) -> LoadReport:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    size = file.stat().st_size
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
-        task = progress.add_task("reading", total=size)
-
-        def on_progress(read_bytes: int, rows: int) -> None:
-            doing = f"{rows:,} rows read" if read_bytes < size else f"writing {rows:,} rows"
-            progress.update(task, completed=read_bytes, description=doing)
-
-        return await load_register(database_url, keyring, file, as_of=as_of, dry_run=dry_run, on_progress=on_progress)
-
-
 async def _show(database_url: str, keyring: Keyring, resident_id: str) -> ShownPerson | None:
     connection = await asyncpg.connect(database_url)
     try:
@@ -79,12 +69,7 @@ async def _show(database_url: str, keyring: Keyring, resident_id: str) -> ShownP
 
 
 def _print_report(report: LoadReport, *, dry_run: bool) -> None:
-    for error in report.errors:
-        click.echo(str(error))
-    if report.error_count > SHOWN:
-        click.echo(f"and {report.error_count - SHOWN:,} more")
-    if report.error_count:
-        raise StackError(f"nothing was loaded: {report.error_count:,} errors in {report.rows:,} rows")
+    refuse_faults(report.errors, report.error_count, report.rows)
     for conflict in report.conflicts:
         click.echo(f"kept: {conflict}")
     if report.conflict_count > SHOWN:

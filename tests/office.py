@@ -38,12 +38,15 @@ from workflows.vocabulary import CorrectionReason, MailItem, RemittanceStatus, R
 PATIENCE = timedelta(seconds=20)
 # Regions with a policy of their own; all others have the law's defaults.
 BY_POST, BY_POST_TOO, WITH_CHECKER, PAYING_OUT, RETAINING = "421099", "330100", "120000", "440100", "339900"
+MONTHLY, DAILY = "370100", "510100"
 POLICIES = {
     BY_POST: RegionPolicy(connected=False),
     BY_POST_TOO: RegionPolicy(connected=False),
     WITH_CHECKER: RegionPolicy(form_needs_checker=True),
     PAYING_OUT: RegionPolicy(disposition=(DispositionRule(disposition=Disposition.PAY_OUT),)),
     RETAINING: RegionPolicy(disposition=(DispositionRule(disposition=Disposition.RETAIN),)),
+    MONTHLY: RegionPolicy(remittance_cycle="monthly:10"),
+    DAILY: RegionPolicy(remittance_cycle="daily"),
 }
 FROM_BEIJING = (BEIJING, SHANGHAI_POOL)
 SUPERVISOR = staff(Role.SUPERVISOR, BEIJING)

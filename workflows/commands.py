@@ -258,9 +258,13 @@ class ReceiptFacts(BaseModel, frozen=True):
 
 
 class ReverseFacts(BaseModel, frozen=True):
-    """R's register: what the person's account holds there, in fen. It also says whether a late return can be taken off."""
+    """R's register: what the person's account holds there, in fen. It also says whether a late return can be taken off.
+
+    `send_on`: the day on which R's cycle sends what is ordered now, None at once.
+    """
 
     balance_fen: int
+    send_on: date | None = None
 
 
 StepFacts = AcceptanceFacts | StopFacts | DestinationFacts | FormFacts | RemitFacts | ReceiptFacts | ReverseFacts

@@ -30,14 +30,15 @@ def settle(state: TransferState, at: datetime, calendar: WorkingCalendar) -> Fac
     form = state.form
     if form is None or state.on_its_way is not None:
         return ()
-    if not state.terminating and form.disposition is Disposition.RETAIN and form.balance_fen:
+    if not state.terminating and form.disposition is Disposition.RETAIN and form.balance_fen + state.late_fen:
         retained = state.funds_status is FundsStatus.RETAINED_IN_PROVINCE
-        return () if retained else (e.FundsRetained(amount_fen=form.balance_fen),)
+        return () if retained else (e.FundsRetained(amount_fen=form.balance_fen + state.late_fen),)
     if state.uncredited_fen or state.owed_fen < 0:
         return (_reverse(state),)
     if state.owed_fen > 0 and not state.is_open(TransferStepKind.REMIT_PERSONAL_ACCOUNT):
         return (_asked_for(state, at, calendar),)
-    nothing_to_move = not (form.balance_fen or state.remittances or state.terminating)
+    given = any(not each.given_up for each in state.remittances)
+    nothing_to_move = not (form.balance_fen or given or state.terminating)
     if nothing_to_move and state.funds_status is not FundsStatus.NOT_REQUIRED:
         return (e.FundsNotRequired(),)
     return ()

@@ -140,7 +140,9 @@ def _changes(state: TransferState, event: e.TransferEvent) -> Changes:  # noqa: 
             return _terminating(state)
         case e.Reopened():
             reopened = {"status": TransferStatus.AWAITING_FUNDS, "closed_at": None}
-            return reopened | {"reopenings": state.reopenings + 1}
+            return reopened | {"reopenings": state.reopenings + 1, "reopened_for": fact.why}
+        case e.LateContribution():
+            return money.followed(state, fact)
         case e.FundsNotRequired() | e.FundsRetained() | e.FundsReleased() | e.PayoutAccountProvided():
             return money.settled(state, event, fact)
         case e.RemittancePrepared() | e.RemittanceOrdered() | e.FundsOrdered() | e.ReverseProposed():

@@ -34,7 +34,7 @@ def settled(
         case e.FundsRetained():
             return {"funds_status": FundsStatus.RETAINED_IN_PROVINCE, "steps": no_money_steps}
         case e.FundsReleased():
-            return {"released": True} | given_back(state, fact.amount_fen)
+            return {"released": state.released or not fact.surplus} | given_back(state, fact.amount_fen)
         case e.PayoutAccountProvided():
             changes: Changes = {"payout_account": fact.masked_account}
             if fact.resumed is not None:
@@ -113,6 +113,13 @@ def moved(
         case e.FundsCredited() | e.FundsPaidOut():
             credited = _at(state, fact.reference, FundsStatus.CREDITED)
             return credited | {"funds_status": standing(state.model_copy(update=credited))}
+
+
+def followed(state: TransferState, fact: e.LateContribution) -> Changes:
+    """What was paid late is owed like the balance was."""
+    changes: Changes = {"late_fen": state.late_fen + fact.amount_fen}
+    after = state.model_copy(update=changes)
+    return changes | {"funds_status": FundsStatus.PENDING if after.owed_fen else state.funds_status}
 
 
 def returned(state: TransferState, fact: e.FundsReturned) -> Changes:

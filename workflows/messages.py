@@ -125,6 +125,12 @@ class CertificateOrder(BaseModel, frozen=True):
     command_id: str
 
 
+class UnmatchedFundsOrder(BaseModel, frozen=True):
+    """Money that belongs to no case goes home, as its recorded command asks."""
+
+    command_id: str
+
+
 class MandateOrder(BaseModel, frozen=True):
     """A mandate given or taken back, as its recorded command asks."""
 

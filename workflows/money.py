@@ -10,7 +10,7 @@ from workflows import commands as c
 from workflows import events as e
 from workflows.clocks import opening
 from workflows.conclusion import next_reference
-from workflows.deadlines import resume, shanghai_date
+from workflows.deadlines import resume, shanghai_date, start_of
 from workflows.fold import Facts
 from workflows.remittance import Remittance
 from workflows.rules import Invalid, NotAllowed, invalid
@@ -25,19 +25,34 @@ def remit(state: TransferState, facts: c.RemitFacts, at: datetime, calendar: Wor
     Over the region's threshold it is prepared, for another person to release. An unconnected side gives its order by itself
     and tells by post (94号): no bank of ours is asked.
     """
-    ordered = e.FundsOrdered(
+    ordered = _next_order(state, facts)
+    if ordered.by_post or not over_threshold(facts, ordered.amount_fen):
+        return _given(state, ordered, at, calendar)
+    prepared = ordered.model_dump(include={"reference", "amount_fen", "kind", "corrects"})
+    return (e.RemittancePrepared(**prepared, prepared_by=maker),)
+
+
+def order_by_itself(state: TransferState, facts: c.RemitFacts, at: datetime, calendar: WorkingCalendar) -> Facts:
+    """The order of what is owed, by the platform: nobody at O is asked, and so no step of O's is done by it."""
+    return _given(state, _next_order(state, facts), at, calendar)[1:]
+
+
+def over_threshold(facts: c.RemitFacts, amount_fen: int) -> bool:
+    """Whether an order of so much needs another person's release."""
+    return facts.release_threshold_fen is not None and amount_fen > facts.release_threshold_fen
+
+
+def _next_order(state: TransferState, facts: c.RemitFacts) -> e.FundsOrdered:
+    by_post = state.from_region in state.unconnected
+    return e.FundsOrdered(
         reference=next_reference(state),
         amount_fen=state.owed_fen,
         kind=_kind(state),
         corrects=_corrected(state),
-        by_post=state.from_region in state.unconnected,
-        send_on=facts.send_on,
+        by_post=by_post,
+        # What an unconnected side sends by itself waits for no cycle of ours.
+        send_on=None if by_post else facts.send_on,
     )
-    limit_fen = facts.release_threshold_fen
-    if limit_fen is None or ordered.amount_fen <= limit_fen or ordered.by_post:
-        return _given(state, ordered, at, calendar)
-    prepared = ordered.model_dump(include={"reference", "amount_fen", "kind", "corrects"})
-    return (e.RemittancePrepared(**prepared, prepared_by=maker),)
 
 
 def release(
@@ -64,10 +79,15 @@ def _given(state: TransferState, ordered: e.FundsOrdered, at: datetime, calendar
     told = {"reference": ordered.reference, "amount_fen": ordered.amount_fen}
     facts = (e.RemittanceOrdered(**told), ordered)
     if ordered.kind is not RemittanceKind.PAYOUT:
-        return (*facts, opening(state, TransferStepKind.CONFIRM_RECEIPT, at, calendar))
+        return (*facts, opening(state, TransferStepKind.CONFIRM_RECEIPT, _sent_at(ordered, at), calendar))
     if not ordered.by_post:
         return facts
     return (*facts, e.FundsRemitted(**told), e.FundsPaidOut(**told))
+
+
+def _sent_at(ordered: e.FundsOrdered, at: datetime) -> datetime:
+    """When the money leaves at the earliest: nobody looks for it before."""
+    return at if ordered.send_on is None else start_of(ordered.send_on)
 
 
 def _kind(state: TransferState) -> RemittanceKind:
@@ -132,8 +152,10 @@ def approve_reverse(
         corrects=order.corrects,
         by_post=state.to_region in state.unconnected,
         uncredited=order.uncredited,
+        send_on=None if state.to_region in state.unconnected else facts.send_on,
     )
-    receiving = opening(state, TransferStepKind.CONFIRM_RECEIPT, at, calendar, region=state.from_region)
+    sent_at = _sent_at(ordered, at)
+    receiving = opening(state, TransferStepKind.CONFIRM_RECEIPT, sent_at, calendar, region=state.from_region)
     return (ordered, receiving)
 
 
@@ -214,6 +236,8 @@ def _fault(
 def _too_early(state: TransferState, order: Remittance, received_on: date) -> Invalid | None:
     """Money follows its order. One that is told by post (94号) is entered after it was given, and maybe after the money came."""
     ordered_on, submitted_on = shanghai_date(order.ordered_at), shanghai_date(state.submitted_at)
+    if order.send_on is not None and received_on < order.send_on:
+        return invalid("receivedOn", "BEFORE_THE_BATCH", send_on=order.send_on.isoformat())
     told_late = order.by_post and order.kind is not RemittanceKind.REVERSE
     if not told_late and received_on < ordered_on:
         return invalid("receivedOn", "BEFORE_THE_ORDER", ordered_on=ordered_on.isoformat())

@@ -7,6 +7,7 @@ from workflows import events as e
 from workflows.clocks import Alarm, AlarmKind, next_alarm
 from workflows.deadlines import SHANGHAI, PauseReason
 from workflows.law import INSTRUMENTS
+from workflows.remittance import Remittance
 from workflows.state import Step, TransferState
 from workflows.vocabulary import FundsStatus, RemittanceStatus, TransferStatus, TransferStepKind
 from workflows.words import say, yuan
@@ -34,6 +35,11 @@ def timer_summary(alarm: Alarm | None, ask_again_at: datetime | None = None) -> 
     return summary(f"{whose}：{ALARM[alarm.kind]}（{_minute(alarm.at)}）")
 
 
+def cycle_summary(order: Remittance) -> str:
+    """What the timer of an order waits for that goes with its region's batch."""
+    return summary(f"按划转周期等待 {order.send_on} 送达银行（{order.reference}）")
+
+
 def details(state: TransferState, recent: list[str]) -> str:
     """The case on one screen, in Markdown: status, holder, law, next deadline, money, last events."""
     lines = [
@@ -53,6 +59,8 @@ def details(state: TransferState, recent: list[str]) -> str:
     order = state.on_its_way
     if order is not None and order.status is RemittanceStatus.AWAITING_RELEASE:
         lines.append(f"- 待主管部门批准退回资金：{yuan(order.amount_fen)} 元（{order.reference}）")
+    if order is not None and order.waits_for_cycle:
+        lines.append(f"- {cycle_summary(order)}")
     if state.to_release is not None:
         lines.append(f"- 待另一人放行划转：{yuan(state.to_release.amount_fen)} 元（{state.to_release.reference}）")
     if state.funds_status is FundsStatus.RETURNED and state.remittance and state.remittance.return_reason:
@@ -156,7 +164,8 @@ EVENT: Final[dict[type[e.Fact], str]] = {
     e.Withdrawn: "申请人撤回",
     e.CompletedUnsaid: "已办结",
     e.Completed: "已办结",
-    e.Reopened: "办结后资金退回，重新划转",
+    e.Reopened: "办结后资金重新划转",
+    e.LateContribution: "办结后原参保地又到账一笔缴费",
 }
 
 STATUS: Final = {

@@ -6,6 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from workflows.cycle import CYCLE_PATTERN, IMMEDIATE
 from workflows.law import (
     FREE_GAP_MONTHS,
     LONGEST_WAIT_MONTHS,
@@ -90,6 +91,13 @@ class DispositionRule(BaseModel, frozen=True, extra="forbid"):
         return all(mine in (None, theirs) for mine, theirs in zip(own, others, strict=True))
 
 
+class Receipt(StrEnum):
+    """Who confirms that money has come: the payee's finance, or the bank's own advice."""
+
+    BY_FINANCE = "by_finance"
+    BY_ADVICE = "by_advice"
+
+
 class Direction(BaseModel, frozen=True, extra="forbid"):
     """A kind of transfer: from which scheme to which."""
 
@@ -102,7 +110,9 @@ class RegionPolicy(BaseModel):
 
     `open_for` lists the kinds of transfer that the region takes, None for all. `register_available` is false while the
     region's register is out of service. `certificate_months`: how long a certificate of the region is valid, None for
-    ever. `bank_limit_fen`: the most that the region's bank takes in one payment, None without a limit. `disposition`: the first rule that matches decides, none means that the balance is remitted.
+    ever. An order of more than `release_threshold_fen` is released by another person than its maker, None for no order.
+    `bank_limit_fen`: the most that the region's bank takes in one payment, None without a limit. `disposition`: the first
+    rule that matches decides, none means that the balance is remitted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -118,8 +128,12 @@ class RegionPolicy(BaseModel):
     invalid_certificate: Treatment = Treatment.BLOCK
     certificate_months: Annotated[int, Field(ge=1, le=12)] | None = None
     form_needs_checker: bool = False
+    release_threshold_fen: Annotated[int, Field(ge=0, le=10**12)] | None = None
+    receipt: Receipt = Receipt.BY_FINANCE
     bank_limit_fen: Annotated[int, Field(ge=1, le=10**12)] | None = None
     disposition: tuple[DispositionRule, ...] = ()
+    # On which days the region's orders go to the bank: immediate, daily, monthly:N.
+    remittance_cycle: Annotated[str, Field(pattern=CYCLE_PATTERN)] = IMMEDIATE
     shortened_periods: dict[TransferStepKind, int] = {}
     regional_holidays: tuple[DayOff, ...] = ()
     waiting: WaitingPolicy = WaitingPolicy()

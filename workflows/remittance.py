@@ -45,6 +45,11 @@ class Remittance(BaseModel, frozen=True):
         return self.status is RemittanceStatus.AWAITING_RELEASE and not self.comes_home
 
     @property
+    def waits_for_cycle(self) -> bool:
+        """Ordered, and not handed to the bank before its region's batch day."""
+        return self.status is RemittanceStatus.ORDERED and self.send_on is not None
+
+    @property
     def on_its_way(self) -> bool:
         """Neither at its end nor given back. A way home is on it as soon as it is proposed."""
         at_an_end = self.status in (RemittanceStatus.CREDITED, RemittanceStatus.RETURNED)

@@ -19,6 +19,7 @@ from workflows.vocabulary import (
     InsuranceScheme,
     MailItem,
     RemittanceStatus,
+    ReopeningReason,
     ReturnReason,
     StepState,
     TransferRoute,
@@ -147,6 +148,8 @@ class TransferState(BaseModel, frozen=True):
     form_delivered_on: date | None = None
     corrections: tuple[Correction, ...] = ()
     remittances: tuple[Remittance, ...] = ()
+    # What was paid at O after the case was completed, and follows it.
+    late_fen: int = 0
     # At O, set aside still, until it is ordered again or given back: what came back from the bank, and what is missing.
     returned_fen: int = 0
     missing_fen: int = 0
@@ -163,8 +166,9 @@ class TransferState(BaseModel, frozen=True):
     submitted_at: datetime
     accepted_at: datetime | None = None
     closed_at: datetime | None = None
-    # How often the money of a completed case came under way again.
+    # How often the money of a completed case came under way again, and why the last time.
     reopenings: int = 0
+    reopened_for: ReopeningReason | None = None
     # The last event, the last that changed the case itself (not a clock, not one track's step), and the last clock's instant.
     revision: int = 0
     case_seq: int = 0
@@ -241,14 +245,14 @@ class TransferState(BaseModel, frozen=True):
         given_back = self.released or self.terminating
         if self.form is None or given_back or self.form.disposition is Disposition.RETAIN:
             return 0
-        return max(0, self.form.balance_fen - self.moved_fen)
+        return max(0, self.form.balance_fen + self.late_fen - self.moved_fen)
 
     @property
     def target_fen(self) -> int:
         """What must have left O in the end."""
         if self.form is None or self.terminating or self.form.disposition is Disposition.RETAIN:
             return 0
-        return self.form.balance_fen
+        return self.form.balance_fen + self.late_fen
 
     @property
     def pays_out(self) -> bool:

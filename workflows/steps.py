@@ -22,6 +22,7 @@ from workflows.messages import (
     MandateOrder,
     StepOrder,
     StepResult,
+    UnmatchedFundsOrder,
 )
 from workflows.vocabulary import TransferAction
 
@@ -70,6 +71,7 @@ RECHECK_REGISTERS: Final = ActivityStep("recheck_registers", ClockOrder, StepRes
 ISSUE_CERTIFICATE_ALONE: Final = ActivityStep(
     "issue_certificate_alone", CertificateOrder, CommandOutcome, "转出地：即时开具参保凭证"
 )
+SEND_FUNDS_HOME: Final = ActivityStep("send_funds_home", UnmatchedFundsOrder, CommandOutcome, "退回无主资金")
 CARRY_OUT_MANDATE: Final = ActivityStep("carry_out_mandate", MandateOrder, CommandOutcome, "登记或撤销代办授权")
 
 ACTIONS: Final[dict[TransferAction, ActivityStep[StepOrder, StepResult]]] = {

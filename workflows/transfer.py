@@ -29,7 +29,7 @@ with workflow.unsafe.imports_passed_through():
         StepResult,
         TransferCase,
     )
-    from workflows.operator_view import details, event_line, timer_summary
+    from workflows.operator_view import cycle_summary, details, event_line, timer_summary
     from workflows.search_attributes import search_attributes
     from workflows.state import TransferState
     from workflows.steps import (
@@ -171,6 +171,7 @@ class TransferWorkflow:
         return state
 
     async def _through_the_bank(self, reference: str) -> None:
+        await self._until_sent(reference)
         said: BankSaid = await self._execute(
             SEND_TO_BANK, BankOrder(transfer_id=self._case.transfer_id, reference=reference)
         )
@@ -188,6 +189,15 @@ class TransferWorkflow:
                 await self._do(NOTE_BANK_TOOK_ORDER, word)
                 # An advice may have proved this order before, and another have been given since: it goes the same way now.
                 await self._settle_locked()
+
+    async def _until_sent(self, reference: str) -> None:
+        """An order of a region with a batch cycle waits for its day."""
+        order = self._present().on_its_way
+        if order is None or order.reference != reference or order.send_on is None:
+            return
+        wait = start_of(order.send_on) - workflow.now()
+        if wait > timedelta(0):
+            await workflow.sleep(wait, summary=cycle_summary(order))
 
     async def _note(self, said: BankSaid) -> None:
         if not self._present().closed:

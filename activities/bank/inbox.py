@@ -5,11 +5,10 @@ each line by the bank's own reference of it: a message that comes again changes 
 """
 
 import hashlib
-import json
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -17,8 +16,10 @@ import asyncpg
 
 from activities.bank import Posted, advices, reports
 from activities.bank.entries import BankEntry
-from activities.bank.matching import Line, Ordered, Verdict, Word, joined, judged
+from activities.bank.kept import read_entry, row_of
+from activities.bank.matching import Line, Ordered, Verdict, Why, Word, joined, judged
 from activities.bank.orders import orders_of
+from activities.bank.suspense import set_aside, take_out
 from activities.bank.wire import ADVICE, REPORT, STATEMENT, RefusedMessageError, kind_of, read
 from activities.database import Connection, transaction
 from activities.keyring import Keyring
@@ -28,8 +29,6 @@ log = logging.getLogger(__name__)
 # The one who sent the order asks after it too, and is told in that time.
 TAKEN_IS_TOLD_AFTER: Final = timedelta(seconds=15)
 OF_MESSAGES: Final = "bank message"
-OF_ENTRIES: Final = "bank entry"
-_SAYS: Final = ("own_name", "other_name", "other_account", "other_bank", "text")
 
 PLACE_SQL = "select place from bank_cursors where bank = 'bank'"
 MOVE_SQL = "update bank_cursors set place = $1 where bank = 'bank'"
@@ -186,33 +185,54 @@ async def _enter(connection: Connection, keyring: Keyring, entries: dict[UUID, B
     if not new:
         return 0
     regions = await _regions(connection, {each.account for each in new.values() if each.account})
-    lines: dict[str | None, list[Line]] = {}
-    for entry, row in kept.values():
-        lines.setdefault(row["reference"], []).append(Line(entry, row["region"]))
-    for entry in new.values():
-        named_order = entry.remittance_reference if entry.remittance_reference in orders else None
-        lines.setdefault(named_order, []).append(Line(entry, regions.get(entry.account)))
-    inserted, words = [], []
+    lines = _by_order(kept, new, regions, orders)
+    inserted, aside, words = [], [], []
+    now = datetime.now(UTC)
     for reference, of_order in lines.items():
         order = orders.get(reference) if reference is not None else None
         verdicts = judged(order, of_order)
         for entry, region in of_order:
             if entry.entry_id in new:
-                inserted.append(_row(keyring, entry, region, order, verdicts[entry]))
+                inserted.append(row_of(keyring, entry, region, order, verdicts[entry]))
+                if verdicts[entry].state == "UNMATCHED" and region is not None:
+                    aside.append((entry.entry_id, region, entry.amount_fen))
             else:
-                await _change(connection, kept[entry.entry_id][1], verdicts[entry])
+                await _change(connection, kept[entry.entry_id][1], verdicts[entry], now)
         if order is not None:
             matched = [entry for entry, verdict in verdicts.items() if verdict.state == "MATCHED"]
             words += [(order.reference, word) for word in joined(order, matched)]
     await connection.execute(KEEP_ENTRIES_SQL, *_columns(inserted))
+    await set_aside(connection, aside, now)
     await _keep_words(connection, words)
     return len(inserted)
 
 
-async def _change(connection: Connection, row: asyncpg.Record, verdict: Verdict) -> None:
+def _by_order(
+    kept: dict[UUID, tuple[BankEntry, asyncpg.Record]],
+    new: dict[UUID, BankEntry],
+    regions: dict[str, str],
+    orders: dict[str, Ordered],
+) -> dict[str | None, list[Line]]:
+    """The lines of each order, and under None those of none."""
+    lines: dict[str | None, list[Line]] = {}
+    for entry, row in kept.values():
+        lines.setdefault(row["reference"], []).append(Line(entry, row["region"]))
+    for entry in new.values():
+        named = entry.remittance_reference if entry.remittance_reference in orders else None
+        lines.setdefault(named, []).append(Line(entry, regions.get(entry.account)))
+    return lines
+
+
+async def _change(connection: Connection, row: asyncpg.Record, verdict: Verdict, now: datetime) -> None:
     """A line that came before another one, and is something else now: of two credits, the one booked first pays."""
+    if row["why"] == Why.RETURN_AFTER_SPENT:
+        return
     if row["state"] in {"MATCHED", "UNMATCHED"} and (row["state"], row["why"]) != verdict:
         await connection.execute(CHANGE_SQL, row["entry_id"], verdict.state, verdict.why)
+        if row["state"] == "UNMATCHED":
+            await take_out(connection, row["entry_id"], now)
+        if verdict.state == "UNMATCHED":
+            await set_aside(connection, [(row["entry_id"], row["region"], row["amount_fen"])], now)
 
 
 async def _keep_words(connection: Connection, words: Sequence[tuple[str, Word]]) -> None:
@@ -227,25 +247,6 @@ async def _keep_words(connection: Connection, words: Sequence[tuple[str, Word]])
 async def _regions(connection: Connection, accounts: set[str]) -> dict[str, str]:
     rows = await connection.fetch(REGIONS_SQL, sorted(accounts))
     return {row["receiving_account"]: row["code"] for row in rows}
-
-
-def _row(
-    keyring: Keyring, entry: BankEntry, region: str | None, order: Ordered | None, verdict: Verdict
-) -> tuple[Any, ...]:
-    said = {name: value for name in _SAYS if (value := getattr(entry, name)) is not None}
-    key, sealed = keyring.seal(OF_ENTRIES, json.dumps(said, ensure_ascii=False).encode())
-    return (
-        *(entry.entry_id, entry.entry_reference, entry.account, entry.direction, entry.kind, region, entry.amount_fen),
-        *(entry.end_to_end_id, order.reference if order is not None else None, entry.booked_on, entry.value_on),
-        *(entry.code, key, sealed, verdict.state, verdict.why),
-    )
-
-
-def read_entry(keyring: Keyring, row: asyncpg.Record) -> BankEntry:
-    """The entry of a row of `bank_entries`, its words opened."""
-    words = json.loads(keyring.open(OF_ENTRIES, row["words_key"], row["words_sealed"]))
-    plain = ("kind", "entry_reference", "account", "amount_fen", "end_to_end_id", "booked_on", "value_on", "code")
-    return BankEntry(**{name: row[name] for name in plain}, **words)
 
 
 def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:

@@ -14,17 +14,6 @@ from activities.bank.wire import INITIATION, RefusedMessageError, read, write
 NOT_PROVIDED: Final = "NOTPROVIDED"
 
 
-def parts_of(reference: str, amount_fen: int, limit_fen: int | None) -> tuple[Payment, ...]:
-    """The payments of an order, each within the limit, none of them empty, summing to the amount to the fen."""
-    if limit_fen is None or amount_fen <= limit_fen:
-        return (Payment(end_to_end_id=reference, amount_fen=amount_fen),)
-    whole, rest = divmod(amount_fen, limit_fen)
-    amounts = [limit_fen] * whole + ([rest] if rest else [])
-    return tuple(
-        Payment(end_to_end_id=f"{reference}/{number}", amount_fen=part) for number, part in enumerate(amounts, 1)
-    )
-
-
 def initiation_of(order: PaymentOrder, at: datetime) -> bytes:
     """The message. Raises `RefusedMessageError` for what no message can carry: a name too long, parts that do not add up."""
     if sum(each.amount_fen for each in order.payments) != order.amount_fen:

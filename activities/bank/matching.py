@@ -23,6 +23,8 @@ class Why(StrEnum):
     ANOTHER_ACCOUNT = "ANOTHER_ACCOUNT"
     NAME_DIFFERS = "NAME_DIFFERS"
     DUPLICATE = "DUPLICATE"
+    # Of a completed case: it came back after the person had spent it at R.
+    RETURN_AFTER_SPENT = "RETURN_AFTER_SPENT"
 
 
 class Said(StrEnum):
@@ -85,8 +87,8 @@ def judged(order: Ordered | None, lines: Iterable[Line]) -> dict[BankEntry, Verd
     return verdicts
 
 
-def _place(line: Line) -> tuple[date, str]:
-    return line.entry.booked_on, str(line.entry.entry_id)
+def _place(line: Line) -> tuple[date, str, str]:
+    return line.entry.booked_on, line.entry.entry_reference, line.entry.account
 
 
 def _of_line(order: Ordered | None, entry: BankEntry, region: str | None) -> Verdict:
@@ -138,12 +140,16 @@ def joined(order: Ordered, entries: Sequence[BankEntry]) -> list[Word]:
 
 
 def _word(said: Said, entries: Sequence[BankEntry], fen: int) -> Word:
-    last = max(entries, key=lambda each: (each.value_on, str(each.entry_id)))
+    last = max(entries, key=_when)
     codes = sorted((each.value_on, each.code) for each in entries if each.code is not None)
     reason = law_reason(codes[0][1] if codes else None) if said is Said.RETURNED else None
     booked = [each for each in entries if each.kind is not EntryKind.REFUSED]
-    reference = max(booked, key=lambda each: (each.value_on, str(each.entry_id))).entry_reference if booked else None
+    reference = max(booked, key=_when).entry_reference if booked else None
     return Word(said, fen, last.value_on, reason, reference)
+
+
+def _when(entry: BankEntry) -> tuple[date, str]:
+    return entry.value_on, entry.entry_reference
 
 
 def _payment(entry: BankEntry) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
 from activities.bank import Payee, Payer, Payment, PaymentOrder
-from activities.bank.initiation import parts_of
 from activities.bank.matching import Ordered
+from activities.bank.parts import parts_of
 from activities.database import Connection
 from activities.reference import RegionEntry, regions_on
 from workflows.deadlines import shanghai_date

@@ -60,13 +60,19 @@ _public(v.MandateRelation, "What the agent is to the person who gave the mandate
 _public(v.MandateState)
 _public(v.ReturnReason, "Why O sends a case back: the transfer ends DECLINED.")
 _public(v.CorrectionReason, "What R disputes in the form: O delivers a new version.")
+_public(
+    v.MatchDecision,
+    "What R makes of money that came with another amount than its order's.",
+    ACCEPT_AMOUNT="What came is credited, up to the order's amount; what is missing is owed again.",
+    SEND_HOME="Nothing is credited: what came goes home once a supervisor approves.",
+)
 _public(v.MailItem)
 
 
 @strawberry.enum
 @unique
 class TransferAction(StrEnum):
-    """Every action of the contract; those without a mutation yet are never allowed."""
+    """Every action of the contract."""
 
     ACCEPT_TRANSFER = "ACCEPT_TRANSFER"
     DECLINE_TRANSFER = "DECLINE_TRANSFER"
@@ -140,6 +146,10 @@ class TransferEventKind(StrEnum):
     CLOCK_STARTED = "CLOCK_STARTED"
     FORM_PREPARED = "FORM_PREPARED"
     PAYOUT_ACCOUNT_PROVIDED = "PAYOUT_ACCOUNT_PROVIDED"
+    # An order waits for another person; R has decided on a wrong amount; the money of a completed case is under way again.
+    REMITTANCE_PREPARED = "REMITTANCE_PREPARED"
+    FUNDS_MATCHED = "FUNDS_MATCHED"
+    REOPENED = "REOPENED"
 
 
 @strawberry.enum

@@ -11,6 +11,7 @@ from workflows.vocabulary import (
     FundsStatus,
     InsuranceScheme,
     MailItem,
+    MatchDecision,
     RefusalCode,
     ReturnReason,
     TransferStatus,
@@ -77,6 +78,11 @@ class TransferInput:
     idempotency_key: IdempotencyKey
     transfer_id: strawberry.ID
     expected_revision: int | None = UNSET
+    acting_person: str | None = strawberry.field(
+        default=None,
+        description="From an agency's system: the staff id of the person it acts for, who is not the one that checks or "
+        "releases what they made.",
+    )
 
 
 @strawberry.input
@@ -136,6 +142,13 @@ class RequestCorrectionInput(TransferInput):
 @strawberry.input
 class RemittanceInput(TransferInput):
     remittance_reference: str
+
+
+@strawberry.input
+class MatchFundsInput(TransferInput):
+    remittance_reference: str
+    decision: MatchDecision
+    reason: str
 
 
 @strawberry.input

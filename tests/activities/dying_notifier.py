@@ -5,6 +5,7 @@ python dying_notifier.py DATABASE_URL RECEIVER_URL SECONDS_TO_NEXT_ATTEMPT
 
 import asyncio
 import sys
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from activities.database import open_pool
@@ -13,11 +14,12 @@ from workflows.notices import Notice
 
 
 class StopsAfterSending(HttpNotices):
-    async def put(self, notice: Notice) -> None:
-        await super().put(notice)
-        sys.stdout.write(f"{notice.id}\n")
+    async def put(self, notices: Sequence[Notice]) -> Mapping[str, str]:
+        refused = await super().put(notices)
+        sys.stdout.writelines(f"{notice.id}\n" for notice in notices)
         sys.stdout.flush()
         await asyncio.Event().wait()
+        return refused
 
 
 async def main(database_url: str, receiver_url: str, seconds: str) -> None:

@@ -20,7 +20,7 @@ from tests.activities.desk import Desk, open_desk
 from tests.cases import BALANCE_FEN
 from tests.conftest import Database
 from workflows.deadlines import shanghai_date
-from workflows.messages import BankOrder
+from workflows.messages import BankOrder, BankSaid
 
 ORDER = PaymentOrder(
     reference="ZY-1-01",
@@ -76,8 +76,11 @@ async def _send(desk: Desk, bank: HttpBank) -> str:
     state = await desk.state()
     assert state.remittance is not None
     order = BankOrder(transfer_id=state.transfer_id, reference=state.remittance.reference)
-    answer: str = await ActivityEnvironment().run(send_to_bank, desk.cases.worker_pool, desk.cases.keyring, bank, order)
-    return answer
+    answer: BankSaid = await ActivityEnvironment().run(
+        send_to_bank, desk.cases.worker_pool, desk.cases.keyring, bank, order
+    )
+    assert answer.reference == order.reference
+    return answer.said
 
 
 @pytest.fixture(autouse=True)

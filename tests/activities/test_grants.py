@@ -8,11 +8,17 @@ from tests.conftest import Database
 
 READ = {"SELECT"}
 WORKER = {
+    "bank_cursors": {"UPDATE"},
+    "bank_entries": {"INSERT", "UPDATE"},
+    "bank_messages": {"INSERT"},
+    "bank_payments": {"INSERT"},
+    "bank_words": {"INSERT", "UPDATE"},
     "calendar_editions": set(),
     "commands": set(),
     "document_files": set(),
     "documents": {"INSERT", "UPDATE"},
     "enrolments": {"INSERT", "UPDATE"},
+    "late_contributions": {"INSERT"},
     "ledger_entries": {"INSERT"},
     "ledger_postings": {"INSERT"},
     "mandates": {"INSERT"},
@@ -20,7 +26,11 @@ WORKER = {
     "payout_accounts": {"INSERT", "UPDATE"},
     "persons": {"INSERT"},
     "pooling_regions": set(),
+    "reconciliation_clearings": {"INSERT"},
+    "reconciliation_differences": {"INSERT"},
+    "reconciliation_runs": {"INSERT"},
     "region_policies": set(),
+    "register_movements": {"INSERT"},
     "remittances": {"INSERT", "UPDATE"},
     "schema_migrations": set(),
     "transfer_events": {"INSERT"},
@@ -29,7 +39,7 @@ WORKER = {
 }
 GATEWAY = {table: {"INSERT"} if table in {"commands", "document_files"} else set() for table in WORKER}
 # Where a balance is paid out to is the bank's to know, and the person's: the gateway only seals it.
-UNREAD = {"yibao_gateway": {"payout_accounts"}, "yibao_worker": set[str]()}
+UNREAD = {"yibao_gateway": {"late_contributions", "payout_accounts"}, "yibao_worker": set[str]()}
 
 TABLES_SQL = """
 select c.relname as name, array_agg(p.privilege) filter (where has_table_privilege($1, c.oid, p.privilege)) as held
@@ -50,13 +60,14 @@ async def test_each_role_holds_these_privileges_and_no_others(
     }
     columns = await connection.fetch(
         """select attrelid::regclass || '.' || attname as name from pg_attribute
-            where attrelid in ('commands'::regclass, 'notices'::regclass) and attnum > 0
+            where attrelid in ('commands'::regclass, 'late_contributions'::regclass, 'notices'::regclass) and attnum > 0
               and has_column_privilege($1, attrelid, attnum, 'UPDATE') order by 1""",
         role,
     )
     outcome = ["commands.carried_out_at", "commands.outcome", "commands.released"]
+    sweep = ["late_contributions.seq", "late_contributions.state", "late_contributions.transfer_id"]
     delivery = ["notices.attempts", "notices.delivered_at", "notices.last_error", "notices.next_attempt_at"]
-    assert [row["name"] for row in columns] == ([*outcome, *delivery] if role == "yibao_worker" else [])
+    assert [row["name"] for row in columns] == ([*outcome, *sweep, *delivery] if role == "yibao_worker" else [])
     sequences = await connection.fetch(
         "select sequencename as name from pg_sequences where has_sequence_privilege($1, sequencename::text, 'USAGE') order by 1",
         role,

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime, timedelta
 from errno import ECONNREFUSED
@@ -14,9 +14,13 @@ from typing import Any
 import asyncpg
 import httpx
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 from activities import records
-from activities.notices import AT_ONCE, FIRST_WAIT, HttpNotices, Notifier, Tally, deliver_notices
+from activities.notices import AT_ONCE, FIRST_WAIT, HttpNotices, Notifier, NotTakenError, Tally, deliver_notices
 from stack.notice_board import notice_app
 from stack.outside import outside_server
 from stack.processes import free_port
@@ -250,13 +254,45 @@ async def test_a_notice_that_the_receiver_refuses_is_recorded_with_its_answer_an
         row = (await rows(desk))[0]
         other = Notice.model_validate({**row, "transfer_no": desk.transfer.transfer_no, "kind": "completed"})
         async with aclosing(HttpNotices(url)) as port:
-            await port.put(other)
+            assert await port.put([other]) == {}
         assert await deliver(desk, url) == Tally(delivered=2, failed=1)
         kept = await received(url, desk.transfer.transfer_no)
     assert [each["kind"] for each in kept] == ["completed", "accepted", "accepted"]
-    assert [each["last_error"] for each in await rows(desk)] == [
-        "NotTakenError: the receiver answered 409", None, None,
+    assert [each["last_error"] for each in await rows(desk)] == ["another notice stands under this id", None, None]
+
+
+async def test_a_notice_that_the_receiver_cannot_swallow_goes_alone_the_next_time_and_holds_up_no_other(
+    desk: Desk,
+) -> None:
+    companies: list[list[str]] = []
+
+    class Choking:
+        async def put(self, notices: Sequence[Notice]) -> Mapping[str, str]:
+            companies.append(sorted(notice.recipient for notice in notices))
+            if any(notice.recipient == "person" for notice in notices):
+                raise NotTakenError("the receiver answered 500")
+            return {}
+
+    notifier = Notifier(desk.cases.worker_pool, Choking(), first_wait=AT_ONCE_AGAIN)
+    assert await notifier.deliver_due() == Tally(failed=3)
+    assert await notifier.deliver_due() == Tally(delivered=2, failed=1)
+    assert await notifier.deliver_due() == Tally(failed=1)
+    assert companies[0] == ACCEPTED_TO
+    assert sorted(companies[1:]) == sorted([[whom] for whom in ACCEPTED_TO] + [["person"]])
+    assert [(row["recipient"], row["attempts"], row["last_error"]) for row in await rows(desk)] == [
+        (O_AGENCY, 2, None), (R_AGENCY, 2, None), ("person", 3, "NotTakenError: the receiver answered 500"),
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("said", [{"id": "of one"}, {"taken": []}])
+async def test_what_an_answer_does_not_name_as_taken_is_sent_again(desk: Desk, said: dict[str, Any]) -> None:
+    async def put(_request: Request) -> JSONResponse:
+        return JSONResponse(said)
+
+    async with outside_server(Starlette(routes=[Route("/notices", put, methods=["PUT"])])) as url:
+        assert await deliver(desk, url) == Tally(failed=3)
+    why = "not taken" if "taken" in said else "NotTakenError: the receiver does not say which notices it has taken"
+    assert [(row["delivered_at"], row["last_error"]) for row in await rows(desk)] == [(None, why)] * 3
 
 
 async def test_two_loops_at_once_send_each_notice_once(desk: Desk, tmp_path: Path) -> None:
@@ -278,10 +314,11 @@ async def test_the_notices_in_hand_are_no_other_loops(desk: Desk) -> None:
     sent: list[str] = []
 
     class Slow:
-        async def put(self, notice: Notice) -> None:
-            sent.append(notice.id)
+        async def put(self, notices: Sequence[Notice]) -> Mapping[str, str]:
+            sent.extend(notice.id for notice in notices)
             entered.set()
             await leave.wait()
+            return {}
 
     pool = desk.cases.worker_pool
     first = asyncio.create_task(Notifier(pool, Slow()).deliver_due())
@@ -346,10 +383,10 @@ async def test_a_board_remembers_after_a_restart_and_refuses_what_is_no_notice(d
     async with outside_server(notice_app(tmp_path)) as url:
         await deliver(desk, url)
         async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
-            assert (await client.put("/notices/1", content=b"{}")).status_code == 422
+            assert (await client.put("/notices", content=b"[{}]")).status_code == 422
             notice = (await received(url, no))[0]
             body = {name: notice[name] for name in Notice.model_fields}
-            assert (await client.put("/notices/1", json=body)).status_code == 422
+            assert (await client.put("/notices", json=body)).status_code == 422
             assert len((await client.get("/notices")).json()["notices"]) == 3
     async with outside_server(notice_app(tmp_path)) as url:
         assert [each["recipient"] for each in await received(url, no)] == ACCEPTED_TO

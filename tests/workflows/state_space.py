@@ -13,6 +13,7 @@ from functools import cache
 from itertools import product
 from typing import Any, NamedTuple
 
+from tests.workflows.invariants import purse_after
 from tests.workflows.pure_cases import (
     ACCEPTANCE,
     CALENDAR,
@@ -32,18 +33,23 @@ from tests.workflows.pure_cases import (
 from workflows import commands as c
 from workflows import events as e
 from workflows.actors import BANK, PLATFORM, Actor
+from workflows.bank_word import bank_reopens, bank_says
 from workflows.conclusion import conclude
 from workflows.coverage_gap import open_gap
 from workflows.decide import Recheck, decide, decide_submission, issue_certificate, recheck
 from workflows.findings import Finding, finding
 from workflows.fold import Facts, advance
+from workflows.messages import BankSaid
 from workflows.money import bank_took_order
 from workflows.policy import Disposition
+from workflows.remittance import Remittance
 from workflows.rules import RULES, Objection
 from workflows.state import TransferState
 from workflows.vocabulary import (
+    BankReturnReason,
     CorrectionReason,
     MailItem,
+    MatchDecision,
     RefusalClass,
     RefusalCode,
     RemittanceStatus,
@@ -51,6 +57,7 @@ from workflows.vocabulary import (
     StepState,
     TransferAction,
     TransferRoute,
+    TransferStatus,
 )
 from workflows.vocabulary import TransferStepKind as K
 
@@ -67,7 +74,7 @@ FORBIDS = finding(RefusalCode.RETIRED, region=O)
 
 
 class World(NamedTuple):
-    """How a case begins, and what the regions' policies say."""
+    """How a case begins, and what the regions' policies say, and how often the bank and R's finance find something wrong."""
 
     unconnected: tuple[str, ...] = ()
     manual: bool = False
@@ -77,6 +84,9 @@ class World(NamedTuple):
     needs_checker: bool = False
     # How often R asks for a correction.
     corrections: int = 2
+    # How often money comes back or comes with another amount and is matched; and over how many fen an order is released.
+    returns: int = 0
+    release_threshold_fen: int | None = None
 
     @property
     def route(self) -> TransferRoute:
@@ -97,12 +107,20 @@ ALL_WORLDS = tuple(
     # 94号: on the paper route R accepts in any case.
     if not (unconnected and manual)
 )
+# What the bank sends back, what comes with another amount, and what another person must release.
+MONEY_WORLDS = (
+    World(corrections=0, returns=2),
+    World(corrections=1, returns=1),
+    World(corrections=1, release_threshold_fen=HELD_FEN - 1),
+    World(corrections=0, returns=2, disposition=Disposition.PAY_OUT),
+)
 # The platform route whole; by post, where many more orders of events are possible, with one correction, and on each path once.
 FEW_WORLDS = (
     *(each for each in ALL_WORLDS if not each.unconnected),
     World((O,), manual=True, corrections=1),
     World((R,), manual=True, stop_needed=True, waiting=True, disposition=Disposition.PAY_OUT, corrections=1),
     World((O, R), manual=True, stop_needed=True, disposition=Disposition.RETAIN, needs_checker=True, corrections=1),
+    *MONEY_WORLDS,
 )
 
 
@@ -180,7 +198,7 @@ def following(node: Node) -> Iterator[tuple[str, Node]]:
     """What can come next, by name: by a command, by the platform, the registers or the bank."""
     # The next day: what is done on one day is one thing, and what happens a day later another.
     now = node.now + timedelta(days=1)
-    if node.state.closed:
+    if node.state.closed and node.state.status is not TransferStatus.COMPLETED:
         return
     for move in moves(node.world, node.state, now.date()):
         decided = decided_on(node, move, now)
@@ -216,9 +234,35 @@ def by_itself(node: Node, now: datetime) -> Iterator[tuple[str, Actor, Facts]]:
     order = state.on_its_way
     if order is not None and (facts := bank_took_order(state, order.reference)):
         yield "bank", BANK, conclude(state, facts, at=now, actor=BANK, calendar=CALENDAR)
+    for name, said in bank_words(node.world, state):
+        held_fen = purse_after(node.events, HELD_FEN).at_r
+        facts = bank_says(state, said, held_fen, now, CALENDAR) or bank_reopens(state, said, held_fen, now, CALENDAR)
+        if facts:
+            yield name, BANK, facts
     for name, again in rechecks(node.world):
         if facts := recheck(state, again, now, CALENDAR):
             yield f"registers: {name}", PLATFORM, facts
+
+
+def _found_wrong(state: TransferState) -> int:
+    """How often money came back, or was matched or sent home."""
+    return sum(len(each.returns) + bool(each.missing_fen or each.sent_home_fen) for each in state.remittances)
+
+
+def bank_words(world: World, state: TransferState) -> Iterator[tuple[str, BankSaid]]:
+    """What a bank may say of any order: that all of its money came back, or a part of it."""
+    if _found_wrong(state) >= world.returns:
+        return
+    for order in state.remittances:
+        for name, amount_fen in (("all", order.expected_fen), ("a part", 1)):
+            said = BankSaid(
+                reference=order.reference,
+                said="RETURNED",
+                amount_fen=amount_fen,
+                reason=BankReturnReason.ACCOUNT_UNKNOWN,
+                bank_reference=f"R{len(order.returns)}",
+            )
+            yield f"bank: {name} of {order.reference[-2:]} came back", said
 
 
 def rechecks(world: World) -> Iterator[tuple[str, Recheck]]:
@@ -246,7 +290,7 @@ def moves(world: World, state: TransferState, today: date) -> Iterator[Move]:
     """Every ask by one who may put it, with answers of the registers that let it pass, and with such as must not."""
     for action, asks in MOVES.items():
         # What is never allowed in this state is asked by `test_transitions`, of everybody.
-        if RULES[action].when(state):
+        if not state.closed and RULES[action].when(state):
             yield from asks(world, state, today)
 
 
@@ -317,7 +361,34 @@ def _correction(world: World, state: TransferState, _: date) -> Iterator[Move]:
 
 
 def _remit(world: World, _: TransferState, __: date) -> Iterator[Move]:
-    yield Move(c.RemitPersonalAccount(), world.actor(O, Role.FINANCE))
+    facts = c.RemitFacts(release_threshold_fen=world.release_threshold_fen)
+    yield Move(c.RemitPersonalAccount(), world.actor(O, Role.FINANCE), facts)
+
+
+def _release(world: World, state: TransferState, _: date) -> Iterator[Move]:
+    order = state.to_release
+    assert order is not None, "nothing is released that was not prepared"
+    release = c.ReleaseRemittance(remittance_reference=order.reference)
+    another = world.actor(O, Role.FINANCE, subject="another of O's finance")
+    yield Move(release, another, c.RemitFacts())
+    yield Move(release, world.actor(O, Role.FINANCE, subject=order.prepared_by), c.RemitFacts(), refused=True)
+    yield Move(release.model_copy(update={"remittance_reference": "Z-01"}), another, c.RemitFacts(), refused=True)
+
+
+def _match(world: World, state: TransferState, _: date) -> Iterator[Move]:
+    order, payee = state.on_its_way, state.step(K.CONFIRM_RECEIPT).region
+    assert order is not None, "nothing came with another amount"
+    finance, home = world.actor(payee, Role.FINANCE), order.comes_home
+    for decision in MatchDecision:
+        match = c.MatchFunds(remittance_reference=order.reference, decision=decision, reason="by the statement")
+        nothing_to_send = home and decision is MatchDecision.SEND_HOME
+        nothing_came = not order.received_fen and decision is MatchDecision.ACCEPT_AMOUNT
+        if nothing_to_send or nothing_came or _found_wrong(state) < world.returns:
+            yield Move(match, finance, NOT_PAID, refused=nothing_to_send or nothing_came)
+        paid = c.ReceiptFacts(paid_by_bank_reference="Z-01")
+        yield Move(match, finance, paid, refused=True)
+        yield Move(match.model_copy(update={"reason": " "}), finance, NOT_PAID, refused=True)
+        yield Move(match.model_copy(update={"remittance_reference": "Z-01"}), finance, NOT_PAID, refused=True)
 
 
 def _account(_: World, __: TransferState, ___: date) -> Iterator[Move]:
@@ -331,8 +402,10 @@ def _receipt(world: World, state: TransferState, today: date) -> Iterator[Move]:
     assert order is not None, "nobody looks for money that is not on its way"
     finance = world.actor(payee, Role.FINANCE)
     paid = c.ReceiptFacts(paid_by_bank_reference="Z-01")
-    yield Move(receipt(order.amount_fen, received_on=today), finance, NOT_PAID)
-    yield Move(receipt(order.amount_fen - 1, received_on=today), finance, NOT_PAID)
+    yield Move(receipt(order.expected_fen, received_on=today), finance, NOT_PAID)
+    yield Move(receipt(order.expected_fen - 1, received_on=today), finance, NOT_PAID)
+    if world.returns:
+        yield Move(receipt(order.expected_fen + 1, received_on=today), finance, NOT_PAID)
     yield Move(receipt(order.amount_fen, received_on=today), finance, paid, refused=True)
     yield Move(receipt(order.amount_fen, received_on=today + timedelta(days=1)), finance, NOT_PAID, refused=True)
     yield Move(
@@ -351,7 +424,7 @@ def _approval(_: World, state: TransferState, __: date) -> Iterator[Move]:
     assert order is not None, "nothing is approved that was not proposed"
     approve = c.ApproveReverseRemittance(remittance_reference=order.reference)
     yield Move(approve, SUPERVISOR, c.ReverseFacts(balance_fen=order.amount_fen))
-    yield Move(approve, SUPERVISOR, c.ReverseFacts(balance_fen=order.amount_fen - 1), refused=True)
+    yield Move(approve, SUPERVISOR, c.ReverseFacts(balance_fen=order.amount_fen - 1), refused=not order.uncredited)
     another = approve.model_copy(update={"remittance_reference": "Z-01"})
     yield Move(another, SUPERVISOR, c.ReverseFacts(balance_fen=order.amount_fen), refused=True)
 
@@ -376,8 +449,10 @@ MOVES: dict[TransferAction, Asks] = {
     TransferAction.RETURN_TRANSFER: _return,
     TransferAction.REQUEST_CORRECTION: _correction,
     TransferAction.REMIT_PERSONAL_ACCOUNT: _remit,
+    TransferAction.RELEASE_REMITTANCE: _release,
     TransferAction.PROVIDE_PAYOUT_ACCOUNT: _account,
     TransferAction.CONFIRM_RECEIPT: _receipt,
+    TransferAction.MATCH_FUNDS: _match,
     TransferAction.CONFIRM_CONTINUATION: _continuation,
     TransferAction.APPROVE_REVERSE_REMITTANCE: _approval,
     TransferAction.WITHDRAW_TRANSFER: _withdraw,
@@ -398,7 +473,7 @@ def form_facts(world: World, state: TransferState) -> c.FormFacts:
 
 def _with(ask: Any) -> str:
     """What of an ask matters for where it leads."""
-    named = ("balance_fen", "item", "arrived_on", "amount_fen")
+    named = ("balance_fen", "item", "arrived_on", "amount_fen", "decision")
     said = [
         name if isinstance(value, date) else str(value)
         for name in named
@@ -413,7 +488,7 @@ def _with(ask: Any) -> str:
 def signature(node: Node) -> Signature:
     """What tells two states apart for the rules and for what follows: instants, dates and numbers do not."""
     state, world = node.state, node.world
-    if state.closed:
+    if state.closed and not (world.returns and state.status is TransferStatus.COMPLETED):
         return _of_a_closed_case(state)
     begun = state.accepted_at is not None
     form, prepared, order = state.form, state.prepared, state.on_its_way
@@ -427,10 +502,18 @@ def signature(node: Node) -> Signature:
         tuple(_of_step(state, kind) for kind in K if not begun or kind not in _BEFORE),
         *(MailItem.CONTACT_LETTER in arrived, MailItem.INFORMATION_FORM in arrived),
         *(prepared and prepared.balance_fen, form and form.balance_fen, len(state.corrections), state.correction is not None),
-        *(order and (order.kind, order.amount_fen, order.status), state.settled_fen),
+        *(order and (order.kind, order.expected_fen, order.status, order.uncredited, order.received_fen), state.settled_fen),
         *(bool(state.remittances), any(each.given_up for each in state.remittances)),
+        *(state.to_release and state.to_release.amount_fen, state.returned_fen, state.missing_fen, state.uncredited_fen),
+        *(_found_wrong(state), state.reopenings, tuple(_of_order(each) for each in state.remittances if node.world.returns)),
+        *(world.returns, world.release_threshold_fen),
         *(state.payout_account, state.released, state.continued, state.statements > 0, state.terminating),
     )  # fmt: skip
+
+
+def _of_order(order: Remittance) -> tuple[Any, ...]:
+    """What of an order its late return, and the next order, rest on."""
+    return (order.kind, order.status, order.expected_fen, order.uncredited, len(order.returns), bool(order.missing_fen))
 
 
 _BEFORE = (K.ACCEPT_APPLICATION, K.STOP_COVERAGE)

@@ -13,7 +13,14 @@ from workflows import commands, eligibility, events, messages, state
 FOLDER = Path(workflows.__file__).parent
 FILES = sorted(FOLDER.rglob("*.py"))
 # Every other file is pure: no Temporal, database, HTTP or cryptography.
-TEMPORAL_FILES = {"transfer.py", "certificate.py", "mandate.py", "steps.py", "search_attributes.py"}
+TEMPORAL_FILES = {
+    "transfer.py",
+    "certificate.py",
+    "mandate.py",
+    "unmatched_funds.py",
+    "steps.py",
+    "search_attributes.py",
+}
 EFFECTS = {
     "asyncpg",
     "cryptography",

@@ -110,6 +110,7 @@ def test_every_closed_list_that_is_shown_has_its_words(language: Language) -> No
         *(f"headline.{each}" for each in vocabulary.TransferStatus),
         *(f"money.{each}" for each in vocabulary.FundsStatus),
         *(f"returned.{each}" for each in ReturnReason),
+        *(f"bank_return.{each}{part}" for each in vocabulary.BankReturnReason for part in ("", ".fix")),
         *(f"correction.{each}{part}" for each in vocabulary.CorrectionReason for part in ("", ".fields")),
         *(f"event.{name}" for name in event_names()),
         *(f"basis.{each}" for each in INSTRUMENTS if each.startswith("platform")),

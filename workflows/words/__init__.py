@@ -8,11 +8,11 @@ from datetime import date
 from functools import cache
 from typing import Literal
 
-from workflows.words import en, zh
+from workflows.words import differences, en, zh
 
 Language = Literal["zh-CN", "en"]
 
-WORDS: dict[Language, dict[str, str]] = {"zh-CN": zh.WORDS, "en": en.WORDS}
+WORDS: dict[Language, dict[str, str]] = {"zh-CN": zh.WORDS | differences.ZH, "en": en.WORDS | differences.EN}
 _MONTHS = [
     "January",
     "February",

@@ -1,17 +1,23 @@
-"""The CSV file of a register extract, line by line: bytes to named cells, in bounded memory.
+"""A CSV file of a contract, line by line: bytes to named cells, in bounded memory.
 
-No field of the contract can hold a line break, so a line is a row and its number is the file's.
+No field of a contract can hold a line break, so a line is a row and its number is the file's.
 """
 
 import csv
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
-
-from activities.register_rows import COLUMNS, REQUIRED_COLUMNS, TOGETHER
+from typing import BinaryIO, NamedTuple
 
 MAX_LINE_BYTES = 65_536
 _BOM = b"\xef\xbb\xbf"
+
+
+class Layout(NamedTuple):
+    """The columns that a file may have, those that it must have, and those left out together or not at all."""
+
+    columns: tuple[str, ...]
+    required: tuple[str, ...]
+    together: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,8 +49,8 @@ class HeaderError(Exception):
         self.errors = errors
 
 
-def read_header(file: BinaryIO) -> tuple[str, ...]:
-    """Read line 1 and return its columns. Raises `HeaderError`."""
+def read_header(file: BinaryIO, layout: Layout) -> tuple[str, ...]:
+    """Read line 1 and return its columns. Raises `HeaderError` where they are not those of `layout`."""
     raw = _read_line(file)
     if not raw:
         raise HeaderError([RowError(1, None, "the file is empty")])
@@ -52,7 +58,7 @@ def read_header(file: BinaryIO) -> tuple[str, ...]:
     if isinstance(cells, RowError):
         raise HeaderError([cells])
     columns = tuple(cell.strip() for cell in cells)
-    errors = [RowError(1, None, reason) for reason in _header_faults(columns)]
+    errors = [RowError(1, None, reason) for reason in _header_faults(columns, layout)]
     if errors:
         raise HeaderError(errors)
     return columns
@@ -74,18 +80,18 @@ def read_rows(file: BinaryIO, columns: tuple[str, ...]) -> Iterator[Row | RowErr
             yield Row(line, dict(zip(columns, cells, strict=True)))
 
 
-def _header_faults(columns: tuple[str, ...]) -> Iterator[str]:
+def _header_faults(columns: tuple[str, ...], layout: Layout) -> Iterator[str]:
     for name in dict.fromkeys(columns):
-        if name not in COLUMNS:
+        if name not in layout.columns:
             yield f"unknown column {name[:40]!r}"
         elif columns.count(name) > 1:
             yield f"column {name} is there {columns.count(name)} times"
-    for name in REQUIRED_COLUMNS:
+    for name in layout.required:
         if name not in columns:
             yield f"column {name} is missing"
-    present = [name for name in TOGETHER if name in columns]
-    if present and len(present) < len(TOGETHER):
-        absent = ", ".join(name for name in TOGETHER if name not in columns)
+    present = [name for name in layout.together if name in columns]
+    if present and len(present) < len(layout.together):
+        absent = ", ".join(name for name in layout.together if name not in columns)
         yield f"column {present[0]} needs {absent} beside it"
 
 

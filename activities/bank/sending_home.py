@@ -1,0 +1,103 @@
+"""Unmatched money goes back to the account that it came from: asked by a command, paid by the bank, out of SUSPENSE when taken."""
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+import asyncpg
+from pydantic import BaseModel
+
+from activities.bank import Bank, BankStatus, Payee, Payment, PaymentOrder
+from activities.bank.kept import read_entry
+from activities.bank.orders import payment_order, regions_today
+from activities.bank.suspense import take_out
+from activities.bank.unmatched import RESOLVE_SQL
+from activities.database import transaction
+from activities.keyring import Keyring
+from workflows.actors import Actor
+from workflows.messages import CommandOutcome, UnmatchedFundsOrder
+
+log = logging.getLogger(__name__)
+
+COMMAND: Final = "SEND_UNMATCHED_FUNDS_HOME"
+AT_ONCE: Final = 20
+DONE: Final = CommandOutcome(kind="DONE")
+
+LEAVING_SQL = "select * from bank_entries where state = 'GOING_HOME' order by resolved_at, entry_id limit $1"
+BACK_SQL = "update bank_entries set state = 'UNMATCHED', resolution = $2 where entry_id = $1 and state = 'GOING_HOME'"
+GO_SQL = """
+update bank_entries set state = 'GOING_HOME', resolved_at = $2, resolved_by = $3, resolution = $4
+ where entry_id = $1 and state = 'UNMATCHED'
+"""
+
+
+class SendHome(BaseModel, frozen=True):
+    """What the command asks."""
+
+    entry_id: UUID
+    reason: str
+
+
+async def carry_out(pool: asyncpg.Pool, order: UnmatchedFundsOrder) -> CommandOutcome:
+    """Decide, once, that the money goes home; what has left the list meanwhile stays as it is. Raises as statements do."""
+    async with transaction(pool) as connection:
+        row = await connection.fetchrow("select * from commands where command_id = $1 for update", order.command_id)
+        if row is None:
+            raise LookupError(f"there is no command {order.command_id}")
+        if row["outcome"] is not None:
+            return CommandOutcome.model_validate_json(row["outcome"])
+        asked, actor = SendHome.model_validate_json(row["input"]), Actor.model_validate_json(row["actor"])
+        await connection.execute(GO_SQL, asked.entry_id, row["received_at"], actor.subject, asked.reason)
+        await connection.execute(
+            "update commands set outcome = $2, carried_out_at = clock_timestamp() where command_id = $1",
+            order.command_id, DONE.model_dump_json(),
+        )  # fmt: skip
+    return DONE
+
+
+def reference_home(entry_id: UUID) -> str:
+    """Our reference of the payment that takes the money home."""
+    return f"TH-{entry_id.hex}"
+
+
+async def send_due_home(pool: asyncpg.Pool, keyring: Keyring, bank: Bank) -> int:
+    """Hand in what is to go home and ask after it; how much has gone. Raises what the bank or PostgreSQL raise."""
+    rows = await pool.fetch(LEAVING_SQL, AT_ONCE)
+    return sum([await _send(pool, keyring, bank, row) for row in rows])
+
+
+async def _send(pool: asyncpg.Pool, keyring: Keyring, bank: Bank, row: asyncpg.Record) -> bool:
+    reference = reference_home(row["entry_id"])
+    answer = await bank.status(reference)
+    if answer.status is BankStatus.UNKNOWN:
+        await bank.hand_in(await _payment(pool, keyring, row, reference))
+    elif answer.status is BankStatus.REFUSED:
+        said = f"{row['resolution']} ({answer.reason})"
+        log.warning("the bank does not take %s home: %s", reference, answer.reason)
+        await pool.execute(BACK_SQL, row["entry_id"], said)
+    elif answer.status is BankStatus.TAKEN:
+        now = datetime.now(UTC)
+        async with transaction(pool) as connection:
+            await take_out(connection, row["entry_id"], now)
+            decided = (row["resolved_at"], row["resolved_by"], row["resolution"])
+            await connection.execute(RESOLVE_SQL, row["entry_id"], "SENT_HOME", *decided)
+        return True
+    return False
+
+
+async def _payment(pool: asyncpg.Pool, keyring: Keyring, row: asyncpg.Record, reference: str) -> PaymentOrder:
+    entry = read_entry(keyring, row)
+    if entry.other_account is None:
+        raise LookupError(f"nobody knows the account that {entry.entry_reference} came from")
+    payee = Payee(
+        payee_name=entry.other_name or "",
+        payee_bank=entry.other_bank or "",
+        payee_bank_code=None,
+        payee_account=entry.other_account,
+    )
+    payments: Sequence[Payment] = [Payment(end_to_end_id=reference, amount_fen=entry.amount_fen)]
+    async with pool.acquire() as connection:
+        regions, today = await regions_today(connection, [row["region"]])
+    return payment_order(reference, regions[row["region"]], payee, tuple(payments), today)

@@ -1,0 +1,113 @@
+"""A real set of the bank's messages for the tests, made by its own side of the border, and what the tables say after them."""
+
+import json
+from datetime import date, datetime
+from typing import Any
+
+import asyncpg
+
+from activities.bank import Posted
+from activities.bank.advising import advice_of
+from activities.bank.entries import BankEntry, EntryKind
+from activities.bank.inbox import Tally, take_in
+from activities.bank.kept import read_entry
+from activities.bank.reports import report_of
+from activities.keyring import Keyring
+from tests.activities.desk import Desk
+from workflows.deadlines import SHANGHAI
+
+AT = datetime(2026, 3, 4, 10, 0, tzinfo=SHANGHAI)
+DAY = date(2026, 3, 4)
+PAYER_NAME = "北京市医疗保障事务中心医疗保障基金收入户"
+
+
+def entry(kind: EntryKind, name: str, account: str, amount_fen: int, reference: str | None, **more: Any) -> BankEntry:
+    """A booking of the day; `name` is the bank's own reference of it."""
+    given = {"booked_on": DAY, "value_on": DAY} | more
+    return BankEntry(
+        kind=kind, entry_reference=name, account=account, amount_fen=amount_fen, end_to_end_id=reference, **given
+    )
+
+
+def advice(message_id: str, *entries: BankEntry) -> Posted:
+    return Posted("0", message_id, advice_of(message_id, entries, AT))
+
+
+def report(message_id: str, reference: str, *lines: tuple[str, str, str | None]) -> Posted:
+    return Posted("0", message_id, report_of(message_id, reference, lines, AT))
+
+
+class Inbox:
+    """The desk's database, and the messages that are put into it."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+        self._pool = desk.cases.worker_pool
+        self._place = 0
+
+    @property
+    def keyring(self) -> Keyring:
+        return self.desk.cases.keyring
+
+    async def takes(self, *posted: Posted) -> Tally:
+        """Take a batch in, at the place where the outbox is."""
+        before, self._place = self._place, self._place + 1
+        placed = [each._replace(cursor=str(self._place)) for each in posted]
+        tally = await take_in(self._pool, self.keyring, str(before) if before else "", placed)
+        assert tally is not None
+        return tally
+
+    async def entries(self) -> dict[str, tuple[str, str | None]]:
+        """State and why of every entry, by the bank's own reference."""
+        rows = await self.desk.db.fetch("select entry_reference, state, why from bank_entries")
+        return {row["entry_reference"]: (row["state"], row["why"]) for row in rows}
+
+    async def words(self) -> list[tuple[str, int, str | None, str | None]]:
+        """(said, amount, reason, bank's reference) in the order in which a case is told."""
+        rows = await self.desk.db.fetch(
+            """select said, amount_fen, reason, bank_reference from bank_words
+                order by array_position(array['TAKEN', 'CREDITED', 'RETURNED'], said)"""
+        )
+        return [tuple(row) for row in rows]
+
+    async def messages(self) -> list[tuple[str, str, str | None]]:
+        rows = await self.desk.db.fetch("select message_id, state, fault from bank_messages order by 1, digest")
+        return [tuple(row) for row in rows]
+
+    async def suspense(self) -> dict[tuple[str, str], int]:
+        """Fen under search, and the world outside, by region."""
+        rows = await self.desk.db.fetch(
+            """select account, region, sum(amount_fen)::bigint as fen from ledger_entries
+                where account in ('SUSPENSE', 'CLEARING') group by 1, 2 having sum(amount_fen) <> 0"""
+        )
+        return {(row["account"], row["region"]): row["fen"] for row in rows}
+
+    async def clear(self) -> None:
+        """As if the bank had said nothing yet."""
+        await self.desk.db.execute(
+            """truncate bank_messages, bank_entries, bank_words;
+               alter table ledger_entries disable trigger user; alter table ledger_postings disable trigger user;
+               delete from ledger_entries where transfer_id is null; delete from ledger_postings where transfer_id is null;
+               alter table ledger_entries enable trigger user; alter table ledger_postings enable trigger user;
+               update bank_cursors set place = ''"""
+        )
+        self._place = 0
+
+
+async def canonical(connection: asyncpg.Connection, keyring: Keyring) -> bytes:
+    """All that the bank's messages have left behind, opened and in one order; without the instants at which it came."""
+    rows = await connection.fetch("select * from bank_entries order by entry_id")
+    entries = [
+        read_entry(keyring, row).model_dump(mode="json")
+        | {name: str(row[name]) for name in ("entry_id", "region", "reference", "state", "why")}
+        for row in rows
+    ]
+    messages = await connection.fetch("select message_id, digest, kind, state, fault from bank_messages order by 1, 2")
+    words = await connection.fetch(
+        "select reference, said, amount_fen, reason, bank_reference, said_on from bank_words order by 1, 2"
+    )
+    balances = await connection.fetch(
+        "select account, region, unmatched, sum(amount_fen)::bigint from ledger_entries group by 1, 2, 3 having sum(amount_fen) <> 0 order by 1, 2, 3"
+    )
+    plain = [[[str(value) for value in row] for row in table] for table in (messages, words, balances)]
+    return json.dumps([entries, *plain], ensure_ascii=False, sort_keys=True).encode()
