@@ -12,6 +12,7 @@ from bench import commands, figures
 from bench.figures import Figure
 from bench.history import history
 from bench.latency import latency
+from bench.ledger import audit
 from bench.machine import description
 from bench.open_transfers import open_transfers
 from bench.queries import queries
@@ -73,6 +74,8 @@ async def run(data_dir: Path, sizes: Sizes) -> list[Figure]:
             connections=sizes.query_connections,
             cases=sizes.query_cases,
         )
+        _say("the ledger's auditor beside transfers")
+        made += await audit(system, repetitions=sizes.repetitions, transfers=sizes.transfers, in_flight=sizes.in_flight)
         made.append(await commands.why(system, repetitions=sizes.whys))
         _say(f"{sizes.many_open:,} open transfers")
         made += await open_transfers(
