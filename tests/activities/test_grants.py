@@ -19,7 +19,6 @@ WORKER = {
     "documents": {"INSERT", "UPDATE"},
     "enrolments": {"INSERT", "UPDATE"},
     "late_contributions": {"INSERT"},
-    "late_contributions": {"INSERT"},
     "ledger_entries": {"INSERT"},
     "ledger_postings": {"INSERT"},
     "mandates": {"INSERT"},
