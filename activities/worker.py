@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -20,12 +21,13 @@ from activities.bank import Bank, sending_home
 from activities.bank.http import HttpBank
 from activities.bank.polling import Poller
 from activities.bank.telling import SignalTeller, Words
-from activities.bank_words import note_bank_word
+from activities.bank_words import note_bank_word, reopen
 from activities.database import open_pool
 from activities.funds import send_to_bank
 from activities.keyring import InvalidKeyringError, Keyring
 from activities.notices import deliver_notices
 from activities.reconciliation.daily import keep_reconciling
+from activities.residuals import ResidualSweep
 from activities.settings import SettingsError, WorkerSettings, read_settings
 from activities.steps import Steps
 from activities.sweeper import Sweeper
@@ -130,8 +132,13 @@ async def run(settings: WorkerSettings, keyring: Keyring) -> None:
         log.info("working on task queue %s", TASK_QUEUE)
         async with (
             _in_the_background(Sweeper(pool, client, Steps(pool, keyring)).run()),
+            _in_the_background(ResidualSweep(pool, client, keyring).run()),
             _in_the_background(deliver_notices(pool, settings.notice_url)),
-            _in_the_background(Poller(pool, keyring, bank, Words(pool, SignalTeller(client))).run()),
+            _in_the_background(
+                Poller(
+                    pool, keyring, bank, Words(pool, SignalTeller(client), partial(reopen, pool, keyring, client))
+                ).run()
+            ),
             _in_the_background(keep_reconciling(pool)),
         ):
             await stopping.wait()
