@@ -16,6 +16,7 @@ from bench.ledger import audit
 from bench.machine import description
 from bench.open_transfers import open_transfers
 from bench.queries import queries
+from bench.reconciling import reconciling
 from bench.system import running_system
 from bench.throughput import carry_many, throughput
 from bench.twin import running_twins
@@ -42,6 +43,7 @@ class Sizes:
     some_open: int = 500
     many_open: int = 2_000
     whys: int = 3
+    reconciled_thousands: tuple[int, ...] = (100, 300, 1_000)
 
 
 async def run(data_dir: Path, sizes: Sizes) -> list[Figure]:
@@ -81,6 +83,8 @@ async def run(data_dir: Path, sizes: Sizes) -> list[Figure]:
         made += await open_transfers(
             system, few=sizes.few_open, some=sizes.some_open, many=sizes.many_open, steps_of=sizes.latency_transfers
         )
+    _say("reconciliation")
+    made += reconciling(thousands=sizes.reconciled_thousands, repetitions=sizes.repetitions)
     return [figures.of("this run", "s", [time.monotonic() - began], **description()), *made]
 
 
