@@ -206,7 +206,16 @@ class Steps:
             return await record_step(self._scene(connection, locked, actor, order.now), locked, facts, order)
 
     def _scene(self, connection: Connection, locked: Locked, actor: Actor, at: datetime) -> Scene:
-        return Scene(connection, self._keyring, locked.state, actor, at, locked.calendar)
+        return Scene(
+            connection,
+            self._keyring,
+            locked.state,
+            actor,
+            at,
+            locked.calendar,
+            known_regions=dict(locked.regions),
+            named=locked.named,
+        )
 
     async def _recheck(self, connection: Connection, locked: Locked, now: datetime) -> Facts:
         """What the registers say now of the application that began the case."""

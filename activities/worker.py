@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -20,7 +21,7 @@ from activities.bank import Bank, sending_home
 from activities.bank.http import HttpBank
 from activities.bank.polling import Poller
 from activities.bank.telling import SignalTeller, Words
-from activities.bank_words import note_bank_word
+from activities.bank_words import note_bank_word, reopen
 from activities.database import open_pool
 from activities.funds import send_to_bank
 from activities.keyring import InvalidKeyringError, Keyring
@@ -133,7 +134,11 @@ async def run(settings: WorkerSettings, keyring: Keyring) -> None:
             _in_the_background(Sweeper(pool, client, Steps(pool, keyring)).run()),
             _in_the_background(ResidualSweep(pool, client, keyring).run()),
             _in_the_background(deliver_notices(pool, settings.notice_url)),
-            _in_the_background(Poller(pool, keyring, bank, Words(pool, SignalTeller(client))).run()),
+            _in_the_background(
+                Poller(
+                    pool, keyring, bank, Words(pool, SignalTeller(client), partial(reopen, pool, keyring, client))
+                ).run()
+            ),
             _in_the_background(keep_reconciling(pool)),
         ):
             await stopping.wait()

@@ -16,6 +16,7 @@ from temporalio.worker import Worker
 from activities import payout
 from activities.dispatch import PendingCommand, dispatch
 from activities.keyring import Keyring
+from activities.ledger.auditor import open_auditor
 from activities.people import person_by_id
 from activities.reference import set_policy
 from activities.temporal import data_converter
@@ -364,3 +365,6 @@ async def open_office(
             if working:
                 await stack.enter_async_context(office.worker(folder))
             yield office
+        async with open_auditor(database.owner_url, told=False) as auditor:
+            # Whatever a test did to its cases, the ledger agrees with them.
+            assert (await auditor.verify()).broken == ()

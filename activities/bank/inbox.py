@@ -17,7 +17,7 @@ import asyncpg
 from activities.bank import Posted, advices, reports
 from activities.bank.entries import BankEntry
 from activities.bank.kept import read_entry, row_of
-from activities.bank.matching import Line, Ordered, Verdict, Word, joined, judged
+from activities.bank.matching import Line, Ordered, Verdict, Why, Word, joined, judged
 from activities.bank.orders import orders_of
 from activities.bank.suspense import set_aside, take_out
 from activities.bank.wire import ADVICE, REPORT, STATEMENT, RefusedMessageError, kind_of, read
@@ -225,6 +225,8 @@ def _by_order(
 
 async def _change(connection: Connection, row: asyncpg.Record, verdict: Verdict, now: datetime) -> None:
     """A line that came before another one, and is something else now: of two credits, the one booked first pays."""
+    if row["why"] == Why.RETURN_AFTER_SPENT:
+        return
     if row["state"] in {"MATCHED", "UNMATCHED"} and (row["state"], row["why"]) != verdict:
         await connection.execute(CHANGE_SQL, row["entry_id"], verdict.state, verdict.why)
         if row["state"] == "UNMATCHED":

@@ -23,6 +23,8 @@ class Why(StrEnum):
     ANOTHER_ACCOUNT = "ANOTHER_ACCOUNT"
     NAME_DIFFERS = "NAME_DIFFERS"
     DUPLICATE = "DUPLICATE"
+    # Of a completed case: it came back after the person had spent it at R.
+    RETURN_AFTER_SPENT = "RETURN_AFTER_SPENT"
 
 
 class Said(StrEnum):

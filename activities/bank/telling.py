@@ -6,18 +6,20 @@ It runs beside the worker, and may run in several at once. A word that is told t
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final, Protocol
 
 import asyncpg
-from pydantic import BaseModel
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.bank.matching import Said
+from activities.bank.matching import Said, Why
+from activities.bank.unmatched import lay_apart
 from activities.reference import regions_on
 from workflows.deadlines import shanghai_date
-from workflows.messages import workflow_id
+from workflows.messages import BankSaid, CommandOutcome, workflow_id
+from workflows.policy import Receipt
+from workflows.vocabulary import BankReturnReason
 
 log = logging.getLogger(__name__)
 
@@ -56,21 +58,10 @@ update bank_words w set told_fen = told.fen, last_error = null, told_at = case w
 FAILED_SQL = "update bank_words set last_error = $3 where reference = $1 and said = $2 and told_at is null"
 
 
-class BankSays(BaseModel, frozen=True):
-    """What a case is told, as its workflow reads it. `amount_fen` is what it does not know of yet."""
-
-    reference: str
-    said: Said
-    amount_fen: int
-    reason: str | None = None
-    bank_reference: str | None = None
-    on: date
-
-
 class Teller(Protocol):
     """Tells an open case."""
 
-    async def tell(self, no: str, said: BankSays) -> None:
+    async def tell(self, no: str, said: BankSaid) -> None:
         """Returns once the case of that number is sure to hear it. Raises whatever kept it from that."""
         ...
 
@@ -85,7 +76,7 @@ class SignalTeller:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def tell(self, no: str, said: BankSays) -> None:
+    async def tell(self, no: str, said: BankSaid) -> None:
         try:
             await self._client.get_workflow_handle(workflow_id(no)).signal("bank_says", said, rpc_timeout=SECONDS)
         except RPCError as error:
@@ -94,8 +85,8 @@ class SignalTeller:
             raise
 
 
-# A word for a case that is closed: a late return opens its money's track again.
-Reopen = Callable[[BankSays], Awaitable[None]]
+# For the case of that number, which is closed: a late return opens its money's track again, unless it was spent.
+Reopen = Callable[[str, BankSaid], Awaitable[CommandOutcome]]
 
 
 class Words:
@@ -128,17 +119,19 @@ class Words:
             return True
         if said is not Said.RETURNED and row["closed_at"] is not None:
             return True
-        word = BankSays(
+        word = BankSaid(
             reference=row["reference"],
-            said=said,
+            said=said.value,
             amount_fen=row["amount_fen"] - row["told_fen"],
-            reason=row["reason"],
+            reason=BankReturnReason(row["reason"]) if row["reason"] is not None else None,
             bank_reference=row["bank_reference"],
             on=row["said_on"],
         )
         try:
             if row["closed_at"] is not None and self._reopen is not None:
-                await self._reopen(word)
+                outcome = await self._reopen(row["no"], word)
+                if outcome.why == Why.RETURN_AFTER_SPENT:
+                    await lay_apart(self._pool, row["reference"])
             else:
                 await self._teller.tell(row["no"], word)
         except Exception as error:  # noqa: BLE001 - whatever keeps one case from hearing, the others hear
@@ -151,4 +144,4 @@ class Words:
     async def _confirming_by_advice(self, codes: set[str]) -> set[str]:
         async with self._pool.acquire() as connection:
             regions = await regions_on(connection, shanghai_date(datetime.now(UTC)), sorted(codes))
-        return {code for code, each in regions.items() if getattr(each.policy, "receipt", None) == "by_advice"}
+        return {code for code, each in regions.items() if each.policy.receipt is Receipt.BY_ADVICE}

@@ -16,7 +16,7 @@ import asyncpg
 from activities.bank.entries import BankEntry
 from activities.bank.kept import read_entry
 from activities.bank.matching import Why
-from activities.bank.suspense import take_out
+from activities.bank.suspense import set_aside, take_out
 from activities.database import Connection, transaction
 from activities.keyring import Keyring
 from workflows.identity import comparable_name
@@ -51,6 +51,10 @@ select r.reference, r.amount_fen, r.kind, t.no, t.from_region, t.to_region,
 CONFIRMED_SQL = """
 select e.entry_id from bank_entries e join remittances r on r.bank_reference = e.entry_reference and r.status = 'CREDITED'
  where e.state = 'UNMATCHED' order by e.entry_id limit 100 for update of e skip locked
+"""
+APART_SQL = """
+update bank_entries set state = 'UNMATCHED', why = $2
+ where reference = $1 and kind = 'RETURN' and state = 'MATCHED' and region is not null returning entry_id, region, amount_fen
 """
 RESOLVE_SQL = (
     "update bank_entries set state = $2, resolved_at = $3, resolved_by = $4, resolution = $5 where entry_id = $1"
@@ -193,6 +197,14 @@ def _alike(one: str, other: str) -> bool:
 def _candidate(row: asyncpg.Record) -> Candidate:
     payee = row["from_region"] if row["kind"] == "REVERSE" else row["to_region"]
     return Candidate(row["reference"], row["no"], row["amount_fen"], payee, row["payer_name"] or "")
+
+
+async def lay_apart(pool: asyncpg.Pool, reference: str) -> None:
+    """Put on the list, for the supervisor, what came back of a closed case whose person has spent the money."""
+    now = datetime.now(UTC)
+    async with transaction(pool) as connection:
+        rows = await connection.fetch(APART_SQL, reference, Why.RETURN_AFTER_SPENT)
+        await set_aside(connection, [(row["entry_id"], row["region"], row["amount_fen"]) for row in rows], now)
 
 
 async def leave_confirmed(pool: asyncpg.Pool) -> int:
