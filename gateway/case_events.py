@@ -7,6 +7,7 @@ from gateway.types.enums import TransferEventKind
 from gateway.types.transfer import Transfer, TransferEvent
 from workflows import events as e
 from workflows.deadlines import Deadline
+from workflows.policy import Disposition
 from workflows.state import TransferState
 from workflows.vocabulary import MatchDecision, RemittanceKind, ReopeningReason, TransferStepKind
 from workflows.words import day, month, yuan
@@ -62,6 +63,7 @@ PUBLIC_KIND: Final[dict[type[e.Fact], TransferEventKind]] = {
     e.CompletedUnsaid: P.COMPLETED,
     e.Completed: P.COMPLETED,
     e.Reopened: P.REOPENED,
+    e.LateContribution: P.LATE_CONTRIBUTION,
 }
 
 
@@ -86,6 +88,8 @@ def _message(stored: e.TransferEvent, state: TransferState, telling: "Telling") 
         isinstance(fact, e.Declined | e.FundsReceived | e.FundsMismatched | e.CorrectionRequested) and note
     ):
         message = telling.say("event.noted", message=message, note=note)
+    if isinstance(fact, e.FundsOrdered) and fact.send_on is not None:
+        message = telling.say("event.sent_on", message=message, send_on=day(telling.language, fact.send_on))
     entered_by = _entered_by(stored, state)
     if entered_by is None:
         return message
@@ -105,7 +109,7 @@ def _doer(stored: e.TransferEvent, state: TransferState) -> str | None:
     return _region(stored.fact, kind, state) if kind is not None else None
 
 
-def _key(fact: e.AnyFact, state: TransferState) -> str:  # noqa: C901, PLR0911 - one arm for each fact that has several sentences
+def _key(fact: e.AnyFact, state: TransferState) -> str:  # noqa: C901, PLR0911, PLR0912 - one arm for each fact that has several sentences
     key = f"event.{fact.type.partition('.')[0]}"
     match fact:
         case e.Declined(returned=reason) if reason is not None:
@@ -126,6 +130,9 @@ def _key(fact: e.AnyFact, state: TransferState) -> str:  # noqa: C901, PLR0911 -
             return f"{key}.more" if fact.excess_fen else key
         case e.Reopened(why=ReopeningReason.LATE_CONTRIBUTION):
             return f"{key}.LATE_CONTRIBUTION"
+        case e.LateContribution():
+            retained = state.form is not None and state.form.disposition is Disposition.RETAIN
+            return f"{key}.retained" if retained else key
         case e.FundsOrdered(by_post=True):
             return f"{key}.by_post"
         case e.FundsOrdered() | e.FundsReceived() | e.FundsCredited():
@@ -249,6 +256,8 @@ def _money_figures(fact: e.AnyFact, state: TransferState, telling: "Telling") ->
             return {"amount": yuan(fact.amount_fen), "received_on": day(telling.language, fact.received_on)}
         case e.FundsMismatched():
             return {"amount": yuan(fact.ordered_fen), "received": yuan(fact.received_fen)}
+        case e.LateContribution():
+            return {"amount": yuan(fact.amount_fen), "month": month(telling.language, fact.month)}
         case e.PayoutAccountProvided():
             return {"account": fact.masked_account}
         case e.FundsRetained() | e.FundsReleased():

@@ -17,6 +17,7 @@ from workflows.vocabulary import (
     RefusalCode,
     RemittanceKind,
     RemittanceStatus,
+    ReopeningReason,
     Role,
     TransferAction,
     TransferStatus,
@@ -42,6 +43,8 @@ MENDED_BY = {
 _APPLICANT = Actor(subject="", roles=(Role.INSURED_PERSON,))
 _FORM = TransferStepKind.DELIVER_INFORMATION_FORM
 # With no remittance the money has gone nowhere, whatever ended the case.
+# Where an order for what was paid late says more than the track's own words.
+_LATE_HAS_WORDS = (RemittanceStatus.ORDERED, RemittanceStatus.REMITTED)
 _ENDED_EARLY = (TransferStatus.DECLINED, TransferStatus.WITHDRAWN, TransferStatus.TERMINATED)
 
 
@@ -107,6 +110,8 @@ def _money(state: TransferState, telling: Telling) -> str:
         credited_at = _credited_at(state)
         if credited_at is not None:
             figures["credited_on"] = day(telling.language, shanghai_date(credited_at))
+        if order.send_on is not None:
+            figures["send_on"] = day(telling.language, order.send_on)
         special = _special_order(state, order)
         if special is not None:
             return telling.say(special, **figures)
@@ -132,7 +137,12 @@ def _credited_at(state: TransferState) -> datetime | None:
 def _special_order(state: TransferState, order: Remittance) -> str | None:
     """The words of an order that does not go from O to R, or of one whose status says it better than the track's."""
     at_an_end = order.status is RemittanceStatus.CREDITED
+    if order.waits_for_cycle:
+        kind = RemittanceKind.TRANSFER if order.kind is RemittanceKind.RESIDUAL else order.kind
+        return f"money.{'LATE' if _follows(state, order) else kind}.SEND_ON"
     match order.kind:
+        case RemittanceKind.RESIDUAL if _follows(state, order) and order.status in _LATE_HAS_WORDS:
+            return f"money.LATE.{order.status}"
         case RemittanceKind.REVERSE if order.on_its_way:
             kind = "money.REVERSE.UNCREDITED" if order.uncredited else "money.REVERSE"
             unapproved = order.status is RemittanceStatus.AWAITING_RELEASE
@@ -143,6 +153,12 @@ def _special_order(state: TransferState, order: Remittance) -> str | None:
             return "money.PAYOUT.ON_ITS_WAY"
         case _:
             return None
+
+
+def _follows(state: TransferState, order: Remittance) -> bool:
+    """Whether the order is under way for what was paid late, and not for money that came back."""
+    late = state.reopened_for is ReopeningReason.LATE_CONTRIBUTION
+    return late and order.kind is RemittanceKind.RESIDUAL and last_returned(state) is None
 
 
 def _returned(state: TransferState, telling: Telling, figures: dict[str, object]) -> str:
@@ -167,15 +183,20 @@ def _pending(state: TransferState, telling: Telling, figures: dict[str, object])
         return telling.say("money.PENDING", **figures)
     figures["amount"] = yuan(state.owed_fen)
     figures["frozen_on"] = day(telling.language, shanghai_date(frozen_at))
-    if state.to_release is not None:
-        return telling.say("money.PENDING.RELEASE", **figures)
-    if state.missing_fen:
-        return telling.say("money.PENDING.MISSING", **figures)
-    if state.awaits_account:
-        return telling.say("money.PENDING.ACCOUNT", **figures)
-    if state.pays_out:
-        return telling.say("money.PENDING.PAYOUT", **figures)
-    return telling.say("money.PENDING.MORE" if state.settled_fen else "money.PENDING.FROZEN", **figures)
+    return telling.say(f"money.PENDING.{_why_pending(state)}", **figures)
+
+
+def _why_pending(state: TransferState) -> str:
+    """What has to happen before the rest is ordered; the end of the words' key."""
+    whys = (
+        (state.to_release is not None, "RELEASE"),
+        (state.missing_fen > 0, "MISSING"),
+        (state.awaits_account, "ACCOUNT"),
+        (state.pays_out, "PAYOUT"),
+        (state.reopened_for is ReopeningReason.LATE_CONTRIBUTION, "LATE"),
+        (state.settled_fen > 0, "MORE"),
+    )
+    return next((why for holds, why in whys if holds), "FROZEN")
 
 
 def _actions(state: TransferState, current: TransferStep | None) -> list[PersonAction]:

@@ -172,7 +172,10 @@ def _amount(state: TransferState) -> str:
     if state.form is None:
         return ""
     frozen = "冻结" if state.funds_status in {FundsStatus.PENDING, FundsStatus.ORDERED} else ""
-    return f"，{frozen}余额 {yuan(state.form.balance_fen)} 元"
+    late = f"，办结后又到账 {yuan(state.late_fen)} 元" if state.late_fen else ""
+    order = state.on_its_way
+    waits = f"，按划转周期 {order.send_on} 送达银行" if order is not None and order.waits_for_cycle else ""
+    return f"，{frozen}余额 {yuan(state.form.balance_fen)} 元{late}{waits}"
 
 
 def _time(instant: datetime | None) -> str:

@@ -150,6 +150,8 @@ class TransferEventKind(StrEnum):
     REMITTANCE_PREPARED = "REMITTANCE_PREPARED"
     FUNDS_MATCHED = "FUNDS_MATCHED"
     REOPENED = "REOPENED"
+    # A month was paid at O after the case was completed.
+    LATE_CONTRIBUTION = "LATE_CONTRIBUTION"
 
 
 @strawberry.enum
