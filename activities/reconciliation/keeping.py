@@ -17,7 +17,7 @@ from activities.reference import calendar_in_force
 # What happened before that was looked at then; what it left open is looked at again.
 LOOKS_BACK: Final = timedelta(days=92)
 # Any constant will do: it keeps two runs from writing at once.
-RUN_LOCK: Final = 4302
+RUN_LOCK: Final = 4304
 AT_ONCE: Final = 500
 
 OPEN_SQL: Final = """
