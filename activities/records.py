@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -9,7 +10,8 @@ from uuid import UUID
 import asyncpg
 
 from activities.database import Connection
-from activities.reference import CALENDAR_KEY_SQL, calendar_in_force
+from activities.reference import CALENDAR_KEY_SQL, REGIONS_TEXT_SQL, RegionEntry, calendar_in_force, regions_of
+from activities.registers import NAMED_PERSON_SQL
 from workflows.deadlines import SHANGHAI
 from workflows.events import TransferEvent
 from workflows.messages import CommandOutcome
@@ -23,15 +25,24 @@ CHANNEL = "transfer_events"
 
 
 class Locked(NamedTuple):
-    """A transfer, locked for this transaction, with the hash of its last event and the calendar in force on the day."""
+    """A transfer, locked for this transaction, with what a step on the day rests on.
+
+    The hash of its last event, the calendar in force, both regions, and the row of `NAMED_PERSON_SQL`, if there is one.
+    """
 
     state: TransferState
     last_hash: bytes
     calendar: WorkingCalendar
+    regions: Mapping[str, RegionEntry]
+    named: asyncpg.Record | None
 
 
+_NAMED = NAMED_PERSON_SQL.format(person="t.person_id", region="t.from_region", scheme="t.from_scheme")
+# $1 is the day, $2 both regions.
 AS_LOCKED_SQL = f"""
-select hash, ({CALENDAR_KEY_SQL}) as calendar_key from transfer_events where transfer_id = $2 and seq = $3
+select hash, ({CALENDAR_KEY_SQL}) as calendar_key, ({REGIONS_TEXT_SQL}) as regions, named.*
+  from transfer_events e join transfers t using (transfer_id) left join lateral ({_NAMED}) named on true
+ where e.transfer_id = $3 and e.seq = $4
 """  # noqa: S608 - our own statement
 
 
@@ -56,12 +67,15 @@ async def lock_with_command(connection: Connection, transfer_id: UUID, command_i
 
 async def as_locked(connection: Connection, transfer_id: UUID, row: asyncpg.Record, day: date) -> Locked:
     """The transfer of `row`, which was locked before this, with the calendar of `day`."""
+    state = TransferState.model_validate_json(row["state"])
     # A statement of its own: the one that waited for the lock still sees the events as they were before its wait.
-    last = await connection.fetchrow(AS_LOCKED_SQL, day, transfer_id, row["revision"])
+    sides = [state.from_region, state.to_region]
+    last = await connection.fetchrow(AS_LOCKED_SQL, day, sides, transfer_id, row["revision"])
     if last is None:
         raise LookupError(f"transfer {transfer_id} has no event {row['revision']}")
     calendar = await calendar_in_force(connection, day, last["calendar_key"])
-    return Locked(TransferState.model_validate_json(row["state"]), last["hash"], calendar)
+    named = last if last["person_id"] is not None else None
+    return Locked(state, last["hash"], calendar, regions_of(last["regions"]), named)
 
 
 async def events_after(connection: Connection, transfer_id: UUID, seq: int) -> tuple[TransferEvent, ...]:

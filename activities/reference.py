@@ -1,8 +1,11 @@
 """Reference data from PostgreSQL: pooling regions, their policies, the working-day tables in force."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, TypeAdapter
@@ -49,6 +52,17 @@ async def regions_on(connection: Connection, day: date, codes: list[str] | None 
         row["code"]: RegionEntry(**dict(row) | {"policy": RegionPolicy.model_validate_json(row["policy"])})
         for row in rows
     }
+
+
+# The same in one value, for a statement that reads something else anyway.
+REGIONS_TEXT_SQL = f"select coalesce(json_agg(region), '[]')::text from ({REGIONS_SQL}) region"  # noqa: S608 - our own statement
+_ENTRIES: TypeAdapter[tuple[RegionEntry, ...]] = TypeAdapter(tuple[RegionEntry, ...])
+
+
+@lru_cache(maxsize=1024)
+def regions_of(text: str) -> Mapping[str, RegionEntry]:
+    """The regions that `REGIONS_TEXT_SQL` has answered with, by code. The same answer, which most are, is parsed once."""
+    return MappingProxyType({entry.code: entry for entry in _ENTRIES.validate_json(text)})
 
 
 # What the calendar of a day rests on: the tables, and the policies of regions that have or had days off of their own.

@@ -254,22 +254,30 @@ async def origin_row_if_any(connection: Connection, state: TransferState) -> Any
     return await connection.fetchrow(ENROLMENT_SQL, state.person_id, state.from_region, state.from_scheme)
 
 
+# The person, named as O's register spells it, by whatever a statement calls the person, O's region and its scheme.
+NAMED_PERSON_SQL = """
+select person_id, wrapped_key, resident_id_sealed, name_sealed
+  from persons join enrolments using (person_id) where person_id = {person}
+ order by (region = {region} and scheme = {scheme}) desc, region, scheme limit 1
+"""
+
+
 async def named_person(connection: Connection, keyring: Keyring, state: TransferState) -> tuple[PersonRef, bytes]:
     """The person and their name, sealed, as O's register spells it, or as another does when O has no such enrolment.
 
     Raises LookupError when no register has the person.
     """
-    row = await connection.fetchrow(
-        """select person_id, wrapped_key, resident_id_sealed, name_sealed
-             from persons join enrolments using (person_id) where person_id = $1
-            order by (region = $2 and scheme = $3) desc, region, scheme limit 1""",
-        state.person_id, state.from_region, state.from_scheme,
-    )  # fmt: skip
+    statement = NAMED_PERSON_SQL.format(person="$1", region="$2", scheme="$3")
+    row = await connection.fetchrow(statement, state.person_id, state.from_region, state.from_scheme)
     if row is None:
         raise LookupError(f"no register has person {state.person_id} any more")
-    return PersonRef(row["person_id"], keyring.unwrap(row["wrapped_key"]), row["resident_id_sealed"]), row[
-        "name_sealed"
-    ]
+    return as_named_person(keyring, row)
+
+
+def as_named_person(keyring: Keyring, row: Any) -> tuple[PersonRef, bytes]:
+    """A row of `NAMED_PERSON_SQL`, opened."""
+    person = PersonRef(row["person_id"], keyring.unwrap(row["wrapped_key"]), row["resident_id_sealed"])
+    return person, row["name_sealed"]
 
 
 async def stop_facts(connection: Connection, state: TransferState, periods: dict[TransferStepKind, int]) -> StopFacts:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+import asyncpg
+
 from activities import registers
 from activities.database import Connection
 from activities.documents import compose, store
@@ -33,6 +35,8 @@ class Scene:
     known_person: PersonRef | None = None
     known_regions: dict[str, RegionEntry] = field(default_factory=dict)
     known_block: PersonBlock | None = None
+    # The row of `registers.NAMED_PERSON_SQL`, where another statement brought it along.
+    named: asyncpg.Record | None = None
 
     @property
     def seq(self) -> int:
@@ -44,6 +48,8 @@ class Scene:
         return shanghai_date(self.at)
 
     async def person(self) -> PersonRef:
+        if self.known_person is None and self.named is not None:
+            self.known_person, _ = registers.as_named_person(self.keyring, self.named)
         if self.known_person is None:
             self.known_person = await person_by_id(self.connection, self.keyring, self.state.person_id)
         if self.known_person is None:
@@ -53,7 +59,10 @@ class Scene:
     async def person_block(self) -> PersonBlock:
         """The person in full, named as O's register spells it."""
         if self.known_block is None:
-            self.known_person, name_sealed = await registers.named_person(self.connection, self.keyring, self.state)
+            if self.named is not None:
+                self.known_person, name_sealed = registers.as_named_person(self.keyring, self.named)
+            else:
+                self.known_person, name_sealed = await registers.named_person(self.connection, self.keyring, self.state)
             self.known_block = compose.person_block(self.known_person, name_sealed)
         return self.known_block
 

@@ -20,6 +20,7 @@ from activities.people import PersonRef
 from activities.records import Locked
 from activities.reference import calendar_in_force, regions_on
 from activities.registers import Applicant, Reading
+from activities.remit_policy import remit_facts, sent_on
 from activities.scene import Scene
 from workflows import commands as c
 from workflows import events as e
@@ -205,7 +206,16 @@ class Steps:
             return await record_step(self._scene(connection, locked, actor, order.now), locked, facts, order)
 
     def _scene(self, connection: Connection, locked: Locked, actor: Actor, at: datetime) -> Scene:
-        return Scene(connection, self._keyring, locked.state, actor, at, locked.calendar)
+        return Scene(
+            connection,
+            self._keyring,
+            locked.state,
+            actor,
+            at,
+            locked.calendar,
+            known_regions=dict(locked.regions),
+            named=locked.named,
+        )
 
     async def _recheck(self, connection: Connection, locked: Locked, now: datetime) -> Facts:
         """What the registers say now of the application that began the case."""
@@ -322,13 +332,14 @@ async def _read_facts(scene: Scene, command: c.Command) -> c.StepFacts | None:  
         case c.DeliverInformationForm() | c.CheckInformationForm():
             return await registers.form_facts(connection, state, scene.today, await scene.regions())
         case c.RemitPersonalAccount() | c.ReleaseRemittance():
-            regions = await scene.regions()
-            return c.RemitFacts(release_threshold_fen=regions[state.from_region].policy.release_threshold_fen)
+            return await remit_facts(scene)
         case c.MatchFunds():
             order = state.on_its_way
             return await receipt_facts(connection, state, order.bank_reference if order else None)
         case c.ApproveReverseRemittance():
-            return await registers.reverse_facts(connection, state)
+            held = await registers.reverse_facts(connection, state)
+            # What comes home is sent by R.
+            return held.model_copy(update={"send_on": await sent_on(scene, state.to_region)})
         case c.ConfirmContinuation():
             regions = await scene.regions()
             return await registers.destination_facts(connection, state, scene.today, regions[state.to_region])

@@ -1,21 +1,32 @@
 """The connection to Temporal: its own environment configuration, pydantic messages, sealed payloads."""
 
-import dataclasses
 from typing import Any
 
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
 from temporalio.envconfig import ClientConfig
 
 from activities.codec import EncryptionCodec
 from activities.keyring import Keyring
 
+_CONVERTER = PydanticPayloadConverter()
+
+
+class _OneConverter(PydanticPayloadConverter):
+    """The SDK makes a converter for every turn of a workflow, twice, and each forgets the types that it has prepared.
+
+    They keep nothing else: one serves all.
+    """
+
+    def __new__(cls) -> PydanticPayloadConverter:  # type: ignore[misc]
+        return _CONVERTER
+
 
 def data_converter(keyring: Keyring) -> DataConverter:
     """Pydantic models as JSON, sealed; the messages and stack traces of failures too, for a database quotes what it refuses."""
-    return dataclasses.replace(
-        pydantic_data_converter,
+    return DataConverter(
+        payload_converter_class=_OneConverter,
         payload_codec=EncryptionCodec(keyring),
         failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
     )

@@ -27,6 +27,7 @@ from activities.funds import send_to_bank
 from activities.keyring import InvalidKeyringError, Keyring
 from activities.notices import deliver_notices
 from activities.reconciliation.daily import keep_reconciling
+from activities.residuals import ResidualSweep
 from activities.settings import SettingsError, WorkerSettings, read_settings
 from activities.steps import Steps
 from activities.sweeper import Sweeper
@@ -131,6 +132,7 @@ async def run(settings: WorkerSettings, keyring: Keyring) -> None:
         log.info("working on task queue %s", TASK_QUEUE)
         async with (
             _in_the_background(Sweeper(pool, client, Steps(pool, keyring)).run()),
+            _in_the_background(ResidualSweep(pool, client, keyring).run()),
             _in_the_background(deliver_notices(pool, settings.notice_url)),
             _in_the_background(
                 Poller(

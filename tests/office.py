@@ -16,6 +16,7 @@ from temporalio.worker import Worker
 from activities import payout
 from activities.dispatch import PendingCommand, dispatch
 from activities.keyring import Keyring
+from activities.ledger.auditor import open_auditor
 from activities.people import person_by_id
 from activities.reference import set_policy
 from activities.temporal import data_converter
@@ -37,12 +38,15 @@ from workflows.vocabulary import CorrectionReason, MailItem, RemittanceStatus, R
 PATIENCE = timedelta(seconds=20)
 # Regions with a policy of their own; all others have the law's defaults.
 BY_POST, BY_POST_TOO, WITH_CHECKER, PAYING_OUT, RETAINING = "421099", "330100", "120000", "440100", "339900"
+MONTHLY, DAILY = "370100", "510100"
 POLICIES = {
     BY_POST: RegionPolicy(connected=False),
     BY_POST_TOO: RegionPolicy(connected=False),
     WITH_CHECKER: RegionPolicy(form_needs_checker=True),
     PAYING_OUT: RegionPolicy(disposition=(DispositionRule(disposition=Disposition.PAY_OUT),)),
     RETAINING: RegionPolicy(disposition=(DispositionRule(disposition=Disposition.RETAIN),)),
+    MONTHLY: RegionPolicy(remittance_cycle="monthly:10"),
+    DAILY: RegionPolicy(remittance_cycle="daily"),
 }
 FROM_BEIJING = (BEIJING, SHANGHAI_POOL)
 SUPERVISOR = staff(Role.SUPERVISOR, BEIJING)
@@ -361,3 +365,6 @@ async def open_office(
             if working:
                 await stack.enter_async_context(office.worker(folder))
             yield office
+        async with open_auditor(database.owner_url, told=False) as auditor:
+            # Whatever a test did to its cases, the ledger agrees with them.
+            assert (await auditor.verify()).broken == ()

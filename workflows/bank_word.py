@@ -9,7 +9,7 @@ from workflows.conclusion import conclude
 from workflows.deadlines import shanghai_date
 from workflows.fold import Facts, advance
 from workflows.fold_money import name_of_return
-from workflows.matching import released_at_an_end
+from workflows.matching import surplus
 from workflows.messages import BankSaid
 from workflows.money import bank_took_order, confirm_receipt
 from workflows.remittance import Remittance
@@ -23,6 +23,8 @@ _AT_THE_BANK = (RemittanceStatus.REMITTED, RemittanceStatus.MISMATCHED)
 
 def bank_says(state: TransferState, said: BankSaid, held_fen: int, at: datetime, calendar: WorkingCalendar) -> Facts:
     """The facts of `said` in an open case, and what follows from them. `held_fen`: what the person's account at R holds."""
+    if state.closed:
+        return ()
     facts = _taken(state, said) or _returned(state, said, held_fen, at)
     return conclude(state, facts, at=at, actor=BANK, calendar=calendar) if facts else ()
 
@@ -56,12 +58,19 @@ def bank_reopens(state: TransferState, said: BankSaid, held_fen: int, at: dateti
 
 
 def spent(state: TransferState, said: BankSaid, held_fen: int) -> bool:
-    """Whether money that was credited came back, and the account at R no longer holds as much: a supervisor must look."""
-    order = _order(state, said)
-    credited = order is not None and order.status is RemittanceStatus.CREDITED and not order.comes_home
-    paid_out = order is not None and order.kind is RemittanceKind.PAYOUT
-    known = order is not None and (said.bank_reference or f"{said.on}/{said.amount_fen}") in order.returns
-    return said.said == "RETURNED" and credited and not (paid_out or known) and held_fen < said.amount_fen
+    """Whether money that was credited came back, and R no longer has as much of it: a supervisor must look.
+
+    The person has spent it, or it is on its way home by an order of R's.
+    """
+    order, home = _order(state, said), state.on_its_way
+    if said.said != "RETURNED" or order is None or order.status is not RemittanceStatus.CREDITED:
+        return False
+    known = (said.bank_reference or f"{said.on}/{said.amount_fen}") in order.returns
+    if known or order.comes_home or order.kind is RemittanceKind.PAYOUT:
+        return False
+    approved = home is not None and home.comes_home and home.status is not RemittanceStatus.AWAITING_RELEASE
+    leaving_fen = home.expected_fen if home is not None and approved and not home.uncredited else 0
+    return said.amount_fen > min(held_fen, state.settled_fen - leaving_fen)
 
 
 def _order(state: TransferState, said: BankSaid) -> Remittance | None:
@@ -95,5 +104,8 @@ def _returned(state: TransferState, said: BankSaid, held_fen: int, at: datetime)
             return ()
     elif not (refused or taken or order.status in _AT_THE_BANK):
         return ()
-    released = () if order.comes_home else released_at_an_end(state, said.amount_fen)
-    return (*taken, returned, *released)
+    if order.comes_home:
+        return (*taken, returned)
+    before = advance(state, taken, at=at, actor=BANK)[1]
+    after = advance(before, (returned,), at=at, actor=BANK)[1]
+    return (*taken, returned, *surplus(before, after, said.amount_fen))

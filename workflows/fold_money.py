@@ -34,7 +34,7 @@ def settled(
         case e.FundsRetained():
             return {"funds_status": FundsStatus.RETAINED_IN_PROVINCE, "steps": no_money_steps}
         case e.FundsReleased():
-            return {"released": True} | given_back(state, fact.amount_fen)
+            return {"released": state.released or not fact.surplus} | given_back(state, fact.amount_fen)
         case e.PayoutAccountProvided():
             changes: Changes = {"payout_account": fact.masked_account}
             if fact.resumed is not None:

@@ -36,18 +36,19 @@ def match_funds(state: TransferState, ask: c.MatchFunds, facts: c.ReceiptFacts, 
         excess_fen=order.received_fen - came_fen,
         reason=ask.reason,
     )
-    given_back = released_at_an_end(state, matched.missing_fen) if not order.comes_home else ()
+    after = advance(state, (matched,), at=at, actor=PLATFORM)[1]
+    given_back = () if order.comes_home else surplus(state, after, matched.missing_fen)
     if not accepted:
         return (matched, *given_back)
-    after = advance(state, (matched,), at=at, actor=PLATFORM)[1]
     advice = Advice(order.bank_reference, order.received_on, ask.reason)
     now = next(each for each in after.remittances if each.reference == order.reference)
     return (matched, *given_back, *credited(after, now, came_fen, advice))
 
 
-def released_at_an_end(state: TransferState, amount_fen: int) -> Facts:
-    """What is set aside at O again is nobody's to order in a case that a supervisor has ended: the person can use it."""
-    return (e.FundsReleased(amount_fen=amount_fen),) if state.terminating and amount_fen else ()
+def surplus(before: TransferState, after: TransferState, amount_fen: int) -> Facts:
+    """Of `amount_fen`, which is set aside at O again, what neither the form in force nor an open case asks for any more."""
+    needless_fen = amount_fen - (after.frozen_fen - before.frozen_fen)
+    return (e.FundsReleased(amount_fen=needless_fen, surplus=True),) if needless_fen else ()
 
 
 def _fault(order: Remittance, ask: c.MatchFunds, facts: c.ReceiptFacts) -> Invalid | None:

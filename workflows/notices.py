@@ -77,7 +77,7 @@ def event_name(fact: Fact | type[Fact]) -> str:
 
 def recipients(state: TransferState, event: TransferEvent) -> tuple[str, ...]:
     """Whom `event` is told to, each once: those that it names itself, or those of the table."""
-    named: tuple[str, ...] | None = getattr(event.fact, "told", None)
+    named: tuple[str, ...] | None = event.said("told")
     if named is None:
         regions = {"from_region": state.from_region, "to_region": state.to_region}
         named = tuple(each.format(**regions) for each in TOLD.get(event_name(event.fact), ()))
@@ -94,7 +94,7 @@ def notices_of(state: TransferState, events: Iterable[TransferEvent]) -> tuple[N
             recipient=recipient,
             kind=event_name(event.fact),
             step=event.step,
-            due_on=getattr(event.fact, "due_on", None) or getattr(event.fact, "closes_on", None),
+            due_on=event.said("due_on") or event.said("closes_on"),
         )
         for event in events
         for recipient in recipients(state, event)

@@ -180,14 +180,15 @@ def _credits(case: Case) -> Iterator[Broken]:
         counts = posting.reverses is None and posting.posting_id not in undone
         if counts and _credits_somebody(posting):
             crediting[_reference(case, posting) or ""].append(posting.posting_id)
+    known = {order.reference for order in case.state.remittances}
+    for reference in crediting.keys() - known:
+        says = f"a credit of {reference or 'no order'}, which the case does not have"
+        yield Broken(Invariant.CREDITED_ONCE, crediting[reference][-1], case.state.no, says)
     for order in case.state.remittances:
-        times, (least, most) = crediting.pop(order.reference, []), _CREDITED_TIMES.get(order.status, (0, 0))
+        times, (least, most) = crediting[order.reference], _CREDITED_TIMES.get(order.status, (0, 0))
         if not least <= len(times) <= most:
             says = f"{order.reference} is {order.status} and was credited {len(times)} times"
             yield Broken(Invariant.CREDITED_ONCE, times[-1] if times else None, case.state.no, says)
-    for reference, times in crediting.items():
-        says = f"a credit of {reference or 'no order'}, which the case does not have"
-        yield Broken(Invariant.CREDITED_ONCE, times[-1], case.state.no, says)
 
 
 _CREDITED_TIMES = {RemittanceStatus.CREDITED: (1, 1), RemittanceStatus.RETURNED: (0, 1)}

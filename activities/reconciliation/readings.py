@@ -180,8 +180,9 @@ def said_of_order(ledger: Sequence[LedgerLine], bank: Sequence[BankLine], regist
             (backs if movement.region == order.payer else ins).append(movement)
     # What differs from the order is credited as it came, or lies under search: both are booked.
     arrived_fen = credited_fen + booked[Booked.SUSPENDED] + booked[Booked.RECEIVED]
+    still_fen = ordered_fen - returned_fen - booked[Booked.MISSED]
     debit = _bank_side(debits, remitted_fen, ordered_fen if alive else 0, seen=order.debit_seen)
-    credit = _bank_side(credits_, arrived_fen, ordered_fen - returned_fen if alive else 0, seen=order.credit_seen)
+    credit = _bank_side(credits_, arrived_fen, still_fen if alive else 0, seen=order.credit_seen)
     returned = _returned(returns, returned_fen, ordered_fen if alive else 0, seen=order.debit_seen)
     if elsewhere:
         debit, credit, returned = (
@@ -199,7 +200,8 @@ def said_of_order(ledger: Sequence[LedgerLine], bank: Sequence[BankLine], regist
         returned,
         _register_side(outs, 0 if order.uncredited else remitted_fen),
         _register_side(ins, credited_fen if order.payee is not None else 0),
-        _register_side(backs, returned_fen),
+        # What never came is the payer's again, too.
+        _register_side(backs, 0 if order.uncredited else returned_fen + booked[Booked.MISSED]),
         Dates.EARLY if early else Dates.IN_ORDER,
         Books.WHOLE if whole and credited_fen <= max(in_transit_fen, 0) else Books.DIFFER,
         Side(Reading.NONE, ordered_fen, remitted_fen),
@@ -234,7 +236,8 @@ def _stage(booked: dict[Booked, int]) -> Stage:
     for what, stage in _STAGES:
         if booked[what]:
             return stage
-    if booked[Booked.RETURNED] and booked[Booked.RETURNED] >= booked[Booked.REMITTED]:
+    back_fen = booked[Booked.RETURNED] + booked[Booked.MISSED]
+    if back_fen and back_fen >= booked[Booked.REMITTED]:
         return Stage.RETURNED
     return Stage.REMITTED if booked[Booked.REMITTED] else Stage.ORDERED
 

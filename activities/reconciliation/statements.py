@@ -5,11 +5,15 @@ from typing import Final
 # $1 and $2 are the first and the last day. An order is looked at, with all its lines until the last day, when anything
 # happened to it between them. A line of the bank belongs to the order that it was matched to, or whose reference it names.
 SHANGHAI: Final = "at time zone interval '8 hours'"
-REFERENCE: Final = "coalesce(b.reference, nullif(split_part(coalesce(b.end_to_end_id, ''), '/', 1), 'NOTPROVIDED'), '')"
+# What named no order, or another, and was confirmed as one's receipt is that one's.
+REFERENCE: Final = """coalesce(
+    case b.state when 'CONFIRMED' then (
+        select r.reference from remittances r where r.bank_reference = b.entry_reference and r.status = 'CREDITED') end,
+    b.reference, nullif(split_part(coalesce(b.end_to_end_id, ''), '/', 1), 'NOTPROVIDED'), '')"""
 BOOKED: Final = f"""
-select coalesce(p.reference, e.event -> 'fact' ->> 'reference') as reference, p.posting_id, (p.posted_at {SHANGHAI})::date as posted_on
-  from ledger_postings p left join transfer_events e on p.reference is null and (e.transfer_id, e.seq) = (p.transfer_id, p.seq)
- where p.transfer_id is not null and p.posted_at < ($2::date + 1)::timestamp {SHANGHAI}
+select coalesce(p.reference, e.event -> 'fact' ->> 'reference') as reference, p.posting_id, e.type, (p.posted_at {SHANGHAI})::date as posted_on
+  from ledger_postings p join transfer_events e on (e.transfer_id, e.seq) = (p.transfer_id, p.seq)
+ where p.posted_at < ($2::date + 1)::timestamp {SHANGHAI}
    and p.reverses is null and not exists (select from ledger_postings u where u.reverses = p.posting_id)
 """  # noqa: S608 - constants
 ORDERS: Final = f"""
@@ -29,18 +33,18 @@ with {ORDERS},
 told as (select region, min(least(booked_on, value_on)) as since from bank_entries where region is not null group by region),
 sided as (
     select o.*, t.no, s.*, coalesce((kept.each ->> 'by_post')::boolean, false) as by_post,
-           coalesce((kept.each ->> 'uncredited')::boolean, false) as uncredited
+           coalesce((kept.each ->> 'uncredited')::boolean, false) as uncredited, (kept.each ->> 'send_on')::date as send_on
       from orders o join transfers t using (transfer_id)
       left join lateral (select each from jsonb_array_elements(t.state -> 'remittances') each
                           where each ->> 'reference' = o.reference) kept on true
       cross join lateral (select case when o.kind = 'REVERSE' then t.to_region else t.from_region end as payer,
                                  case o.kind when 'REVERSE' then t.from_region when 'PAYOUT' then null else t.to_region end as payee) s),
 posted as (
-    select b.reference, b.posted_on, l.account, l.region, l.amount_fen,
+    select b.reference, b.type, b.posted_on, l.account, l.region, l.amount_fen,
            bool_or(l.account = 'FROZEN') over (partition by l.posting_id) as freezes
       from booked b join ledger_entries l using (posting_id) where b.reference in (select reference from orders)),
 lines as (
-    select reference, 'ORDERED' as what, amount_fen, ordered_on as on_day from orders
+    select reference, 'ORDERED' as what, amount_fen, greatest(ordered_on, send_on) as on_day from sided
      union all
     select o.reference, 'GIVEN_UP', o.amount_fen, o.ordered_on from orders o where o.status = 'RETURNED'
        and not exists (select from posted p where p.reference = o.reference and p.account = 'IN_TRANSIT' and p.amount_fen > 0)
@@ -48,12 +52,14 @@ lines as (
     select s.reference, what, p.amount_fen, p.posted_on
       from posted p join sided s using (reference),
            lateral (select case
-               when p.account = 'IN_TRANSIT' and p.amount_fen > 0 then 'REMITTED'
-               when p.account = 'RETURNED' and p.amount_fen > 0 then 'RETURNED'
                when p.account = 'RECEIVED' then 'RECEIVED'
-               when p.account = 'SUSPENSE' and p.region = s.payer then 'MISSED'
-               when p.account = 'SUSPENSE' then 'SUSPENDED'
-               when p.account = 'PAID_OUT' or p.account = 'PERSONAL_ACCOUNTS' and p.region = s.payee and not p.freezes then 'CREDITED'
+               when p.type = 'funds_remitted.1' and p.account = 'IN_TRANSIT' then 'REMITTED'
+               when p.freezes then null
+               when p.type in ('funds_credited.1', 'funds_paid_out.1') and p.amount_fen > 0 then 'CREDITED'
+               when p.type = 'funds_returned.1' and p.amount_fen > 0 then 'RETURNED'
+               when p.type = 'funds_returned.1' and p.account in ('PERSONAL_ACCOUNTS', 'PAID_OUT') then 'CREDITED'
+               when p.type = 'funds_matched.1' and p.amount_fen > 0 and p.region = s.payer then 'MISSED'
+               when p.type = 'funds_matched.1' and p.amount_fen > 0 then 'SUSPENDED'
                end as what) named where what is not null)
 select l.reference, l.what, l.amount_fen, l.on_day, s.no, s.payer, s.payee, s.kind = 'REVERSE', s.uncredited,
        not s.by_post and coalesce(s.ordered_on >= payer.since, false), coalesce(s.ordered_on >= payee.since, false)

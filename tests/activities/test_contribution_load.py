@@ -85,12 +85,14 @@ async def test_an_id_that_says_something_else_is_refused_by_line_and_nothing_is_
         assert changed(before, await snapshot(cases.owner)) == set()
 
 
-async def test_a_person_held_under_an_older_key_is_the_same_person(database: Database, tmp_path: Path) -> None:
+async def test_a_person_held_under_an_older_key_is_the_same_person(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with open_cases(database) as cases:
         await load(cases, feed(tmp_path, contribution()))
         # As if the keyring had another key now than then.
         key = cases.keyring.person_keys
-        cases.keyring.person_keys = lambda resident_id: [b"new" + key(resident_id)[0], *key(resident_id)]  # type: ignore[method-assign]
+        monkeypatch.setattr(cases.keyring, "person_keys", lambda number: [b"new" + key(number)[0], *key(number)])
         assert await load(cases, feed(tmp_path, contribution())) == ContributionReport(1, Counter(), repeated=1)
 
 

@@ -8,6 +8,11 @@ from tests.conftest import Database
 
 READ = {"SELECT"}
 WORKER = {
+    "bank_cursors": {"UPDATE"},
+    "bank_entries": {"INSERT", "UPDATE"},
+    "bank_messages": {"INSERT"},
+    "bank_payments": {"INSERT"},
+    "bank_words": {"INSERT", "UPDATE"},
     "calendar_editions": set(),
     "commands": set(),
     "document_files": set(),
@@ -21,7 +26,11 @@ WORKER = {
     "payout_accounts": {"INSERT", "UPDATE"},
     "persons": {"INSERT"},
     "pooling_regions": set(),
+    "reconciliation_clearings": {"INSERT"},
+    "reconciliation_differences": {"INSERT"},
+    "reconciliation_runs": {"INSERT"},
     "region_policies": set(),
+    "register_movements": {"INSERT"},
     "remittances": {"INSERT", "UPDATE"},
     "schema_migrations": set(),
     "transfer_events": {"INSERT"},

@@ -133,7 +133,7 @@ async def test_a_zero_balance_moves_no_money_and_the_continuation_completes_the_
         assert await desk.worklist() == [("CONFIRM_CONTINUATION", SHANGHAI_POOL, "2026-03-10")]
         assert (await desk.state()).funds_status is FundsStatus.NOT_REQUIRED
         await desk.take(c.ConfirmContinuation(), R_CLERK, WEDNESDAY)
-        assert await _last_types(desk, 2) == ["continuation_confirmed.1", "completed.1"]
+        assert await _last_types(desk, 2) == ["continuation_confirmed.1", "completed.2"]
         assert await desk.balances() == {}
         assert await desk.db.fetchval("select count(*) from remittances") == 0
         await desk.verify()
@@ -198,7 +198,7 @@ async def test_the_receipt_credits_the_account_and_completes_the_case(database: 
             "receipt_confirmed.1",
             "funds_received.1",
             "funds_credited.1",
-            "completed.1",
+            "completed.2",
         ]
         assert (await desk.enrolment(SHANGHAI_POOL))["personal_account_fen"] == 10_000 + BALANCE_FEN
         assert await desk.balances() == {

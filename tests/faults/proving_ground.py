@@ -122,11 +122,13 @@ class ProvingGround:
         if point is not None and point.victim == "postgres":
             died = asyncio.create_task(self.server.wait())
             await asyncio.wait({ended, died}, return_when=asyncio.FIRST_COMPLETED)
-            if died.done():
+            # Struck after its last statement, an act answers before the server is seen to be dead.
+            if died.done() or Run(0, _news(report)).told("hit"):
+                await asyncio.wait_for(died, 10)
                 self.server = await _start(self.folder, self.server)
             died.cancel()
         end = await ended
-        news = [json.loads(line) for line in report.read_text("utf-8").splitlines()] if report.exists() else []
+        news = _news(report)
         report.unlink(missing_ok=True)
         return Run(end, news)
 
@@ -197,6 +199,10 @@ async def open_proving_ground(folder: Path) -> AsyncIterator[ProvingGround]:
             yield ground
         finally:
             await ground.close()
+
+
+def _news(report: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in report.read_text("utf-8").splitlines()] if report.exists() else []
 
 
 async def _start(folder: Path, dead: PostgresServer) -> PostgresServer:

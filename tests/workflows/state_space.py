@@ -13,6 +13,7 @@ from functools import cache
 from itertools import product
 from typing import Any, NamedTuple
 
+from tests.workflows.invariants import purse_after
 from tests.workflows.pure_cases import (
     ACCEPTANCE,
     CALENDAR,
@@ -108,9 +109,10 @@ ALL_WORLDS = tuple(
 )
 # What the bank sends back, what comes with another amount, and what another person must release.
 MONEY_WORLDS = (
-    World(corrections=1, returns=2),
-    World(corrections=1, returns=1, release_threshold_fen=HELD_FEN - 1),
-    World(corrections=1, returns=2, disposition=Disposition.PAY_OUT),
+    World(corrections=0, returns=2),
+    World(corrections=1, returns=1),
+    World(corrections=1, release_threshold_fen=HELD_FEN - 1),
+    World(corrections=0, returns=2, disposition=Disposition.PAY_OUT),
 )
 # The platform route whole; by post, where many more orders of events are possible, with one correction, and on each path once.
 FEW_WORLDS = (
@@ -233,10 +235,9 @@ def by_itself(node: Node, now: datetime) -> Iterator[tuple[str, Actor, Facts]]:
     if order is not None and (facts := bank_took_order(state, order.reference)):
         yield "bank", BANK, conclude(state, facts, at=now, actor=BANK, calendar=CALENDAR)
     for name, said in bank_words(node.world, state):
-        # What R credited is still on the person's account there.
-        if facts := bank_says(state, said, HELD_FEN, now, CALENDAR) or bank_reopens(
-            state, said, HELD_FEN, now, CALENDAR
-        ):
+        held_fen = purse_after(node.events, HELD_FEN).at_r
+        facts = bank_says(state, said, held_fen, now, CALENDAR) or bank_reopens(state, said, held_fen, now, CALENDAR)
+        if facts:
             yield name, BANK, facts
     for name, again in rechecks(node.world):
         if facts := recheck(state, again, now, CALENDAR):

@@ -422,6 +422,14 @@ class TestTheMoney:
             "bank_reference": None,
             "received_fen": None,
             "received_on": None,
+            "returned_fen": 0,
+            "return_reason": None,
+            "returns": (),
+            "missing_fen": 0,
+            "sent_home_fen": 0,
+            "uncredited": False,
+            "prepared_by": None,
+            "send_on": None,
         }
 
     @pytest.mark.parametrize("amount_fen", [0, BALANCE_FEN - 1, BALANCE_FEN + 1])

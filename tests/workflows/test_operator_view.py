@@ -230,7 +230,7 @@ async def test_a_case_that_is_ending_says_which_money_a_supervisor_must_approve(
     await office.approve_reverse(transfer)
     await office.confirm_receipt(transfer)
     await office.ending(transfer)
-    assert (await _details(office, transfer)).startswith("**已终止** · 资金：已计入个人账户")
+    assert (await _details(office, transfer)).startswith("**已终止** · 资金：银行退汇")
     shown = await _search_attributes(office, transfer)
     assert (shown["TransferStatus"], shown["TransferNeedsAttention"]) == ("TERMINATED", False)
 

@@ -33,8 +33,10 @@ WHO: dict[A, tuple[set[Role], str]] = {
     A.RETURN_TRANSFER: (MAKERS, O),
     A.REQUEST_CORRECTION: (MAKERS, R),
     A.REMIT_PERSONAL_ACCOUNT: (FINANCE, O),
+    A.RELEASE_REMITTANCE: (FINANCE, O),
     A.PROVIDE_PAYOUT_ACCOUNT: ({Role.INSURED_PERSON}, NOBODY_S),
     A.CONFIRM_RECEIPT: (FINANCE, R),
+    A.MATCH_FUNDS: ({Role.FINANCE}, R),
     A.CONFIRM_CONTINUATION: (MAKERS, R),
     A.APPROVE_REVERSE_REMITTANCE: ({Role.SUPERVISOR}, NOBODY_S),
     A.WITHDRAW_TRANSFER: ({Role.INSURED_PERSON, Role.EMPLOYER}, NOBODY_S),
@@ -52,8 +54,10 @@ DONE_BY: dict[A, set[K]] = {
     A.RETURN_TRANSFER: {K.STOP_COVERAGE, K.DELIVER_INFORMATION_FORM},
     A.REQUEST_CORRECTION: {K.CONFIRM_CONTINUATION},
     A.REMIT_PERSONAL_ACCOUNT: {K.REMIT_PERSONAL_ACCOUNT},
+    A.RELEASE_REMITTANCE: {K.REMIT_PERSONAL_ACCOUNT},
     A.PROVIDE_PAYOUT_ACCOUNT: {K.REMIT_PERSONAL_ACCOUNT},
     A.CONFIRM_RECEIPT: {K.CONFIRM_RECEIPT},
+    A.MATCH_FUNDS: {K.CONFIRM_RECEIPT},
     A.CONFIRM_CONTINUATION: {K.CONFIRM_CONTINUATION},
 }
 ONCE = {A.WITHDRAW_TRANSFER, A.TERMINATE_TRANSFER}
@@ -151,7 +155,7 @@ def _on_its_side(state: TransferState, action: A, side: str, actor: Actor) -> bo
         return True
     if side is BOTH:
         return actor.region in (O, R)
-    if action is A.CONFIRM_RECEIPT and _money_comes_home(state):
+    if action in (A.CONFIRM_RECEIPT, A.MATCH_FUNDS) and _money_comes_home(state):
         side = O
     # 94号: what comes by post from an agency that is not connected is entered by the other one.
     return actor.region == side or (side in state.unconnected and actor.region in (O, R))

@@ -132,7 +132,8 @@ def _split(order: Order) -> Order:
 
 def _accepted_less(order: Order) -> Order:
     came = order.amount_fen - 7
-    return order.sent(LAST_WEEK).arrived(LAST_WEEK, came).credited(YESTERDAY, came).book(Booked.MISSED, YESTERDAY, 7)
+    order = order.sent(LAST_WEEK).arrived(LAST_WEEK, came).credited(YESTERDAY, came)
+    return order.book(Booked.MISSED, YESTERDAY, 7).move(RegisterDirection.IN, YESTERDAY, 7, region=order.payer)
 
 
 def _accepted_more(order: Order) -> Order:
