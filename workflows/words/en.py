@@ -292,7 +292,6 @@ WORDS: dict[str, str] = {
     "violation.ALREADY_USED": "This bank reference has already paid {reference}.",
     "violation.REASON_REQUIRED_AFTER_MISMATCH": "The amount did not match before: say in `note` what was found.",
     "violation.PAYER_UNKNOWN": "The bank has not said from which account it came: ask the bank first.",
-    "violation.REASON_REQUIRED": "Say why.",
     "certificate_fault.UNKNOWN": "There is no such certificate of this person from the origin",
     "certificate_fault.EXPIRED": "The certificate has expired",
     "certificate_fault.VOID": "The certificate was voided by a reissue",

@@ -292,7 +292,6 @@ WORDS: dict[str, str] = {
     "violation.ALREADY_USED": "该银行流水号已用于{reference}。",
     "violation.REASON_REQUIRED_AFTER_MISMATCH": "此前到账金额不一致，请在 note 中说明核对结果。",
     "violation.PAYER_UNKNOWN": "银行未提供付款账户，请先向银行查询。",
-    "violation.REASON_REQUIRED": "请填写理由。",
     "certificate_fault.UNKNOWN": "没有查到该编号的参保凭证，或不是本人在转出地的凭证",
     "certificate_fault.EXPIRED": "参保凭证已过有效期",
     "certificate_fault.VOID": "参保凭证已因补办作废",
