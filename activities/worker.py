@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -21,12 +22,13 @@ from activities.bank import Bank, sending_home
 from activities.bank.http import HttpBank
 from activities.bank.polling import Poller
 from activities.bank.telling import SignalTeller, Words
-from activities.bank_words import note_bank_word, reopen
+from activities.bank_words import note_bank_word
 from activities.database import open_pool
 from activities.funds import send_to_bank
 from activities.keyring import InvalidKeyringError, Keyring
 from activities.notices import deliver_notices
 from activities.reconciliation.daily import keep_reconciling
+from activities.reopening import reopen
 from activities.residuals import ResidualSweep
 from activities.settings import SettingsError, WorkerSettings, read_settings
 from activities.steps import Steps
@@ -58,6 +60,8 @@ GRACE = timedelta(seconds=8)
 # A case rests for days between two steps: only those in a burst of steps are worth their 150 kB each. The others are read
 # again from their history, which is short.
 CASES_KEPT_IN_MEMORY = 300
+# The collector's thresholds, youngest generation first: cases in memory are many small objects that live for a while.
+YOUNG_OBJECTS_KEPT = (20_000, 20, 50)
 
 
 def activities(pool: asyncpg.Pool, keyring: Keyring, bank: Bank) -> list[Callable[..., Any]]:
@@ -175,6 +179,9 @@ def main() -> None:
     code = 1
     try:
         settings, keyring = configuration(os.environ)
+        # What is loaded by now stays for good; the collector looks at what cases leave behind, less often than for a script.
+        gc.freeze()
+        gc.set_threshold(*YOUNG_OBJECTS_KEPT)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(run(settings, keyring))
         code = 0

@@ -12,9 +12,11 @@ from bench import commands, figures
 from bench.figures import Figure
 from bench.history import history
 from bench.latency import latency
+from bench.ledger import audit
 from bench.machine import description
 from bench.open_transfers import open_transfers
 from bench.queries import queries
+from bench.reconciling import reconciling
 from bench.system import running_system
 from bench.throughput import carry_many, throughput
 from bench.twin import running_twins
@@ -41,6 +43,7 @@ class Sizes:
     some_open: int = 500
     many_open: int = 2_000
     whys: int = 3
+    reconciled_thousands: tuple[int, ...] = (100, 300, 1_000)
 
 
 async def run(data_dir: Path, sizes: Sizes) -> list[Figure]:
@@ -73,11 +76,15 @@ async def run(data_dir: Path, sizes: Sizes) -> list[Figure]:
             connections=sizes.query_connections,
             cases=sizes.query_cases,
         )
+        _say("the ledger's auditor beside transfers")
+        made += await audit(system, repetitions=sizes.repetitions, transfers=sizes.transfers, in_flight=sizes.in_flight)
         made.append(await commands.why(system, repetitions=sizes.whys))
         _say(f"{sizes.many_open:,} open transfers")
         made += await open_transfers(
             system, few=sizes.few_open, some=sizes.some_open, many=sizes.many_open, steps_of=sizes.latency_transfers
         )
+    _say("reconciliation")
+    made += reconciling(thousands=sizes.reconciled_thousands, repetitions=sizes.repetitions)
     return [figures.of("this run", "s", [time.monotonic() - began], **description()), *made]
 
 

@@ -3,10 +3,11 @@
 Time passes when somebody looks: what was handed in long enough ago is carried out then, as of its own time.
 """
 
+import contextlib
 import json
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -46,6 +47,16 @@ class BankBooks:
         self._database.executescript(TABLES)
         self._lock = threading.Lock()
 
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        self._database.execute("begin immediate")
+        try:
+            yield
+        except BaseException:
+            self._database.execute("rollback")
+            raise
+        self._database.execute("commit")
+
     def hand_in(self, order: PaymentOrder, now: float) -> bool:
         """Keep the order; False when another one stands under its reference already."""
         with self._lock:
@@ -81,16 +92,15 @@ class BankBooks:
             ).fetchall()
             if not due:
                 return
-            self._database.execute("begin immediate")
-            for document, handed_in_at in due:
-                order = _read(document)
-                if order is not None:
-                    self._carry_out(order, handed_in_at, faults)
-                else:
-                    self._database.execute(
-                        "insert into carried_out values (?, '[]')", (json.loads(document)["reference"],)
-                    )
-            self._database.execute("commit")
+            with self._transaction():
+                for document, handed_in_at in due:
+                    order = _read(document)
+                    if order is not None:
+                        self._carry_out(order, handed_in_at, faults)
+                    else:
+                        self._database.execute(
+                            "insert into carried_out values (?, '[]')", (json.loads(document)["reference"],)
+                        )
 
     def _carry_out(self, order: PaymentOrder, at: float, faults: Sequence[BankFault]) -> None:
         day = shanghai_date(datetime.fromtimestamp(at, UTC))
@@ -148,16 +158,15 @@ class BankBooks:
             ).fetchall()
             if not due:
                 return
-            self._database.execute("begin immediate")
             together = [row for row in due if not row[2] and row[3] == 1]
-            for group in ([together] if together else []) + [[row] for row in due if row[2] or row[3] > 1]:
-                message_id = f"A{group[0][0]:08d}"
-                document = advice_of(message_id, [BankEntry.model_validate_json(row[1]) for row in group], _at(now))
-                for _ in range(group[0][3]):
-                    self._post(message_id, document)
-                marks = [(message_id, row[0]) for row in group]
-                self._database.executemany("update bookings set message_id = ? where number = ?", marks)
-            self._database.execute("commit")
+            with self._transaction():
+                for group in ([together] if together else []) + [[row] for row in due if row[2] or row[3] > 1]:
+                    message_id = f"A{group[0][0]:08d}"
+                    document = advice_of(message_id, [BankEntry.model_validate_json(row[1]) for row in group], _at(now))
+                    for _ in range(group[0][3]):
+                        self._post(message_id, document)
+                    marks = [(message_id, row[0]) for row in group]
+                    self._database.executemany("update bookings set message_id = ? where number = ?", marks)
 
     def post(self, message_id: str, document: bytes) -> None:
         """Put a message into the outbox as it is, however wrong."""

@@ -14,7 +14,7 @@ import asyncpg
 import click
 
 from activities.ledger.accounts import AccountName
-from activities.ledger.auditor import Auditor, open_auditor
+from activities.ledger.auditor import Auditor, open_auditor, snapshots
 from activities.ledger.invariants import Broken
 from activities.ledger.statement import AccountStatement, Scope, Statement, draw_statement
 from stack.connection import database_and_keyring
@@ -25,8 +25,6 @@ from workflows.words import yuan
 
 Answer = TypeVar("Answer")
 
-# A snapshot each tenth of a second is what the auditor owes; the rest is the machine's for work.
-SNAPSHOT_EVERY_SECONDS = 0.05
 REPORT_EVERY_SECONDS = 10.0
 
 
@@ -98,23 +96,19 @@ async def _audit(url: str, *, watch: bool, as_json: bool) -> int:
 
 async def _verify(auditor: Auditor, told: set[Broken], *, watch: bool, as_json: bool) -> None:
     count, postings, reported = 0, 0, time.monotonic()
-    while True:
-        began = time.monotonic()
-        snapshot = await auditor.verify()
+    async for snapshot in snapshots(auditor):
         count, postings = count + 1, postings + snapshot.postings
         for each in snapshot.broken:
             if each not in told:
                 told.add(each)
                 click.echo(json.dumps(each._asdict(), ensure_ascii=False) if as_json else _broken_line(each))
-        whole = snapshot.number == 1
-        if not as_json and (whole or began - reported >= REPORT_EVERY_SECONDS):
-            rate = f"{count / (time.monotonic() - reported):.1f} snapshots a second"
-            verified = f"{snapshot.cases} cases, all there are" if whole else rate
+        seconds, whole = time.monotonic() - reported, snapshot.number == 1
+        if not as_json and (whole or seconds >= REPORT_EVERY_SECONDS):
+            verified = f"all {snapshot.cases} cases" if whole else f"{count / seconds:.1f} snapshots a second"
             click.echo(f"verified {verified}, {postings} postings: {len(told) or 'nothing'} broken so far")
             count, postings, reported = 0, 0, time.monotonic()
         if not watch:
             return
-        await asyncio.sleep(max(0.0, SNAPSHOT_EVERY_SECONDS - (time.monotonic() - began)))
 
 
 def _broken_line(broken: Broken) -> str:

@@ -38,12 +38,14 @@ from workflows.vocabulary import CorrectionReason, MailItem, RemittanceStatus, R
 PATIENCE = timedelta(seconds=20)
 # Regions with a policy of their own; all others have the law's defaults.
 BY_POST, BY_POST_TOO, WITH_CHECKER, PAYING_OUT, RETAINING = "421099", "330100", "120000", "440100", "339900"
+RELEASING = "210100"
 MONTHLY, DAILY = "370100", "510100"
 POLICIES = {
     BY_POST: RegionPolicy(connected=False),
     BY_POST_TOO: RegionPolicy(connected=False),
     WITH_CHECKER: RegionPolicy(form_needs_checker=True),
     PAYING_OUT: RegionPolicy(disposition=(DispositionRule(disposition=Disposition.PAY_OUT),)),
+    RELEASING: RegionPolicy(release_threshold_fen=1),
     RETAINING: RegionPolicy(disposition=(DispositionRule(disposition=Disposition.RETAIN),)),
     MONTHLY: RegionPolicy(remittance_cycle="monthly:10"),
     DAILY: RegionPolicy(remittance_cycle="daily"),
@@ -231,7 +233,7 @@ class Office:
         assert state.on_its_way is not None
         comes_home = state.step(TransferStepKind.CONFIRM_RECEIPT).region == state.from_region
         receipt = c.ConfirmReceipt(
-            amount_fen=state.on_its_way.amount_fen if amount_fen is None else amount_fen,
+            amount_fen=state.on_its_way.expected_fen if amount_fen is None else amount_fen,
             bank_reference=uuid.uuid4().hex,
             received_on=self.today(transfer),
             note=note,

@@ -85,8 +85,8 @@ class SignalTeller:
             raise
 
 
-# For the case of that number, which is closed: a late return opens its money's track again, unless it was spent.
-Reopen = Callable[[str, BankSaid], Awaitable[CommandOutcome]]
+# For the word's case, which is closed: a late return opens its money's track again, unless it was spent.
+Reopen = Callable[[BankSaid], Awaitable[CommandOutcome]]
 
 
 class Words:
@@ -129,7 +129,7 @@ class Words:
         )
         try:
             if row["closed_at"] is not None and self._reopen is not None:
-                outcome = await self._reopen(row["no"], word)
+                outcome = await self._reopen(word)
                 if outcome.why == Why.RETURN_AFTER_SPENT:
                     await lay_apart(self._pool, row["reference"])
             else:

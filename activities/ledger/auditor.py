@@ -5,6 +5,7 @@ those with a new posting, money without a case; and goes on round the rest, so t
 touched are looked at again and again. Nothing it does makes anybody wait.
 """
 
+import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
@@ -23,6 +24,8 @@ from activities.records import CHANNEL
 CASES_AT_ONCE: Final = 200
 # How many of the rest a snapshot looks at beside what has changed.
 ROUND_CASES: Final = 20
+# Twenty snapshots a second at most; the rest of the machine is for work.
+PACE_SECONDS: Final = 0.05
 FIRST_ID: Final = UUID(int=0)
 
 NEW_POSTINGS_SQL = """
@@ -151,6 +154,14 @@ class Auditor:
         self._marks.append((following, last))
         while len(self._marks) > 1 and self._marks[0][0] <= oldest:
             self._floor = self._marks.popleft()[1]
+
+
+async def snapshots(auditor: Auditor) -> AsyncIterator[Snapshot]:
+    """One verified snapshot after another, without an end."""
+    while True:
+        began = time.perf_counter()
+        yield await auditor.verify()
+        await asyncio.sleep(max(0.0, began + PACE_SECONDS - time.perf_counter()))
 
 
 @asynccontextmanager

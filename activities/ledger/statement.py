@@ -21,7 +21,7 @@ select e.region, e.scheme, e.account, p.posting_id, e.line, p.posted_at, p.recor
        e.unmatched, p.reverses, e.amount_fen, coalesce(p.recorded_at > $6, false) as late
   from ledger_entries e join ledger_postings p using (posting_id) left join transfers t on t.transfer_id = p.transfer_id
  where ($1::text is null or e.region = $1) and ($2::text is null or e.scheme = $2) and ($3::text is null or e.account = $3)
-   and ($4::uuid is null or e.transfer_id = $4) and p.posted_at > coalesce($5, '-infinity') and p.posted_at <= $6
+   and ($4::uuid is null or e.transfer_id = $4) and p.posted_at > coalesce($5::timestamptz, '-infinity') and p.posted_at <= $6
    and coalesce(pg_visible_in_snapshot(p.written_in, $7::text::pg_snapshot), true)
  order by e.region, e.scheme, e.account, p.posted_at, p.posting_id, e.line
 """

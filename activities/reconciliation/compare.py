@@ -55,17 +55,16 @@ def by_reference(
     our, their, move = next(ours, None), next(theirs, None), next(moved, None)
     while our is not None or their is not None or move is not None:
         reference = min(each[0] for each in (our, their, move) if each is not None)
-        order = OrderLines(reference, [], [], [])
+        ledger_lines: list[LedgerLine] = []
+        bank_lines: list[BankLine] = []
+        movements: list[RegisterLine] = []
         if our is not None and our[0] == reference:
-            order = order._replace(ledger=our[1])
-            our = next(ours, None)
+            ledger_lines, our = our[1], next(ours, None)
         if their is not None and their[0] == reference:
-            order = order._replace(bank=their[1])
-            their = next(theirs, None)
+            bank_lines, their = their[1], next(theirs, None)
         if move is not None and move[0] == reference:
-            order = order._replace(registers=move[1])
-            move = next(moved, None)
-        yield order
+            movements, move = move[1], next(moved, None)
+        yield OrderLines(reference, ledger_lines, bank_lines, movements)
 
 
 def ages(until: date, calendar: WorkingCalendar) -> AgeOf:

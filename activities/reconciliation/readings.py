@@ -133,6 +133,7 @@ class Said(NamedTuple):
 
 
 NOTHING = Side(Reading.NONE, 0, 0)
+_NOTHING_BOOKED = dict.fromkeys(Booked, 0)
 _STAGES = (
     (Booked.CREDITED, Stage.CREDITED),
     (Booked.SUSPENDED, Stage.SUSPENDED),
@@ -142,7 +143,7 @@ _STAGES = (
 
 def said_of_order(ledger: Sequence[LedgerLine], bank: Sequence[BankLine], registers: Sequence[RegisterLine]) -> Said:
     """What the lines of one order say; `ledger` is not empty."""
-    booked = dict.fromkeys(Booked, 0)
+    booked = _NOTHING_BOOKED.copy()
     for each in ledger:
         booked[each.what] += each.amount_fen
     order = ledger[0]

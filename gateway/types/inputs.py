@@ -79,7 +79,7 @@ class TransferInput:
     transfer_id: strawberry.ID
     expected_revision: int | None = UNSET
     acting_person: str | None = strawberry.field(
-        default=None,
+        default=UNSET,
         description="From an agency's system: the staff id of the person it acts for, who is not the one that checks or "
         "releases what they made.",
     )

@@ -25,6 +25,7 @@ TINY = Sizes(
     some_open=4,
     many_open=6,
     whys=1,
+    reconciled_thousands=(3, 6),
 )
 
 

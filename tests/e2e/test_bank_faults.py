@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.books import ledger
+from tests.e2e.caller import new_key
 from tests.e2e.case import Case, Desks
 from tests.e2e.people import Registers, at
 from tests.e2e.system import System, until
@@ -140,7 +141,7 @@ async def test_what_was_paid_twice_goes_home_once_and_leaves_the_list(system: Sy
     await case.remits()
     found = await _on_the_list(case, 705_001)
     assert found["why"] == "DUPLICATE"
-    given = {"idempotencyKey": f"home-{found['id']}", "entryId": found["id"], "reason": " "}
+    given = {"idempotencyKey": new_key(), "entryId": found["id"], "reason": " "}
     answer = (await case.desks.r_finance.ask(SEND_HOME, input=given))["sendUnmatchedFundsHome"]
     assert answer["__typename"] == "ValidationFailed"
     given["reason"] = "付款行重复入账"

@@ -6,6 +6,7 @@ from datetime import timedelta
 from activities.dispatch import PendingCommand
 from tests.cases import BALANCE_FEN, BEIJING, O_CLERK, PERSON, R_CLERK, SHANGHAI_POOL, staff
 from tests.office import BY_POST, PAYING_OUT, RETAINING, WITH_CHECKER, Office
+from tests.workflows.money_endings import MONEY_ENDINGS
 from workflows import commands as c
 from workflows.transfer import TransferWorkflow
 from workflows.vocabulary import (
@@ -333,4 +334,5 @@ ENDINGS: tuple[Ending, ...] = (
     completed_after_waiting,
     declined_after_waiting,
     withdrawn_while_waiting,
+    *MONEY_ENDINGS,
 )

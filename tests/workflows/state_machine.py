@@ -6,7 +6,7 @@ Write it anew after a change of the rules, and read the difference: `python -m t
 from collections import defaultdict
 from pathlib import Path
 
-from tests.workflows.state_space import ALL_WORLDS, Space, explore
+from tests.workflows.state_space import ALL_WORLDS, MONEY_WORLDS, Space, explore
 from workflows.rules import RULES
 from workflows.state import TransferState
 
@@ -49,4 +49,4 @@ def text(rows: set[tuple[str, str]]) -> str:
 
 
 if __name__ == "__main__":
-    FILE.write_text(text(table(explore(ALL_WORLDS))), "utf-8")
+    FILE.write_text(text(table(explore(ALL_WORLDS + MONEY_WORLDS))), "utf-8")

@@ -12,7 +12,7 @@ import pytest
 
 from tests.workflows.invariants import check_case
 from tests.workflows.pure_cases import CALENDAR, EMPLOYER, O_CHECKER, PERSON, SUPERVISOR, THIRD, O, R
-from tests.workflows.state_space import ALL_WORLDS, FEW_WORLDS, HELD_FEN, Node, Signature, Space, explore
+from tests.workflows.state_space import ALL_WORLDS, FEW_WORLDS, HELD_FEN, MONEY_WORLDS, Node, Signature, Space, explore
 from workflows import events as e
 from workflows.actors import PLATFORM, Actor
 from workflows.clocks import next_alarm, tick
@@ -35,7 +35,7 @@ CLOCK_FACTS = (e.DeadlineDueSoon, e.DeadlineMissed, e.Escalated, e.GapWarned)
     scope="module",
     params=[
         pytest.param(FEW_WORLDS, id="few worlds"),
-        pytest.param(ALL_WORLDS, id="all worlds", marks=pytest.mark.long),
+        pytest.param(ALL_WORLDS + MONEY_WORLDS, id="all worlds", marks=pytest.mark.long),
     ],
 )
 def space(request: pytest.FixtureRequest) -> Space:
