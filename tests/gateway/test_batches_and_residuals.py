@@ -19,6 +19,7 @@ from tests.gateway.test_commands import DELIVER, REMIT
 from tests.gateway.test_stopped_clocks import morning, take
 from tests.gateway.window import O_CLERK, O_FINANCE, Window, open_window
 from workflows.policy import RegionPolicy
+from workflows.words import Language
 
 TOLD = """query ($no: TransferNo!) { transfer(no: $no) { progress { headline money }
   events(first: 50) { edges { node { kind message } } } } }"""
@@ -35,7 +36,7 @@ async def window(database: Database) -> AsyncIterator[Window]:
         yield each
 
 
-async def told(window: Window, language: str) -> dict[str, Any]:
+async def told(window: Window, language: Language) -> dict[str, Any]:
     transfer: dict[str, Any] = (await window.data(O_CLERK, TOLD, language=language, no=window.no))["transfer"]
     return transfer
 
