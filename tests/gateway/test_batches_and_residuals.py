@@ -1,5 +1,6 @@
 """What the person reads of an order that waits for its batch, and of what follows a completed case, in both languages."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import date, datetime
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import pytest
 
 from activities.contribution_load import load_contributions
+from activities.people import person_by_id
 from activities.reference import set_policy
 from activities.residuals import ResidualSweep
 from stack.why import read_case, screen
@@ -49,6 +51,17 @@ async def swept(window: Window, folder: Path, at: datetime) -> None:
     await ResidualSweep(desk.cases.worker_pool, NoTemporal(), desk.cases.keyring).sweep(at)  # type: ignore[arg-type]
 
 
+async def _on_the_order(window: Window, reference: str) -> tuple[str | None, str | None]:
+    """The batch and the releasing person on the paper of the order."""
+    desk = window.desk
+    state = await desk.state()
+    row = await desk.row("select * from documents where kind = 'REMITTANCE_ORDER' and number = $1", reference)
+    person = await person_by_id(desk.db, desk.cases.keyring, state.person_id)
+    assert person is not None
+    content = json.loads(person.data_key.open(row["content_sealed"], b"document"))
+    return content.get("batch"), content.get("released_by")
+
+
 async def test_an_order_of_a_monthly_region_says_on_which_day_it_goes(window: Window) -> None:
     await set_policy(window.desk.db, BEIJING, RegionPolicy(remittance_cycle="monthly:10"), date(2026, 1, 1))
     await window.desk.accepted()
@@ -63,6 +76,9 @@ async def test_an_order_of_a_monthly_region_says_on_which_day_it_goes(window: Wi
     )
     ordered = next(edge["node"]["message"] for edge in zh["events"]["edges"] if edge["node"]["kind"] == "FUNDS_ORDERED")
     assert ordered.endswith("按划转周期，2026年3月10日送达银行。")
+    order = (await window.desk.state()).on_its_way
+    assert order is not None
+    assert await _on_the_order(window, order.reference) == ("2026-03-10", None)
     lines = screen(await read_case(window.desk.db, window.no, morning("03-04")), morning("03-04"))
     assert "  资金：已下达划转指令，冻结余额 4,200.00 元，按划转周期 2026-03-10 送达银行" in lines
 
