@@ -17,7 +17,7 @@ BY_CHANCE = {
     *("document_sealed", "words_sealed", "visible_at", "message_id"),
 }
 # Numbers of a sequence: an attempt that died leaves a hole, so only their order counts.
-FROM_A_SEQUENCE = ("posting_id",)
+FROM_A_SEQUENCE = ("posting_id", "movement_id")
 
 
 async def outcome(connection: asyncpg.Connection, bank: Path) -> Outcome:
