@@ -88,6 +88,8 @@ async def _order_funds(scene: Scene, fact: e.FundsOrdered) -> e.AnyFact:
             regions=await scene.regions(),
             ordered_by=fact.prepared_by or scene.actor.identity,
             issued_on=scene.today,
+            batch=fact.send_on.isoformat() if fact.send_on else None,
+            released_by=scene.actor.identity if fact.prepared_by else None,
         )
         await issue(scene, content, number=fact.reference)
     return fact

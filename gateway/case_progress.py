@@ -144,9 +144,9 @@ def _special_order(state: TransferState, order: Remittance) -> str | None:
         case RemittanceKind.RESIDUAL if _follows(state, order) and order.status in _LATE_HAS_WORDS:
             return f"money.LATE.{order.status}"
         case RemittanceKind.REVERSE if order.on_its_way:
-            kind = "money.REVERSE.UNCREDITED" if order.uncredited else "money.REVERSE"
+            way_home = "money.REVERSE.UNCREDITED" if order.uncredited else "money.REVERSE"
             unapproved = order.status is RemittanceStatus.AWAITING_RELEASE
-            return f"{kind}.AWAITING_RELEASE" if unapproved else f"{kind}.ON_ITS_WAY"
+            return f"{way_home}.AWAITING_RELEASE" if unapproved else f"{way_home}.ON_ITS_WAY"
         case RemittanceKind.REVERSE if at_an_end and state.settled_fen == state.target_fen == 0:
             return "money.REVERSE.HOME"
         case RemittanceKind.PAYOUT if order.on_its_way:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,14 +15,17 @@ from temporalio.client import Client, WorkflowHandle, WorkflowHistory
 from temporalio.worker import Worker
 
 from activities import payout
+from activities.contribution_load import load_contributions
 from activities.dispatch import PendingCommand, dispatch
 from activities.keyring import Keyring
 from activities.ledger.auditor import open_auditor
 from activities.people import person_by_id
 from activities.reference import set_policy
+from activities.residuals import ResidualSweep
 from activities.temporal import data_converter
 from activities.worker import make_worker
 from stack.temporal import skip_time
+from tests.activities.contribution_feeds import contribution, feed
 from tests.activities.register_extracts import resident_ids
 from tests.cases import BEIJING, DESTINATION, ORIGIN, PERSON, SHANGHAI_POOL, Cases, open_cases, sandbox_bank, staff
 from tests.conftest import Database
@@ -192,6 +196,22 @@ class Office:
     async def remit(self, transfer: PendingCommand) -> CommandOutcome:
         who = await self.entering(transfer, Role.FINANCE, transfer_in=False)
         return await self.take(transfer, c.RemitPersonalAccount(), who)
+
+    async def late_contribution(self, transfer: PendingCommand, amount_fen: int = 1_250) -> None:
+        """A month is paid for the person at O after all, and swept along."""
+        state = await self.cases.state(transfer.transfer_id)
+        resident_id = self.residents[transfer.transfer_no]
+        line = contribution(
+            contribution_id=f"{transfer.transfer_no}/{state.late_fen}",
+            resident_id=resident_id,
+            region=state.from_region,
+            amount_fen=str(amount_fen),
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            await load_contributions(self.cases.database.owner_url, self.cases.keyring, feed(Path(folder), line))
+        sweep = ResidualSweep(self.cases.worker_pool, self.client, self.cases.keyring)
+        await sweep.sweep(self.now(transfer))
+        await self.until(transfer, lambda state: state.late_fen > 0)
 
     async def provide_account(self, transfer: PendingCommand) -> CommandOutcome:
         ask = await payout_ask(self.cases, await self.cases.state(transfer.transfer_id))

@@ -38,7 +38,7 @@ def settle(state: TransferState, at: datetime, calendar: WorkingCalendar) -> Fac
     if state.owed_fen > 0 and not state.is_open(TransferStepKind.REMIT_PERSONAL_ACCOUNT):
         return (_asked_for(state, at, calendar),)
     given = any(not each.given_up for each in state.remittances)
-    nothing_to_move = not (form.balance_fen or given or state.terminating)
+    nothing_to_move = not (form.balance_fen or state.late_fen or given or state.terminating)
     if nothing_to_move and state.funds_status is not FundsStatus.NOT_REQUIRED:
         return (e.FundsNotRequired(),)
     return ()

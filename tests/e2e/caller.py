@@ -49,6 +49,8 @@ INPUT_OF = {
     "confirmReceipt": "ConfirmReceiptInput",
     "confirmContinuation": "TransferInput",
     "approveReverseRemittance": "RemittanceInput",
+    "releaseRemittance": "RemittanceInput",
+    "matchFunds": "MatchFundsInput",
     "terminateTransfer": "ReasonInput",
 }
 PROGRESS = """

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 from activities.dispatch import PendingCommand
 from tests.cases import BALANCE_FEN, BEIJING, O_CLERK, PERSON, R_CLERK, SHANGHAI_POOL, staff
-from tests.office import BY_POST, PAYING_OUT, RETAINING, WITH_CHECKER, Office
+from tests.office import BY_POST, DAILY, PAYING_OUT, RETAINING, WITH_CHECKER, Office
 from tests.workflows.money_endings import MONEY_ENDINGS
 from workflows import commands as c
+from workflows.deadlines import start_of
 from workflows.transfer import TransferWorkflow
 from workflows.vocabulary import (
     CorrectionReason,
@@ -266,6 +267,32 @@ async def terminated_while_the_money_was_on_its_way(office: Office) -> PendingCo
     return transfer
 
 
+# ------------------------------------------------------------------ batches, and what follows a completed case
+
+
+async def completed_with_a_batch(office: Office) -> PendingCommand:
+    """The order waits for the next working day, and goes to the bank then."""
+    transfer = await office.submit(between=(DAILY, SHANGHAI_POOL))
+    await office.deliver_form(transfer)
+    await office.remit(transfer)
+    order = (await office.cases.state(transfer.transfer_id)).on_its_way
+    assert order is not None
+    assert order.send_on is not None
+    await office.confirm_continuation(transfer)
+    await office.skip_to(transfer, start_of(order.send_on))
+    await office.confirm_receipt(transfer)
+    return transfer
+
+
+async def completed_again_after_a_late_contribution(office: Office) -> PendingCommand:
+    """What was paid at O after the case was completed follows it."""
+    transfer = await completed_money_first(office)
+    await office.ending(transfer)
+    await office.late_contribution(transfer)
+    await office.confirm_receipt(transfer)
+    return transfer
+
+
 # ------------------------------------------------------------------ waiting for the registers
 
 # R's register knows the person from before, and does not cover them now.
@@ -331,6 +358,8 @@ ENDINGS: tuple[Ending, ...] = (
     terminated_before_the_money_left,
     terminated_with_the_money_home_again,
     terminated_while_the_money_was_on_its_way,
+    completed_with_a_batch,
+    completed_again_after_a_late_contribution,
     completed_after_waiting,
     declined_after_waiting,
     withdrawn_while_waiting,

@@ -37,6 +37,9 @@ class Purse:
     returned: int = 0
     missing: int = 0
     uncredited: int = 0
+    # What came late from outside, and stays where it is where O keeps balances.
+    from_outside: int = 0
+    retains: bool = False
 
     @property
     def parts(self) -> tuple[int, ...]:
@@ -77,7 +80,11 @@ def _movements(  # noqa: C901 - one arm for each fact that moves money
     home = order is not None and order.kind is RemittanceKind.REVERSE
     uncredited = order is not None and order.uncredited
     match fact:
+        case e.LateContribution():
+            yield "from_outside", "at_o", fact.amount_fen
+            yield "at_o", "frozen_at_o", 0 if purse.retains else fact.amount_fen
         case e.FormDelivered():
+            purse.retains = fact.disposition is Disposition.RETAIN
             frozen_fen = fact.balance_fen if fact.freeze_fen is None else fact.freeze_fen
             if frozen_fen < 0:
                 yield from _taken_from_aside(purse, "at_o", -frozen_fen)
@@ -160,7 +167,13 @@ def check_end(state: TransferState, purse: Purse, held_fen: int) -> None:
     assert (state.open_steps, state.waiting, state.gap, state.prepared) == ((), False, None, None)
     assert {step.state for step in state.steps} <= {StepState.DONE, StepState.SKIPPED}
     assert (state.on_its_way, state.to_release, state.frozen_fen, state.uncredited_fen) == (None, None, 0, 0)
-    assert purse == Purse(at_o=purse.at_o, at_r=purse.at_r, paid_out=purse.paid_out)
+    assert purse == Purse(
+        at_o=purse.at_o,
+        at_r=purse.at_r,
+        paid_out=purse.paid_out,
+        from_outside=-state.late_fen,
+        retains=purse.retains,
+    )
     if state.status is TransferStatus.COMPLETED:
         assert state.continued
         assert state.correction is None
@@ -183,14 +196,14 @@ def _standing(state: TransferState) -> FundsStatus:
         return FundsStatus.PENDING if order.status is RemittanceStatus.AWAITING_RELEASE else FundsStatus(order.status)
     sent = [each for each in state.remittances if each.return_reason or each.status is RemittanceStatus.CREDITED]
     if form is None or not sent:
-        return _untouched(form)
+        return _untouched(form, state.late_fen)
     settled = [each for each in sent if each.status is RemittanceStatus.CREDITED and not each.uncredited]
     sent_fen = sum(
         (each.amount_fen - each.returned_fen - each.missing_fen) * (-1 if each.kind is RemittanceKind.REVERSE else 1)
         for each in settled
     )
     ended = state.terminating or state.status is TransferStatus.TERMINATED
-    if sent_fen != (0 if ended else form.balance_fen):
+    if sent_fen != (0 if ended else form.balance_fen + state.late_fen):
         forth = sent[-1].kind is not RemittanceKind.REVERSE and sent[-1].returned_fen
         return FundsStatus.RETURNED if state.returned_fen or forth else FundsStatus.PENDING
     if ended:
@@ -203,8 +216,9 @@ def _uncredited_with_bank(on_their_way: list[Remittance]) -> int:
     return sum(each.expected_fen for each in on_their_way if each.uncredited and each.status in at_the_bank)
 
 
-def _untouched(form: InformationForm | None) -> FundsStatus:
+def _untouched(form: InformationForm | None, late_fen: int) -> FundsStatus:
     """Where the funds stand while no money has moved."""
-    if form is None or (form.balance_fen and form.disposition is not Disposition.RETAIN):
+    to_move_fen = form.balance_fen + late_fen if form else 0
+    if form is None or (to_move_fen and form.disposition is not Disposition.RETAIN):
         return FundsStatus.PENDING
-    return FundsStatus.RETAINED_IN_PROVINCE if form.balance_fen else FundsStatus.NOT_REQUIRED
+    return FundsStatus.RETAINED_IN_PROVINCE if to_move_fen else FundsStatus.NOT_REQUIRED

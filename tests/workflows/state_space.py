@@ -43,6 +43,7 @@ from workflows.messages import BankSaid
 from workflows.money import bank_took_order
 from workflows.policy import Disposition
 from workflows.remittance import Remittance
+from workflows.residuals import sweep_along
 from workflows.rules import RULES, Objection
 from workflows.state import TransferState
 from workflows.vocabulary import (
@@ -63,6 +64,8 @@ from workflows.vocabulary import TransferStepKind as K
 
 # What the person's account at O holds before the transfer, in fen, and what a form may say of it.
 HELD_FEN, LOWER_FEN = 420_000, 300_000
+# What comes late at a time.
+LATE_FEN = 1_250
 BALANCES = (HELD_FEN, LOWER_FEN, 0)
 STOPPED_ON = SUBMITTED_AT.date() - timedelta(days=1)
 
@@ -87,6 +90,8 @@ class World(NamedTuple):
     # How often money comes back or comes with another amount and is matched; and over how many fen an order is released.
     returns: int = 0
     release_threshold_fen: int | None = None
+    # How many contributions come late, each after the case was completed.
+    late: int = 0
 
     @property
     def route(self) -> TransferRoute:
@@ -113,6 +118,9 @@ MONEY_WORLDS = (
     World(corrections=1, returns=1),
     World(corrections=1, release_threshold_fen=HELD_FEN - 1),
     World(corrections=0, returns=2, disposition=Disposition.PAY_OUT),
+    *(World(corrections=0, late=2, disposition=disposition) for disposition in Disposition),
+    World(corrections=0, late=1, returns=1),
+    World(corrections=0, late=1, release_threshold_fen=LATE_FEN - 1),
 )
 # The platform route whole; by post, where many more orders of events are possible, with one correction, and on each path once.
 FEW_WORLDS = (
@@ -239,6 +247,11 @@ def by_itself(node: Node, now: datetime) -> Iterator[tuple[str, Actor, Facts]]:
         facts = bank_says(state, said, held_fen, now, CALENDAR) or bank_reopens(state, said, held_fen, now, CALENDAR)
         if facts:
             yield name, BANK, facts
+    if state.late_fen < node.world.late * LATE_FEN:
+        late = e.LateContribution(contribution_id=f"L{state.late_fen}", month="2026-08", amount_fen=LATE_FEN)
+        policy = c.RemitFacts(release_threshold_fen=node.world.release_threshold_fen)
+        if facts := sweep_along(state, (late,), policy, now, CALENDAR):
+            yield "late contribution", PLATFORM, facts
     for name, again in rechecks(node.world):
         if facts := recheck(state, again, now, CALENDAR):
             yield f"registers: {name}", PLATFORM, facts
@@ -488,7 +501,7 @@ def _with(ask: Any) -> str:
 def signature(node: Node) -> Signature:
     """What tells two states apart for the rules and for what follows: instants, dates and numbers do not."""
     state, world = node.state, node.world
-    if state.closed and not (world.returns and state.status is TransferStatus.COMPLETED):
+    if state.closed and not ((world.returns or world.late) and state.status is TransferStatus.COMPLETED):
         return _of_a_closed_case(state)
     begun = state.accepted_at is not None
     form, prepared, order = state.form, state.prepared, state.on_its_way
@@ -506,7 +519,7 @@ def signature(node: Node) -> Signature:
         *(bool(state.remittances), any(each.given_up for each in state.remittances)),
         *(state.to_release and state.to_release.amount_fen, state.returned_fen, state.missing_fen, state.uncredited_fen),
         *(_found_wrong(state), state.reopenings, tuple(_of_order(each) for each in state.remittances if node.world.returns)),
-        *(world.returns, world.release_threshold_fen),
+        *(world.returns, world.release_threshold_fen, world.late, state.late_fen, state.reopened_for),
         *(state.payout_account, state.released, state.continued, state.statements > 0, state.terminating),
     )  # fmt: skip
 

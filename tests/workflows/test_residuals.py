@@ -200,6 +200,24 @@ def test_after_an_empty_account_the_first_order_is_the_residual() -> None:
     assert (story.state.status, story.state.funds_status) == (TransferStatus.COMPLETED, FundsStatus.CREDITED)
 
 
+def test_after_an_empty_account_of_a_region_that_pays_out_the_person_says_where_to_and_is_paid() -> None:
+    story = Story()
+    story.do(c.DeliverInformationForm(), O_CLERK, form_facts(0).model_copy(update={"disposition": Disposition.PAY_OUT}))
+    story.confirm_continuation()
+    assert story.state.status is TransferStatus.COMPLETED
+    assert sweep(story, ONE) == ("reopened", "late_contribution", "step_opened")
+    assert story.do(c.ProvidePayoutAccount(sealed="00", masked_account="****1234"), PERSON) == (
+        "payout_account_provided",
+    )
+    assert story.state.funds_status is FundsStatus.PENDING
+    story.remit()
+    take(story)
+    assert (story.state.status, story.state.funds_status) == (
+        TransferStatus.COMPLETED,
+        FundsStatus.PAID_OUT_TO_PERSON,
+    )
+
+
 @pytest.mark.parametrize(("threshold_fen", "by_itself"), [(2_000, True), (1_999, False)])
 def test_over_the_regions_threshold_two_persons_of_os_finance_order_it(threshold_fen: int, *, by_itself: bool) -> None:
     story = completed()

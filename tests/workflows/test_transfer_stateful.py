@@ -43,6 +43,8 @@ from workflows.vocabulary import (
 )
 
 A = TransferAction
+# The model does not know the money's other ways yet: `state_space` explores them.
+MODELLED = [action for action in TransferAction if action not in (A.RELEASE_REMITTANCE, A.MATCH_FUNDS)]
 LESS_FEN = BALANCE_FEN - 100_000
 THIRD = "500000"
 SUPERVISOR, EMPLOYER = staff(Role.SUPERVISOR, BEIJING), Actor(subject=EMPLOYER_ID, roles=(Role.EMPLOYER,))
@@ -161,10 +163,7 @@ class TransferMachine(RuleBasedStateMachine):
     def right_step(self, chance: random.Random) -> None:
         said = _said(chance)
         moves = [
-            (action, actor)
-            for action in TransferAction
-            for actor in self.actors()
-            if self.model.allows(action, actor, said)
+            (action, actor) for action in MODELLED for actor in self.actors() if self.model.allows(action, actor, said)
         ]
         actions = sorted({action for action, _ in moves})
         if said.mail is MailItem.CERTIFICATE and A.RECORD_MAIL in actions:
@@ -180,7 +179,7 @@ class TransferMachine(RuleBasedStateMachine):
     @rule(chance=CHANCE)
     def somebody_tries_something(self, chance: int) -> None:
         of = self.dice(chance)
-        self.attempt(of.choice(list(TransferAction)), of.choice(self.actors()), _said(of))
+        self.attempt(of.choice(MODELLED), of.choice(self.actors()), _said(of))
 
     def attempt(self, action: TransferAction, actor: Actor, said: Said) -> None:
         note(f"{action} by {actor.subject}: {said}")

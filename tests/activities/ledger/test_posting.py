@@ -217,9 +217,14 @@ async def test_two_that_draw_on_one_account_at_once_do_not_overdraw_it(database:
             await transaction.start()
             # Neither locks the transfer, as steps do: the ledger by itself must hold.
             await _post(connection, desk.transfer.transfer_id, *taken)
-        results = await asyncio.gather(*(each.commit() for each in transactions), return_exceptions=True)
-        refused = [each for each in results if each is not None]
-        assert [type(each) for each in refused] == [asyncpg.CheckViolationError]
+        # The first is checked and not committed; the second's check must wait for it.
+        await both[0].execute("set constraints all immediate")
+        second = asyncio.create_task(transactions[1].commit())
+        await asyncio.sleep(0.3)
+        assert not second.done()
+        await transactions[0].commit()
+        with pytest.raises(asyncpg.CheckViolationError, match=f"would be negative: -{BALANCE_FEN} fen"):
+            await second
         assert await desk.balances() == {
             ("IN_TRANSIT", BEIJING): BALANCE_FEN,
             ("PERSONAL_ACCOUNTS", BEIJING): -BALANCE_FEN,
