@@ -1,6 +1,7 @@
 """Unmatched money goes home: decided once, paid by the bank once, and out of SUSPENSE when the bank has taken it."""
 
 import json
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
 
@@ -11,13 +12,16 @@ from activities.bank.entries import BankEntry, EntryKind
 from activities.bank.sending_home import reference_home, send_due_home
 from activities.bank.unmatched import unmatched_funds
 from activities.ledger.auditor import open_auditor
+from activities.reconciliation.keeping import open_differences
 from stack import bank as sandbox
 from stack.bank_faults import BankFault, FaultFile, FaultKind
 from tests.activities.bank_messages import PAYER_NAME, Inbox, advice, entry
 from tests.activities.desk import RECEIPT, THURSDAY, TUESDAY, Desk, open_desk
+from tests.activities.reconciliation.statements import run
 from tests.cases import BALANCE_FEN, R_FINANCE, sandbox_bank
 from tests.conftest import Database
 from workflows.commands import MatchFunds
+from workflows.deadlines import shanghai_date
 from workflows.messages import UnmatchedFundsOrder
 from workflows.vocabulary import MatchDecision
 
@@ -120,3 +124,9 @@ async def test_what_came_beyond_an_order_goes_home_and_the_order_stays_as_it_was
         await desk.verify()
         async with open_auditor(database.owner_url, told=False) as auditor:
             assert (await auditor.verify()).broken == ()
+        if advised:
+            # The order's own line of the bank is all that came, and what went home was ours to send.
+            await inbox.takes(*await bank.messages("", 10))
+            assert (await inbox.entries())[f"D{reference_home(listed.entry.entry_id)}-1"] == ("FOREIGN", None)
+            await run(desk, shanghai_date(datetime.now(UTC)) + timedelta(days=14))
+            assert [each.kind for each in await open_differences(desk.db)] == []

@@ -10,6 +10,7 @@ READ = {"SELECT"}
 WORKER = {
     "bank_cursors": {"UPDATE"},
     "bank_entries": {"INSERT", "UPDATE"},
+    "bank_entry_conflicts": {"INSERT"},
     "bank_messages": {"INSERT"},
     "bank_payments": {"INSERT"},
     "bank_words": {"INSERT", "UPDATE"},
