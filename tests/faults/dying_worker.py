@@ -22,9 +22,10 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.bank.http import HttpBank
 from activities.bank.polling import Poller
-from activities.bank_words import reopen
 from activities.database import open_pool
+from activities.dispatch import regrow
 from activities.keyring import Keyring
+from activities.reopening import PATIENCE, open_again
 from activities.worker import activities
 from workflows.messages import BankSaid, CommandOutcome
 
@@ -191,7 +192,10 @@ def _beside(pool: asyncpg.Pool, keyring: Keyring, bank: Any, temporal: Any) -> l
     """What moves money, or notes what the bank says of it, without being an activity."""
 
     async def reopen_case(given: Reopening) -> CommandOutcome:
-        return await reopen(pool, keyring, temporal, given.no, given.said, given.now)
+        reopened = await open_again(pool, keyring, given.said, given.now)
+        if reopened.state is not None:
+            await regrow(temporal, reopened.state, timeout=PATIENCE)
+        return reopened.outcome
 
     async def read_outbox(given: Nothing) -> int:  # noqa: ARG001 - as every errand's
         words: Any = None
