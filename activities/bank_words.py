@@ -8,6 +8,7 @@ from datetime import datetime
 import asyncpg
 
 from activities import records, registers
+from activities.bank.hearing import hear
 from activities.database import Connection, transaction
 from activities.keyring import Keyring
 from activities.records import Locked
@@ -32,8 +33,12 @@ async def note_bank_word(pool: asyncpg.Pool, keyring: Keyring, note: BankNote) -
         locked = await records.lock(connection, note.transfer_id, shanghai_date(note.now))
         held_fen = (await registers.reverse_facts(connection, locked.state)).balance_fen
         facts = () if locked.state.closed else await _facts(connection, locked, note, held_fen)
+        late = not facts and spent(locked.state, note.said, held_fen)
+        if not locked.state.closed:
+            # A case that has closed meanwhile has not heard it: it is told again, and may be opened for it.
+            await hear(connection, note, spent=late)
         if not facts:
-            outcome = SPENT if spent(locked.state, note.said, held_fen) else NOTED
+            outcome = SPENT if late else NOTED
             known = await records.events_after(connection, note.transfer_id, note.after_seq)
             return step_result(outcome, known)
         return await record_step(bank_scene(connection, keyring, locked, note.now), locked, facts, note)

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from activities import register_movements, registers
+from activities.bank.excess import list_excess
 from activities.documents import compose
 from activities.ledger.accounts import Account, AccountName, Entry
 from activities.ledger.posting import post
@@ -87,6 +88,8 @@ async def _order_funds(scene: Scene, fact: e.FundsOrdered) -> e.AnyFact:
             regions=await scene.regions(),
             ordered_by=fact.prepared_by or scene.actor.identity,
             issued_on=scene.today,
+            batch=fact.send_on.isoformat() if fact.send_on else None,
+            released_by=scene.actor.identity if fact.prepared_by else None,
         )
         await issue(scene, content, number=fact.reference)
     return fact
@@ -213,9 +216,11 @@ async def _match_funds(scene: Scene, fact: e.FundsMatched) -> e.AnyFact:
     if fact.missing_fen:
         await _miss(scene, fact, order, payer)
     if fact.excess_fen:
-        bank_reference = order.bank_reference
+        regions = await scene.regions()
+        sides = {"payer": regions[payer.region], "payee": regions[payee.region]}
+        name = await list_excess(scene.connection, scene.keyring, order, fact.excess_fen, **sides)
         outside, apart = Account("CLEARING", *payee), Account("SUSPENSE", *payee)
-        excess = (Entry(outside, -fact.excess_fen, bank_reference), Entry(apart, fact.excess_fen, bank_reference))
+        excess = (Entry(outside, -fact.excess_fen, name), Entry(apart, fact.excess_fen, name))
         await _post(scene, *excess, reference=fact.reference)
     return fact
 

@@ -7,6 +7,7 @@ import asyncpg
 from temporalio.client import Client
 
 from activities import records, registers
+from activities.bank.hearing import hear
 from activities.bank_words import NOTED, SPENT, bank_scene
 from activities.database import transaction
 from activities.dispatch import regrow
@@ -42,7 +43,8 @@ async def open_again(pool: asyncpg.Pool, keyring: Keyring, said: BankSaid, now: 
     """One transaction on the closed case: it is open, and its money is back at O.
 
     Nothing is changed in a case that is open, that ended otherwise or that knows the word; nor where R no longer has the
-    money: the outcome then says RETURN_AFTER_SPENT. Raises LookupError when no order has the reference.
+    money: the outcome then says RETURN_AFTER_SPENT, and it is on the list of unmatched funds.
+    Raises LookupError when no order has the reference.
     """
     async with transaction(pool) as connection:
         transfer_id = await connection.fetchval(
@@ -55,11 +57,13 @@ async def open_again(pool: asyncpg.Pool, keyring: Keyring, said: BankSaid, now: 
             return Reopened(NOTED)
         held_fen = (await registers.reverse_facts(connection, locked.state)).balance_fen
         facts = bank_reopens(locked.state, said, held_fen, now, locked.calendar)
+        note = BankNote(transfer_id=transfer_id, after_seq=locked.state.revision, said=said, now=now)
+        late = not facts and spent(locked.state, said, held_fen)
+        await hear(connection, note, spent=late)
         if not facts:
-            return Reopened(SPENT if spent(locked.state, said, held_fen) else NOTED)
+            return Reopened(SPENT if late else NOTED)
         # First: it must not stand in the way of a transfer that the person has begun since.
         await connection.execute("update transfers set reopened_at = $2 where transfer_id = $1", transfer_id, now)
         scene = bank_scene(connection, keyring, locked, now)
-        note = BankNote(transfer_id=transfer_id, after_seq=locked.state.revision, said=said, now=now)
         await record_step(scene, locked, facts, note)
         return Reopened(NOTED, scene.state)

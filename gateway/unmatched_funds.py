@@ -77,8 +77,6 @@ async def send_unmatched_funds_home(context: RequestContext, given: SendUnmatche
         *violations_of_key(telling, given.idempotency_key),
         *violations_of_text(telling, "reason", given.reason, REASON_LENGTH),
     ]
-    if not given.reason.strip():
-        violations.append(violation(telling, "reason", "REASON_REQUIRED"))
     if violations:
         return failed(telling, violations)
     key = key_of(telling, "sendUnmatchedFundsHome", given.idempotency_key, given)

@@ -120,6 +120,8 @@ class BankBooks:
             if order.payee_bank_code is not None and (back is None or back.after_credit):
                 credit = _credit(order, payment.end_to_end_id, payment.amount_fen, f"C{name}"[:35], day, met)
                 bookings.append(credit)
+                if back is not None:
+                    bookings.append(_taken_back(credit, f"B{name}"[:35], payment.end_to_end_id))
                 if FaultKind.CREDIT_TWICE in met:
                     bookings.append(credit.model_copy(update={"entry_reference": f"T{name}"[:35]}))
             if back is not None:
@@ -132,7 +134,10 @@ class BankBooks:
                 bookings.reverse()
             times = 2 if FaultKind.DUPLICATE in met else 1
             for each in bookings:
-                self._book(each, at + _delay(each, met), alone=FaultKind.REORDER in met, times=times)
+                later = at + _delay(order, each, met)
+                on = shanghai_date(datetime.fromtimestamp(later, UTC))
+                dated = each.model_copy(update={"booked_on": on, "value_on": on})
+                self._book(dated, later, alone=FaultKind.REORDER in met, times=times)
         if any(code is not None for _, _, code in lines):
             self._post(f"S{order.reference}", report_of(f"S{order.reference}", order.reference, lines, _at(at)))
         self._database.execute("insert into carried_out values (?, ?)", (order.reference, json.dumps(lines)))
@@ -239,9 +244,21 @@ def _credit(
     )
 
 
-def _delay(entry: BankEntry, met: dict[FaultKind, BankFault]) -> float:
-    kind = {EntryKind.CREDIT: FaultKind.LATE, EntryKind.RETURN: FaultKind.RETURN}.get(entry.kind)
-    return met[kind].later_seconds if kind is not None and kind in met else 0.0
+def _taken_back(credit: BankEntry, entry: str, reference: str) -> BankEntry:
+    """What had arrived leaves the payee's account again, as it came; the order is named even where the credit did not."""
+    return credit.model_copy(update={"kind": EntryKind.DEBIT, "entry_reference": entry, "end_to_end_id": reference})
+
+
+def _delay(order: PaymentOrder, entry: BankEntry, met: dict[FaultKind, BankFault]) -> float:
+    taken_back = entry.kind is EntryKind.DEBIT and entry.account != order.payer_account
+    kind = (
+        FaultKind.RETURN
+        if taken_back or entry.kind is EntryKind.RETURN
+        else FaultKind.LATE
+        if entry.kind is EntryKind.CREDIT
+        else None
+    )
+    return met[kind].later_seconds if kind in met else 0.0
 
 
 def _signed(entry: BankEntry) -> int:

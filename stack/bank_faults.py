@@ -17,9 +17,9 @@ FILE: Final = "bank-faults.json"
 
 
 class FaultKind(StrEnum):
-    """LATE: the credit is advised later. RETURN: the money leaves and comes back for `code`, with `after_credit` once it had arrived.
+    """LATE: the credit is advised later. RETURN: the money leaves and comes back for `code`.
 
-    REFUSE: it never leaves. WRONG_AMOUNT: one fen less arrives. CUT_NAME: the payee's name loses its last character on the
+    A return `after_credit` comes once the money had arrived: the payee's account is debited again. REFUSE: it never leaves. WRONG_AMOUNT: one fen less arrives. CUT_NAME: the payee's name loses its last character on the
     advice, or the first that is outside the common ones. NO_REFERENCE: the credit does not carry ours. CUT_REFERENCE: it
     carries less of it. DUPLICATE: every message comes twice. REORDER: the credit is advised before the debit. SILENT: no
     answer at all, to questions and orders. CREDIT_TWICE: the credit is booked twice.

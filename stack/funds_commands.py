@@ -8,6 +8,7 @@ from typing import Any, Final, NamedTuple
 import asyncpg
 import click
 
+from activities.bank.conflicts import Conflict, conflicts
 from activities.bank.unmatched import UnmatchedFunds, unmatched_funds
 from activities.payout import masked
 from stack.connection import database_and_keyring, on_database
@@ -15,6 +16,7 @@ from workflows.deadlines import shanghai_date
 from workflows.words import say
 
 MOST: Final = 1_000
+MOST_CONFLICTS: Final = 20
 FAULTS_SQL = """
 select message_id, state, fault from bank_messages where state <> 'PROCESSED' order by received_at desc, message_id limit 20
 """
@@ -24,6 +26,7 @@ class _Found(NamedTuple):
     listed: list[UnmatchedFunds]
     agencies: dict[str, str]
     faults: list[asyncpg.Record]
+    conflicts: list[Conflict]
 
 
 def list_unmatched(data_dir: Path, region: str | None, *, as_json: bool) -> None:
@@ -35,13 +38,16 @@ def list_unmatched(data_dir: Path, region: str | None, *, as_json: bool) -> None
         agencies = {row["code"]: row["name"] for row in names}
         regions = [region] if region is not None else sorted(agencies)
         listed = await unmatched_funds(connection, keyring, regions, limit=MOST)
-        return _Found(listed, agencies, await connection.fetch(FAULTS_SQL))
+        faults = await connection.fetch(FAULTS_SQL)
+        return _Found(listed, agencies, faults, await conflicts(connection, region, MOST_CONFLICTS))
 
     found = on_database(data_dir, read)
     rows = [_row(each, found.agencies) for each in found.listed]
     if as_json:
         faults = [dict(row) for row in found.faults]
-        click.echo(json.dumps({"unmatched": rows, "messages_not_taken": faults}, ensure_ascii=False, indent=2))
+        said_twice = [each._asdict() | {"booked_on": each.booked_on.isoformat()} for each in found.conflicts]
+        document = {"unmatched": rows, "messages_not_taken": faults, "entries_said_twice": said_twice}
+        click.echo(json.dumps(document, ensure_ascii=False, indent=2))
         return
     click.echo(f"{len(rows)} unmatched, {sum(row['amount_fen'] for row in rows):,} fen")
     for row in rows:
@@ -55,6 +61,11 @@ def list_unmatched(data_dir: Path, region: str | None, *, as_json: bool) -> None
             click.echo(f"    perhaps {each['reference']} of {each['amount_fen']:,} fen: {because}")
     for fault in found.faults:
         click.echo(f"message {fault['message_id'][:60]} of the bank was not taken ({fault['state']}): {fault['fault']}")
+    for each in found.conflicts:
+        click.echo(
+            f"entry {each.entry_reference} of the bank was said in two ways: {each.kept_fen:,} fen holds, "
+            f"{each.amount_fen:,} fen of {each.booked_on} does not; ask the bank which is right"
+        )
 
 
 def _row(found: UnmatchedFunds, agencies: dict[str, str]) -> dict[str, Any]:

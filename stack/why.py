@@ -171,7 +171,7 @@ def _region(case: Case, code: str) -> str:
 def _amount(state: TransferState) -> str:
     if state.form is None:
         return ""
-    frozen = "冻结" if state.funds_status in {FundsStatus.PENDING, FundsStatus.ORDERED} else ""
+    frozen = "冻结" if state.funds_status in {FundsStatus.PENDING, FundsStatus.ORDERED} and not state.reopenings else ""
     late = f"，办结后又到账 {yuan(state.late_fen)} 元" if state.late_fen else ""
     order = state.on_its_way
     waits = f"，按划转周期 {order.send_on} 送达银行" if order is not None and order.waits_for_cycle else ""

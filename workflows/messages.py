@@ -60,7 +60,8 @@ class BankSaid(BaseModel, frozen=True):
     """The bank's word of the order of `reference`.
 
     TAKEN: the money has left. RETURNED: `amount_fen` of it did not leave, or came back, for `reason`. CREDITED: `amount_fen`
-    is on the payee's account. `bank_reference` is the bank's own of the return or the credit, `on` its day.
+    is on the payee's account. `bank_reference` is the bank's own of the return or the credit, `on` its day; `told_fen` what the
+    case was told of the same order before.
     """
 
     reference: str
@@ -69,6 +70,7 @@ class BankSaid(BaseModel, frozen=True):
     reason: BankReturnReason | None = None
     bank_reference: str | None = None
     on: date | None = None
+    told_fen: int = 0
 
     @model_validator(mode="before")
     @classmethod

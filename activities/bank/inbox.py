@@ -16,8 +16,9 @@ from uuid import UUID
 import asyncpg
 
 from activities.bank import Posted, advices, reports
+from activities.bank.conflicts import keep_conflicts
 from activities.bank.entries import BankEntry
-from activities.bank.kept import read_entry, row_of
+from activities.bank.kept import KEEP_ENTRIES_SQL, columns, read_entry, row_of
 from activities.bank.matching import Line, Ordered, Verdict, Why, Word, joined, judged
 from activities.bank.orders import orders_of
 from activities.bank.suspense import set_aside, take_out
@@ -38,12 +39,9 @@ KEEP_MESSAGES_SQL = """
 insert into bank_messages (message_id, digest, kind, state, fault, document_key, document_sealed)
 select * from unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[])
 """
-ENTRIES_SQL = "select * from bank_entries where entry_id = any($1::uuid[]) or reference = any($2::text[])"
-KEEP_ENTRIES_SQL = """
-insert into bank_entries (entry_id, entry_reference, account, direction, kind, region, amount_fen, end_to_end_id, reference,
-                          booked_on, value_on, code, words_key, words_sealed, state, why)
-select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[],
-                     $9::text[], $10::date[], $11::date[], $12::text[], $13::text[], $14::bytea[], $15::text[], $16::text[])
+# What came beyond an order is no line of the bank's.
+ENTRIES_SQL = """
+select * from bank_entries where (entry_id = any($1::uuid[]) or reference = any($2::text[])) and why is distinct from 'EXCESS'
 """
 CHANGE_SQL = "update bank_entries set state = $2, why = $3 where entry_id = $1 and state in ('MATCHED', 'UNMATCHED')"
 # A case is told again when the bank says more of the same order: a further part that came back.
@@ -91,6 +89,14 @@ class _Batch:
 
     kept: list[tuple[_Opened, str]] = field(default_factory=list)
     entries: dict[UUID, BankEntry] = field(default_factory=dict)
+    # Another content of a line that stands in the batch already, and the first one's.
+    others: list[tuple[BankEntry, BankEntry]] = field(default_factory=list)
+
+    def add(self, entries: Sequence[BankEntry]) -> None:
+        for each in entries:
+            first = self.entries.setdefault(each.entry_id, each)
+            if first != each:
+                self.others.append((each, first))
 
 
 async def take_in(pool: asyncpg.Pool, keyring: Keyring, after: str, posted: Sequence[Posted]) -> Tally | None:
@@ -155,10 +161,10 @@ async def _take(connection: Connection, keyring: Keyring, opened: Sequence[_Open
             batch.kept.append((each, "CONFLICT"))
             continue
         batch.kept.append((each, "REFUSED" if each.fault is not None else "PROCESSED"))
-        batch.entries |= {entry.entry_id: batch.entries.get(entry.entry_id, entry) for entry in each.entries}
+        batch.add(each.entries)
     if not batch.kept:
         return Tally()
-    added = await _enter(connection, keyring, batch.entries) if batch.entries else 0
+    added = await _enter(connection, keyring, batch.entries, batch.others) if batch.entries else 0
     await _keep_messages(connection, keyring, batch)
     states = [state for _, state in batch.kept]
     return Tally(states.count("PROCESSED"), states.count("REFUSED"), states.count("CONFLICT"), added)
@@ -169,20 +175,23 @@ async def _keep_messages(connection: Connection, keyring: Keyring, batch: _Batch
     for each, state in batch.kept:
         key, sealed = keyring.seal(OF_MESSAGES, each.posted.document)
         rows.append((each.posted.message_id, each.digest, each.kind, state, each.fault, key, sealed))
-    await connection.execute(KEEP_MESSAGES_SQL, *_columns(rows))
+    await connection.execute(KEEP_MESSAGES_SQL, *columns(rows))
 
 
-async def _enter(connection: Connection, keyring: Keyring, entries: dict[UUID, BankEntry]) -> int:
+async def _enter(
+    connection: Connection,
+    keyring: Keyring,
+    entries: dict[UUID, BankEntry],
+    others: Sequence[tuple[BankEntry, BankEntry]],
+) -> int:
     """Keep the lines that are new, say of each what it is, and what the orders that they name have come to."""
     named = sorted({each.remittance_reference for each in entries.values() if each.remittance_reference is not None})
     orders = await orders_of(connection, named)
     rows = await connection.fetch(ENTRIES_SQL, list(entries), list(orders))
     kept = {row["entry_id"]: (read_entry(keyring, row), row) for row in rows}
-    for entry_id, entry in entries.items():
-        if entry_id in kept and kept[entry_id][0] != entry:
-            log.error(
-                "entry %s of the bank was said with another content before: the first holds", entry.entry_reference
-            )
+    differing = [(entry, kept[entry_id][0]) for entry_id, entry in entries.items() if entry_id in kept]
+    differing += [(each, kept[each.entry_id][0] if each.entry_id in kept else first) for each, first in others]
+    await keep_conflicts(connection, keyring, [(entry, first) for entry, first in differing if entry != first])
     new = {entry_id: entry for entry_id, entry in entries.items() if entry_id not in kept}
     if not new:
         return 0
@@ -195,7 +204,7 @@ async def _enter(connection: Connection, keyring: Keyring, entries: dict[UUID, B
         verdicts = judged(order, of_order)
         for entry, region in of_order:
             if entry.entry_id in new:
-                inserted.append(row_of(keyring, entry, region, order, verdicts[entry]))
+                inserted.append(row_of(keyring, entry, region, order and order.reference, verdicts[entry]))
                 if verdicts[entry].state == "UNMATCHED" and region is not None:
                     aside.append((entry.entry_id, region, entry.amount_fen))
             else:
@@ -203,7 +212,7 @@ async def _enter(connection: Connection, keyring: Keyring, entries: dict[UUID, B
         if order is not None:
             matched = [entry for entry, verdict in verdicts.items() if verdict.state == "MATCHED"]
             words += [(order.reference, word) for word in joined(order, matched)]
-    await connection.execute(KEEP_ENTRIES_SQL, *_columns(inserted))
+    await connection.execute(KEEP_ENTRIES_SQL, *columns(inserted))
     await set_aside(connection, aside, now)
     await _keep_words(connection, words)
     return len(inserted)
@@ -243,13 +252,9 @@ async def _keep_words(connection: Connection, words: Sequence[tuple[str, Word]])
         for reference, word in words
     ]
     if rows:
-        await connection.execute(WORDS_SQL, *_columns(rows), TAKEN_IS_TOLD_AFTER)
+        await connection.execute(WORDS_SQL, *columns(rows), TAKEN_IS_TOLD_AFTER)
 
 
 async def _regions(connection: Connection, accounts: set[str]) -> dict[str, str]:
     rows = await connection.fetch(REGIONS_SQL, sorted(accounts))
     return {row["receiving_account"]: row["code"] for row in rows}
-
-
-def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]

@@ -23,7 +23,9 @@ class Why(StrEnum):
     ANOTHER_ACCOUNT = "ANOTHER_ACCOUNT"
     NAME_DIFFERS = "NAME_DIFFERS"
     DUPLICATE = "DUPLICATE"
-    # Of a completed case: it came back after the person had spent it at R.
+    # Of an order that was accepted with the amount that came: what came beyond it.
+    EXCESS = "EXCESS"
+    # It came back after the person had spent it at R.
     RETURN_AFTER_SPENT = "RETURN_AFTER_SPENT"
 
 

@@ -1,6 +1,7 @@
 """Money that came and belongs to nobody yet, in the ledger: from the world outside into SUSPENSE of the agency that has it.
 
-It leaves by the reversing entry: because an order takes it as its own, or because it went home.
+It leaves by the reversing entry: because an order takes it as its own, or because it went home. What came beyond an order was
+booked with it and leaves by a posting of its own, for what came with the order stays as it was.
 """
 
 from collections.abc import Iterable
@@ -20,6 +21,10 @@ select posting_id from ledger_postings p
    and not exists (select from ledger_postings undone where undone.reverses = p.posting_id)
  order by posting_id desc limit 1
 """
+HELD_SQL = """
+select region, scheme, sum(amount_fen)::bigint as fen from ledger_entries
+ where unmatched = $1 and account = 'SUSPENSE' group by region, scheme having sum(amount_fen) > 0
+"""
 
 
 async def set_aside(connection: Connection, entries: Iterable[tuple[UUID, str, int]], at: datetime) -> None:
@@ -34,7 +39,16 @@ async def set_aside(connection: Connection, entries: Iterable[tuple[UUID, str, i
 
 
 async def take_out(connection: Connection, entry_id: UUID, at: datetime) -> None:
-    """Undo what `set_aside` booked; nothing when it is not set aside."""
-    posting_id = await connection.fetchval(POSTING_SQL, str(entry_id))
+    """Undo what `set_aside` booked, or the excess of an order; nothing when it is not set aside."""
+    name = str(entry_id)
+    posting_id = await connection.fetchval(POSTING_SQL, name)
     if posting_id is not None:
         await reverse(connection, posting_id, seq=None, at=at)
+        return
+    for row in await connection.fetch(HELD_SQL, name):
+        side = (row["region"], InsuranceScheme(row["scheme"]))
+        left = (
+            Entry(Account("SUSPENSE", *side), -row["fen"], name),
+            Entry(Account("CLEARING", *side), row["fen"], name),
+        )
+        await post(connection, None, seq=None, at=at, entries=left, reference=name)

@@ -1,4 +1,4 @@
-"""The bank's words on their way to the cases: each is told until its workflow has it, in the order in which money moves.
+"""The bank's words on their way to the cases: each is told until its case has decided on it, in the order in which money moves.
 
 It runs beside the worker, and may run in several at once. A word that is told twice changes nothing there.
 """
@@ -7,14 +7,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from enum import Enum, auto
 from typing import Final, Protocol
 
 import asyncpg
 from temporalio.client import Client
 from temporalio.service import RPCError, RPCStatusCode
 
-from activities.bank.matching import Said, Why
-from activities.bank.unmatched import lay_apart
+from activities.bank.matching import Said
 from activities.reference import regions_on
 from workflows.deadlines import shanghai_date
 from workflows.messages import BankSaid, CommandOutcome, workflow_id
@@ -25,14 +25,21 @@ log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 100
 FIRST_WAIT: Final = timedelta(seconds=10)
+# A case decides within seconds of being told; while no worker runs, words do not pile up before it.
+FIRST_HEARING, LONGEST_HEARING = timedelta(seconds=30), timedelta(hours=1)
 LONGEST_WAIT: Final = timedelta(minutes=5)
 SECONDS: Final = timedelta(seconds=5)
 ERROR_CHARACTERS: Final = 200
 
 # Who sent the order has brought the word already.
 KNOWN_SQL = """
-update bank_words w set told_at = clock_timestamp(), told_fen = w.amount_fen from remittances r
+update bank_words w set told_at = clock_timestamp(), told_fen = w.amount_fen, heard_fen = w.amount_fen from remittances r
  where w.told_at is null and w.said = 'TAKEN' and r.reference = w.reference and r.status not in ('ORDERED', 'AWAITING_RELEASE')
+"""
+# A workflow that closes, or is lost, in the moment that a word reaches it has not heard it. `attempts` counts the tellings.
+AGAIN_SQL = """
+update bank_words set told_at = null, told_fen = heard_fen, next_attempt_at = now()
+ where heard_fen < told_fen and told_at + least($1::interval * power(2, least(attempts, 20)), $2::interval) < clock_timestamp()
 """
 # As notices are taken in hand: the next attempt is scheduled by the statement that makes this one.
 TAKE_SQL = """
@@ -51,8 +58,9 @@ returning w.reference, w.said, w.amount_fen, w.told_fen, w.reason, w.bank_refere
           case when r.kind = 'REVERSE' then t.from_region else t.to_region end as payee_region
 """
 TOLD_SQL = """
-update bank_words w set told_fen = told.fen, last_error = null, told_at = case when w.amount_fen = told.fen then clock_timestamp() end
-  from unnest($1::text[], $2::text[], $3::bigint[]) as told (reference, said, fen)
+update bank_words w set told_fen = told.fen, last_error = null, told_at = case when w.amount_fen = told.fen then clock_timestamp() end,
+                        heard_fen = case when told.to_nobody then told.fen else w.heard_fen end
+  from unnest($1::text[], $2::text[], $3::bigint[], $4::bool[]) as told (reference, said, fen, to_nobody)
  where (w.reference, w.said) = (told.reference, told.said)
 """
 FAILED_SQL = "update bank_words set last_error = $3 where reference = $1 and said = $2 and told_at is null"
@@ -85,6 +93,13 @@ class SignalTeller:
             raise
 
 
+class Telling(Enum):
+    """A word that no case waits for is TO_NOBODY; one TO_ITS_CASE is told again until that has noted that it heard it."""
+
+    TO_ITS_CASE = auto()
+    TO_NOBODY = auto()
+
+
 # For the word's case, which is closed: a late return opens its money's track again, unless it was spent.
 Reopen = Callable[[BankSaid], Awaitable[CommandOutcome]]
 
@@ -98,48 +113,49 @@ class Words:
     async def tell_due(self) -> int:
         """Tell at most `AT_ONCE` words whose time has come; how many were told. Raises `asyncpg.PostgresError` or `OSError`."""
         await self._pool.execute(KNOWN_SQL)
+        await self._pool.execute(AGAIN_SQL, FIRST_HEARING, LONGEST_HEARING)
         rows = await self._pool.fetch(TAKE_SQL, AT_ONCE, FIRST_WAIT, LONGEST_WAIT, list(Said))
         if not rows:
             return 0
         by_advice = await self._confirming_by_advice({row["payee_region"] for row in rows})
         outcomes = await asyncio.gather(*(self._tell(row, by_advice) for row in rows))
-        told = [row for row, done in zip(rows, outcomes, strict=True) if done]
+        told = [(row, how) for row, how in zip(rows, outcomes, strict=True) if how is not None]
         await self._pool.execute(
             TOLD_SQL,
-            [row["reference"] for row in told],
-            [row["said"] for row in told],
-            [row["amount_fen"] for row in told],
+            [row["reference"] for row, _ in told],
+            [row["said"] for row, _ in told],
+            [row["amount_fen"] for row, _ in told],
+            [how is Telling.TO_NOBODY for _, how in told],
         )
         return len(told)
 
-    async def _tell(self, row: asyncpg.Record, by_advice: set[str]) -> bool:
+    async def _tell(self, row: asyncpg.Record, by_advice: set[str]) -> Telling | None:
         said = Said(row["said"])
         if said is Said.CREDITED and row["payee_region"] not in by_advice:
             # Finance confirms it, and has the advice at hand.
-            return True
+            return Telling.TO_NOBODY
         if said is not Said.RETURNED and row["closed_at"] is not None:
-            return True
+            return Telling.TO_NOBODY
         word = BankSaid(
             reference=row["reference"],
             said=said.value,
             amount_fen=row["amount_fen"] - row["told_fen"],
+            told_fen=row["told_fen"],
             reason=BankReturnReason(row["reason"]) if row["reason"] is not None else None,
             bank_reference=row["bank_reference"],
             on=row["said_on"],
         )
         try:
             if row["closed_at"] is not None and self._reopen is not None:
-                outcome = await self._reopen(word)
-                if outcome.why == Why.RETURN_AFTER_SPENT:
-                    await lay_apart(self._pool, row["reference"])
+                await self._reopen(word)
             else:
                 await self._teller.tell(row["no"], word)
         except Exception as error:  # noqa: BLE001 - whatever keeps one case from hearing, the others hear
             told = f"{type(error).__name__}: {error}"[:ERROR_CHARACTERS]
             log.warning("%s of %s is not told yet: %s", said, row["reference"], told)
             await self._pool.execute(FAILED_SQL, row["reference"], said, told)
-            return False
-        return True
+            return None
+        return Telling.TO_ITS_CASE
 
     async def _confirming_by_advice(self, codes: set[str]) -> set[str]:
         async with self._pool.acquire() as connection:

@@ -20,6 +20,7 @@ from activities.bank.suspense import set_aside, take_out
 from activities.database import Connection, transaction
 from activities.keyring import Keyring
 from workflows.identity import comparable_name
+from workflows.messages import BankSaid
 
 # A typing slip in an amount, a fee that was taken off.
 NEAR_FEN: Final = 5_000
@@ -52,9 +53,13 @@ CONFIRMED_SQL = """
 select e.entry_id from bank_entries e join remittances r on r.bank_reference = e.entry_reference and r.status = 'CREDITED'
  where e.state = 'UNMATCHED' order by e.entry_id limit 100 for update of e skip locked
 """
+# The bookings that the word is about: the last ones of the order, up to its amount.
 APART_SQL = """
-update bank_entries set state = 'UNMATCHED', why = $2
- where reference = $1 and kind = 'RETURN' and state = 'MATCHED' and region is not null returning entry_id, region, amount_fen
+update bank_entries e set state = 'UNMATCHED', why = $3
+  from (select entry_id, sum(amount_fen) over (order by value_on desc, entry_reference desc) as fen
+          from bank_entries where reference = $1 and kind = 'RETURN') last
+ where e.entry_id = last.entry_id and last.fen <= $2 and e.state = 'MATCHED' and e.region is not null
+returning e.entry_id, e.region, e.amount_fen
 """
 RESOLVE_SQL = (
     "update bank_entries set state = $2, resolved_at = $3, resolved_by = $4, resolution = $5 where entry_id = $1"
@@ -199,12 +204,10 @@ def _candidate(row: asyncpg.Record) -> Candidate:
     return Candidate(row["reference"], row["no"], row["amount_fen"], payee, row["payer_name"] or "")
 
 
-async def lay_apart(pool: asyncpg.Pool, reference: str) -> None:
-    """Put on the list, for the supervisor, what came back of a closed case whose person has spent the money."""
-    now = datetime.now(UTC)
-    async with transaction(pool) as connection:
-        rows = await connection.fetch(APART_SQL, reference, Why.RETURN_AFTER_SPENT)
-        await set_aside(connection, [(row["entry_id"], row["region"], row["amount_fen"]) for row in rows], now)
+async def lay_apart(connection: Connection, said: BankSaid, at: datetime) -> None:
+    """Put on the list, for the supervisor, what came back after the person had spent it; what is there already stays."""
+    rows = await connection.fetch(APART_SQL, said.reference, said.amount_fen, Why.RETURN_AFTER_SPENT)
+    await set_aside(connection, [(row["entry_id"], row["region"], row["amount_fen"]) for row in rows], at)
 
 
 async def leave_confirmed(pool: asyncpg.Pool) -> int:

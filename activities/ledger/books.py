@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from pydantic import ValidationError
+
 from activities.database import Connection
 from activities.ledger.accounts import AccountName
 from workflows.state import TransferState
@@ -67,11 +69,15 @@ class Case:
 
 @dataclass
 class Books:
-    """`undone` are postings that those of the cases reverse; `strays` are entries whose posting is not there."""
+    """`undone` are postings that those of the cases reverse; `strays` are entries whose posting is not there.
+
+    `unreadable` are the numbers of cases whose state cannot be read: nothing is known of their money.
+    """
 
     cases: list[Case]
     undone: dict[int, Posting]
     strays: list[tuple[int, Line]]
+    unreadable: list[str]
 
 
 POSTING_COLUMNS = "posting_id, transfer_id, seq, reference, lines, reverses"
@@ -97,10 +103,15 @@ select t.transfer_id, e.region, e.scheme, e.frozen_fen, coalesce((
 
 async def read_books(connection: Connection, transfer_ids: Sequence[UUID]) -> Books:
     """The books of these transfers."""
-    ids = list(transfer_ids)
     cases: dict[UUID, Case] = {}
-    for row in await connection.fetch("select transfer_id, state from transfers where transfer_id = any($1)", ids):
-        cases[row["transfer_id"]] = Case(TransferState.model_validate_json(row["state"]))
+    unreadable: list[str] = []
+    states_sql = "select transfer_id, no, state from transfers where transfer_id = any($1)"
+    for row in await connection.fetch(states_sql, list(transfer_ids)):
+        try:
+            cases[row["transfer_id"]] = Case(TransferState.model_validate_json(row["state"]))
+        except ValidationError:
+            unreadable.append(row["no"])
+    ids = list(cases)
     orders = await connection.fetch(
         "select transfer_id, reference, kind, amount_fen, status from remittances where transfer_id = any($1)", ids
     )
@@ -122,7 +133,8 @@ async def read_books(connection: Connection, transfer_ids: Sequence[UUID]) -> Bo
         if posting.transfer_id is not None:
             cases[posting.transfer_id].postings.append(posting)
     undone = await read_postings(connection, {each.reverses for each in postings.values() if each.reverses is not None})
-    return Books(list(cases.values()), undone, [(row[0], Line(*tuple(row.values())[1:])) for row in strays])
+    lines = [(row[0], Line(*tuple(row.values())[1:])) for row in strays]
+    return Books(list(cases.values()), undone, lines, unreadable)
 
 
 async def read_postings(connection: Connection, posting_ids: Iterable[int]) -> dict[int, Posting]:

@@ -23,6 +23,7 @@ MOVING_FACTS = ("funds_remitted", "funds_received", "funds_credited", "funds_pai
 
 
 class Invariant(StrEnum):
+    CASE_READABLE = "CASE_READABLE"
     SUMS_TO_ZERO = "SUMS_TO_ZERO"
     WHOLE = "WHOLE"
     OF_AN_EVENT = "OF_AN_EVENT"
@@ -52,6 +53,10 @@ class Broken(NamedTuple):
 
 def broken_in(books: Books) -> Iterator[Broken]:
     """Everything that is broken in the books of some cases."""
+    for no in books.unreadable:
+        yield Broken(
+            Invariant.CASE_READABLE, None, no, "its state cannot be read, so that nothing is known of its money"
+        )
     for posting_id, line in books.strays:
         says = f"line {line.line} over {line.amount_fen} fen has no posting"
         yield Broken(Invariant.WHOLE, posting_id, None, says)

@@ -85,7 +85,7 @@ class Inbox:
     async def clear(self) -> None:
         """As if the bank had said nothing yet."""
         await self.desk.db.execute(
-            """truncate bank_messages, bank_entries, bank_words;
+            """truncate bank_messages, bank_entries, bank_entry_conflicts, bank_words;
                alter table ledger_entries disable trigger user; alter table ledger_postings disable trigger user;
                delete from ledger_entries where transfer_id is null; delete from ledger_postings where transfer_id is null;
                alter table ledger_entries enable trigger user; alter table ledger_postings enable trigger user;

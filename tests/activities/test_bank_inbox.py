@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activities.bank import Payment, Posted
+from activities.bank.conflicts import Conflict, conflicts
 from activities.bank.entries import BankEntry, EntryKind
 from activities.bank.inbox import take_in
 from activities.bank.parts import parts_of
@@ -89,6 +90,25 @@ async def test_another_content_under_a_known_id_is_kept_reported_and_not_process
     assert "another content under a known id" in caplog.text
     # It may come again and again.
     assert await bank.inbox.takes(advice("M1", bank.debit(), bank.credit())) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("in_one_batch", [False, True])
+async def test_another_content_of_a_known_entry_changes_nothing_and_is_kept_once_for_people(
+    bank: Accounts, in_one_batch: bool
+) -> None:
+    first, other = advice("M1", bank.credit()), bank.credit().model_copy(update={"amount_fen": BALANCE_FEN + 1})
+    batches = [(first, advice("M2", other))] if in_one_batch else [(first,), (advice("M2", other),)]
+    for batch in (*batches, (advice("M3", other),)):
+        await bank.inbox.takes(*batch)
+    assert await bank.inbox.words() == [("CREDITED", BALANCE_FEN, None, "C1")] or await bank.inbox.words() == [
+        ("TAKEN", BALANCE_FEN, None, None),
+        ("CREDITED", BALANCE_FEN, None, "C1"),
+    ]
+    assert await bank.inbox.entries() == {"C1": ("MATCHED", None)}
+    kept = [Conflict("C1", "319900", BALANCE_FEN + 1, BALANCE_FEN, other.booked_on)]
+    async with bank.inbox.desk.cases.gateway_pool.acquire() as connection:
+        assert await conflicts(connection, "319900", 9) == await conflicts(connection, None, 9) == kept
+        assert await conflicts(connection, "110000", 9) == []
 
 
 async def test_a_line_that_two_messages_carry_counts_once(bank: Accounts) -> None:

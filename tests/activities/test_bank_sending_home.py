@@ -2,19 +2,24 @@
 
 import json
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from activities.bank import sending_home
 from activities.bank.entries import BankEntry, EntryKind
 from activities.bank.sending_home import reference_home, send_due_home
+from activities.bank.unmatched import unmatched_funds
+from activities.ledger.auditor import open_auditor
 from stack import bank as sandbox
 from stack.bank_faults import BankFault, FaultFile, FaultKind
 from tests.activities.bank_messages import PAYER_NAME, Inbox, advice, entry
-from tests.activities.desk import TUESDAY, Desk, open_desk
+from tests.activities.desk import RECEIPT, THURSDAY, TUESDAY, Desk, open_desk
 from tests.cases import BALANCE_FEN, R_FINANCE, sandbox_bank
 from tests.conftest import Database
+from workflows.commands import MatchFunds
 from workflows.messages import UnmatchedFundsOrder
+from workflows.vocabulary import MatchDecision
 
 PAYER_ACCOUNT = "9999110000871090000"
 
@@ -31,13 +36,17 @@ async def _stray(desk: Desk) -> tuple[Inbox, BankEntry]:
     stray = entry(EntryKind.CREDIT, "C1", payee["receiving_account"], BALANCE_FEN, None, **said)
     inbox = Inbox(desk)
     await inbox.takes(advice("M1", stray))
-    asked = {"entry_id": str(stray.entry_id), "reason": "付款行重复入账"}
+    await _asked(desk, stray.entry_id)
+    return inbox, stray
+
+
+async def _asked(desk: Desk, entry_id: UUID) -> None:
+    asked = {"entry_id": str(entry_id), "reason": "付款行重复入账"}
     await desk.cases.gateway_pool.execute(
         """insert into commands (command_id, key_hash, input_hash, kind, actor, input, received_at)
            values ('C', 'C', '', $1, $2, $3, $4)""",
         *(sending_home.COMMAND, R_FINANCE.model_dump_json(), json.dumps(asked), TUESDAY),
     )
-    return inbox, stray
 
 
 async def test_it_is_decided_once_paid_once_and_then_off_the_books(database: Database, tmp_path: Path) -> None:
@@ -74,3 +83,40 @@ async def test_what_the_bank_refuses_to_take_home_is_on_the_list_again(database:
         assert await inbox.entries() == {"C1": ("UNMATCHED", "NO_REFERENCE")}
         assert (await inbox.suspense())["SUSPENSE", "319900"] == BALANCE_FEN
         assert (await desk.row("select resolution from bank_entries"))["resolution"] == "付款行重复入账 (AC04)"
+
+
+@pytest.mark.parametrize("advised", [False, True])
+async def test_what_came_beyond_an_order_goes_home_and_the_order_stays_as_it_was(
+    database: Database, tmp_path: Path, advised: bool
+) -> None:
+    async with open_desk(database) as desk:
+        inbox, pool, bank = Inbox(desk), desk.cases.worker_pool, sandbox_bank(tmp_path)
+        reference = f"{desk.transfer.transfer_no}-01"
+        await desk.continued()
+        payee = await desk.row("select * from pooling_regions where code = '319900'")
+        said = {"own_name": payee["receiving_account_name"], "other_account": PAYER_ACCOUNT}
+        over = entry(EntryKind.CREDIT, "B-1", payee["receiving_account"], BALANCE_FEN + 5, reference, **said)
+        if advised:
+            await inbox.takes(advice("M1", over))
+        await desk.take(RECEIPT.model_copy(update={"amount_fen": BALANCE_FEN + 5}), R_FINANCE, THURSDAY)
+        match = MatchFunds(remittance_reference=reference, decision=MatchDecision.ACCEPT_AMOUNT, reason="多到五分")
+        await desk.take(match, R_FINANCE, THURSDAY)
+        (listed,) = await unmatched_funds(pool, inbox.keyring, ["319900"], limit=9)
+        payer = await desk.row("select receiving_account from pooling_regions where code = '110000'")
+        from_account = PAYER_ACCOUNT if advised else payer["receiving_account"]
+        assert (listed.entry.amount_fen, listed.entry.other_account) == (5, from_account)
+        # A further line of the order does not take it off, and it is no line of the order's.
+        words = await inbox.words()
+        debit = entry(EntryKind.DEBIT, "D1", payer["receiving_account"], BALANCE_FEN, reference)
+        await inbox.takes(advice("M2", debit))
+        assert [each for each in await inbox.words() if each[0] != "TAKEN"] == [w for w in words if w[0] != "TAKEN"]
+        assert (await inbox.suspense())["SUSPENSE", "319900"] == 5
+        await _asked(desk, listed.entry.entry_id)
+        await sending_home.carry_out(pool, UnmatchedFundsOrder(command_id="C"))
+        assert [await send_due_home(pool, inbox.keyring, bank) for _ in range(3)] == [0, 1, 0]
+        assert (await inbox.entries())["B-1/excess"] == ("SENT_HOME", "EXCESS")
+        assert await inbox.suspense() == {}
+        assert await unmatched_funds(pool, inbox.keyring, ["319900"], limit=9) == []
+        await desk.verify()
+        async with open_auditor(database.owner_url, told=False) as auditor:
+            assert (await auditor.verify()).broken == ()

@@ -7,11 +7,14 @@ import pytest
 from activities.bank.entries import EntryKind
 from activities.bank.telling import NobodyListensError, Words
 from activities.bank.unmatched import leave_confirmed, unmatched_funds
-from tests.activities.bank_messages import PAYER_NAME, Inbox, advice, entry
-from tests.activities.desk import TUESDAY, Desk, open_desk
-from tests.cases import BALANCE_FEN
+from activities.bank_words import note_bank_word
+from activities.reopening import open_again
+from tests.activities.bank_messages import DAY, PAYER_NAME, Inbox, advice, entry
+from tests.activities.desk import RECEIPT, THURSDAY, TUESDAY, Desk, changed, open_desk, snapshot
+from tests.cases import BALANCE_FEN, R_FINANCE
 from tests.conftest import Database
-from workflows.messages import BankSaid, CommandOutcome
+from workflows.messages import BankNote, BankSaid, CommandOutcome
+from workflows.vocabulary import BankReturnReason
 
 
 class Listener:
@@ -21,17 +24,15 @@ class Listener:
         self.heard: list[BankSaid] = []
         self.reopened: list[BankSaid] = []
         self.away = False
-        self.outcome = CommandOutcome(kind="DONE")
 
     async def tell(self, no: str, said: BankSaid) -> None:
         if self.away:
             raise NobodyListensError(no)
         self.heard.append(said)
 
-    async def reopen(self, no: str, said: BankSaid) -> CommandOutcome:
-        assert no == said.reference[: len(no)]
+    async def reopen(self, said: BankSaid) -> CommandOutcome:
         self.reopened.append(said)
-        return self.outcome
+        return CommandOutcome(kind="DONE")
 
 
 class Line:
@@ -133,22 +134,120 @@ async def test_a_further_part_that_comes_back_is_told_alone(line: Line) -> None:
     assert [each.bank_reference for each in line.listener.heard[1:]] == ["R1", "R2"]
 
 
-@pytest.mark.parametrize("spent", [False, True])
-async def test_a_late_return_opens_a_closed_case_or_lies_apart_when_it_was_spent(line: Line, spent: bool) -> None:
-    if spent:
-        line.listener.outcome = CommandOutcome(kind="NOT_ALLOWED", why="RETURN_AFTER_SPENT")
+async def test_a_word_that_its_case_closed_upon_is_told_again_until_the_case_has_heard_it(line: Line) -> None:
+    await line.inbox.takes(
+        advice("M1", entry(EntryKind.RETURN, "R1", line.payer, BALANCE_FEN, line.reference, code="AC04"))
+    )
+    assert await line.heard() == [("TAKEN", BALANCE_FEN), ("RETURNED", BALANCE_FEN)]
+    # The signals were accepted, and the case noted nothing: it closed.
     await line.desk.db.execute("update transfers set closed_at = now()")
-    back = entry(EntryKind.RETURN, "R1", line.payer, BALANCE_FEN, line.reference, code="AC04")
-    await line.inbox.takes(advice("M1", back))
-    assert await line.heard() == []
-    assert [each.said for each in line.listener.reopened] == ["RETURNED"]
+    assert await line.heard() == [("TAKEN", BALANCE_FEN), ("RETURNED", BALANCE_FEN)]
+    assert line.listener.reopened == []
+    await line.desk.db.execute("update bank_words set told_at = told_at - interval '2 hours'")
+    await line.heard()
+    assert [(each.said, each.amount_fen, each.told_fen) for each in line.listener.reopened] == [
+        ("RETURNED", BALANCE_FEN, 0)
+    ]
+    assert await line.untold() == []
+
+
+async def test_what_a_case_has_heard_is_not_told_again(line: Line) -> None:
+    await line.inbox.takes(
+        advice("M1", entry(EntryKind.RETURN, "R1", line.payer, BALANCE_FEN, line.reference, code="AC04"))
+    )
+    assert await line.heard() == [("TAKEN", BALANCE_FEN), ("RETURNED", BALANCE_FEN)]
+    for said in line.listener.heard:
+        state = await line.desk.state()
+        note = BankNote(transfer_id=state.transfer_id, after_seq=state.revision, said=said, now=THURSDAY)
+        await note_bank_word(line.desk.cases.worker_pool, line.inbox.keyring, note)
+    assert (await line.desk.state()).funds_status == "RETURNED"
+    await line.desk.db.execute("update bank_words set told_at = told_at - interval '2 hours'")
+    before = await snapshot(line.desk.db)
+    assert len(await line.heard()) == 2
+    changes = changed(before, await snapshot(line.desk.db))
+    assert changes <= {"bank_words"}
+    assert await line.untold() == []
+
+
+@pytest.mark.parametrize("spent", [False, True])
+async def test_a_late_return_opens_a_closed_case_or_lies_apart_when_it_was_spent(
+    database: Database, spent: bool
+) -> None:
+    async with open_desk(database) as desk:
+        await desk.completed()
+        if spent:
+            await _spend(desk)
+        inbox, listener = Inbox(desk), Listener()
+
+        async def reopen(said: BankSaid) -> CommandOutcome:
+            return (await open_again(desk.cases.worker_pool, inbox.keyring, said, THURSDAY)).outcome
+
+        words = Words(desk.cases.worker_pool, listener, reopen)
+        await _came_back(inbox)
+        for _ in range(2):
+            await words.tell_due()
+        assert listener.heard == []
+        status = (await desk.state()).status
+        assert status == ("COMPLETED" if spent else "AWAITING_FUNDS")
+        await _lies_apart(inbox, spent=spent)
+        # What the bank says of the same order later does not take it off, and what was said is not told again.
+        left = entry(EntryKind.DEBIT, "D1", await _account(desk, "110000"), BALANCE_FEN, _reference(desk))
+        await inbox.takes(advice("M2", left))
+        await desk.db.execute("update bank_words set told_at = told_at - interval '2 hours'")
+        before = await snapshot(desk.db)
+        assert await words.tell_due() == 0
+        assert await snapshot(desk.db) == before
+        await _lies_apart(inbox, spent=spent)
+
+
+async def test_a_return_that_was_spent_in_an_open_case_lies_apart_for_the_supervisor_once(database: Database) -> None:
+    async with open_desk(database) as desk:
+        await desk.remitted()
+        await desk.take(RECEIPT, R_FINANCE, THURSDAY)
+        assert (await desk.state()).status == "TRANSFERRING_IN"
+        await _spend(desk)
+        inbox = Inbox(desk)
+        await _came_back(inbox)
+        said = BankSaid(
+            reference=_reference(desk),
+            said="RETURNED",
+            amount_fen=BALANCE_FEN,
+            reason=BankReturnReason.ACCOUNT_CLOSED,
+            bank_reference="R1",
+            on=DAY,
+        )
+        state = await desk.state()
+        note = BankNote(transfer_id=state.transfer_id, after_seq=state.revision, said=said, now=THURSDAY)
+        for _ in range(2):
+            result = await note_bank_word(desk.cases.worker_pool, inbox.keyring, note)
+            assert (result.outcome.why, result.events) == ("RETURN_AFTER_SPENT", ())
+            assert await desk.state() == state
+            await _lies_apart(inbox, spent=True)
+        await desk.verify()
+
+
+async def _spend(desk: Desk) -> None:
+    await desk.db.execute("update enrolments set personal_account_fen = 1 where region = '319900'")
+
+
+def _reference(desk: Desk) -> str:
+    return f"{desk.transfer.transfer_no}-01"
+
+
+async def _account(desk: Desk, region: str) -> str:
+    return str(await desk.db.fetchval("select receiving_account from pooling_regions where code = $1", region))
+
+
+async def _came_back(inbox: Inbox) -> None:
+    account, reference = await _account(inbox.desk, "110000"), _reference(inbox.desk)
+    await inbox.takes(advice("M1", entry(EntryKind.RETURN, "R1", account, BALANCE_FEN, reference, code="AC04")))
+
+
+async def _lies_apart(inbox: Inbox, *, spent: bool) -> None:
     aside = {("CLEARING", "110000"): -BALANCE_FEN, ("SUSPENSE", "110000"): BALANCE_FEN}
-    assert await line.inbox.suspense() == (aside if spent else {})
-    listed = await unmatched_funds(line.desk.cases.gateway_pool, line.inbox.keyring, ["110000"], limit=9)
+    assert await inbox.suspense() == (aside if spent else {})
+    listed = await unmatched_funds(inbox.desk.cases.gateway_pool, inbox.keyring, ["110000"], limit=9)
     assert [each.why for each in listed] == (["RETURN_AFTER_SPENT"] if spent else [])
-    # What the bank says of the same order later does not take it off.
-    await line.inbox.takes(advice("M2", entry(EntryKind.DEBIT, "D1", line.payer, BALANCE_FEN, line.reference)))
-    assert await line.inbox.suspense() == (aside if spent else {})
 
 
 async def test_unmatched_money_is_listed_with_its_likeliest_orders_and_leaves_when_confirmed(line: Line) -> None:

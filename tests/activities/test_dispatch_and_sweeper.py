@@ -14,6 +14,8 @@ from temporalio.service import RPCError
 
 from activities.calendar_data import published_editions
 from activities.dispatch import CaseClosedError, PendingCommand, dispatch, regrow
+from activities.ledger.auditor import open_auditor
+from activities.ledger.invariants import Invariant
 from activities.reference import add_edition, calendar_in_force, set_policy
 from activities.register_load import today_in_shanghai
 from activities.steps import Steps
@@ -154,11 +156,17 @@ async def test_a_lost_case_is_found_beside_a_stray_workflow_and_a_row_that_canno
     await regrow(office.client, stray, timeout=PATIENCE)
     for transfer in (unreadable, lost):
         await office.handle(transfer).terminate("lost")
+    readable = await office.cases.state(unreadable.transfer_id)
     await _write_state(office, unreadable, "{}")
+    async with open_auditor(office.cases.database.owner_url, told=False) as auditor:
+        assert [(each.invariant, each.transfer_no) for each in (await auditor.verify()).broken] == [
+            (Invariant.CASE_READABLE, unreadable.transfer_no)
+        ]
     sweeper = _sweeper(office)
     async with asyncio.timeout(10):
         while not await sweeper.regrow_lost(older_than_seconds=0):
             await asyncio.sleep(0.1)
+    await _write_state(office, unreadable, readable.model_dump_json())
     assert [(await office.handle(each).describe()).status for each in (unreadable, lost, kept)] == [
         WorkflowExecutionStatus.TERMINATED,
         WorkflowExecutionStatus.RUNNING,

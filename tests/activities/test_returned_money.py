@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from activities.bank.unmatched import unmatched_funds
 from activities.bank_words import note_bank_word
 from activities.reference import set_policy
 from activities.reopening import open_again
@@ -129,8 +130,17 @@ async def test_of_more_than_ordered_the_order_is_credited_and_the_rest_is_nobody
             ("CLEARING", SHANGHAI_POOL): -5,
             ("SUSPENSE", SHANGHAI_POOL): 5,
         }
+        # It is on R's list with its order, though the bank has advised nothing here.
+        (listed,) = await unmatched_funds(
+            desk.cases.gateway_pool, desk.cases.keyring, [SHANGHAI_POOL, BEIJING], limit=9
+        )
         unmatched = await desk.row("select unmatched from ledger_entries where account = 'SUSPENSE'")
-        assert unmatched["unmatched"] == "B-1"
+        assert unmatched["unmatched"] == str(listed.entry.entry_id)
+        payer = await desk.row("select * from pooling_regions where code = $1", BEIJING)
+        excess = listed.entry
+        assert (listed.region, listed.why, listed.going_home) == (SHANGHAI_POOL, "EXCESS", False)
+        assert (excess.amount_fen, excess.end_to_end_id, excess.booked_on) == (5, first, RECEIPT.received_on)
+        assert (excess.entry_reference, excess.other_account) == ("B-1/excess", payer["receiving_account"])
         await desk.verify()
 
 

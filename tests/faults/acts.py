@@ -3,15 +3,17 @@
 A case is carried up to the act by the real steps; the order that reaches the activity is made as the workflow makes it.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from pydantic import BaseModel
 from temporalio.testing import ActivityEnvironment
 
 from activities.bank.http import HttpBank
+from activities.bank_words import note_bank_word
 from activities.funds import send_to_bank
 from activities.keyring import Keyring
 from activities.reference import set_policy
@@ -33,16 +35,24 @@ from tests.cases import (
 )
 from tests.conftest import Database
 from tests.faults.checker import Openings, openings
+from tests.faults.dying_worker import Nothing, Reopening
 from tests.office import PAYING_OUT, POLICIES, SUPERVISOR, payout_ask
 from workflows import commands as c
 from workflows.actors import Actor
-from workflows.messages import BankOrder
-from workflows.vocabulary import CorrectionReason, Role
+from workflows.messages import BankNote, BankOrder, BankSaid
+from workflows.policy import Receipt, RegionPolicy
+from workflows.vocabulary import BankReturnReason, CorrectionReason, MatchDecision, Role
 
 FROM_BEIJING, FROM_PAYING_OUT = (BEIJING, SHANGHAI_POOL), (PAYING_OUT, SHANGHAI_POOL)
 P_CLERK, P_FINANCE = staff(Role.CLERK, PAYING_OUT), staff(Role.FINANCE, PAYING_OUT)
 TOO_MUCH_FEN = 100_000
 SMALLER_FORM = c.DeliverInformationForm(balance_fen=BALANCE_FEN - TOO_MUCH_FEN, note="多划")
+A_PART_FEN = 120_000
+RELEASING = {BEIJING: RegionPolicy(release_threshold_fen=A_PART_FEN)}
+BY_ADVICE = {SHANGHAI_POOL: RegionPolicy(receipt=Receipt.BY_ADVICE)}
+RELEASER = O_FINANCE.model_copy(update={"subject": "finance-2-110000"})
+# What the sandbox bank needs until everything of an order stands in its outbox.
+UNTIL_ADVISED_SECONDS = 1.5
 HOME = c.ConfirmReceipt(amount_fen=TOO_MUCH_FEN, bank_reference="B-2", received_on=date(2026, 3, 5))
 
 
@@ -81,6 +91,39 @@ class MoneyDesk(Desk):
     async def mismatched(self) -> None:
         await self.remitted()
         await self.take(RECEIPT.model_copy(update={"amount_fen": BALANCE_FEN - 1}), R_FINANCE, THURSDAY)
+
+    async def came_more(self) -> None:
+        await self.remitted()
+        await self.take(RECEIPT.model_copy(update={"amount_fen": BALANCE_FEN + 1}), R_FINANCE, THURSDAY)
+
+    async def sent_home(self) -> None:
+        """R never credited what came: a supervisor is to let it go home."""
+        await self.mismatched()
+        await self.take(await _match(MatchDecision.SEND_HOME)(self), R_FINANCE, THURSDAY)
+
+    async def accepted_fewer(self) -> None:
+        await self.mismatched()
+        await self.take(await _match(MatchDecision.ACCEPT_AMOUNT)(self), R_FINANCE, THURSDAY)
+
+    async def prepared(self) -> None:
+        await self.form_delivered()
+        await self.take(c.RemitPersonalAccount(), O_FINANCE, WEDNESDAY)
+
+    async def returned(self) -> None:
+        await self.remitted()
+        await note_bank_word(self.cases.worker_pool, self.cases.keyring, await self.note(BALANCE_FEN))
+
+    async def advised(self) -> None:
+        """The bank has taken the order, and says all there is to say of it in its outbox."""
+        await self.sent()
+        await asyncio.sleep(UNTIL_ADVISED_SECONDS)
+        assert await self.bank.messages("", 100)
+
+    async def note(self, amount_fen: int) -> BankNote:
+        """The bank's word that so much of the last order came back."""
+        state = await self.state()
+        said = _came_back(state.remittances[-1].reference, amount_fen)
+        return BankNote(transfer_id=state.transfer_id, after_seq=state.revision, said=said, now=THURSDAY)
 
     async def disputed(self) -> None:
         """The money is with R, and R says that it is too much."""
@@ -126,6 +169,10 @@ class MoneyDesk(Desk):
         await self.payout_ordered()
         await self.to_the_bank()
 
+    async def paid_out(self) -> None:
+        await self.payout_ordered()
+        await self.taken_by_the_bank()
+
 
 Given = Callable[[MoneyDesk], Awaitable[BaseModel]]
 
@@ -134,6 +181,57 @@ async def _approval(desk: MoneyDesk) -> c.Ask:
     order = (await desk.state()).on_its_way
     assert order is not None
     return c.ApproveReverseRemittance(remittance_reference=order.reference)
+
+
+async def _release(desk: MoneyDesk) -> c.Ask:
+    prepared = (await desk.state()).to_release
+    assert prepared is not None
+    return c.ReleaseRemittance(remittance_reference=prepared.reference)
+
+
+def _match(decision: MatchDecision) -> Callable[[MoneyDesk], Awaitable[c.Ask]]:
+    async def ask(desk: MoneyDesk) -> c.Ask:
+        order = await desk.bank_order()
+        return c.MatchFunds(remittance_reference=order.reference, decision=decision, reason="银行已核")
+
+    return ask
+
+
+def _came_back(reference: str, amount_fen: int) -> BankSaid:
+    return BankSaid(
+        reference=reference,
+        said="RETURNED",
+        amount_fen=amount_fen,
+        reason=BankReturnReason.ACCOUNT_CLOSED,
+        bank_reference="R-1",
+        on=THURSDAY.date(),
+    )
+
+
+def came_back(amount_fen: int) -> Given:
+    """The bank's word that so much of the last order came back, or did not leave."""
+
+    async def given(desk: MoneyDesk) -> BaseModel:
+        return await desk.note(amount_fen)
+
+    return given
+
+
+async def advice(desk: MoneyDesk) -> BaseModel:
+    """The bank's word that the order is on R's account."""
+    note = await desk.note(BALANCE_FEN)
+    said = note.said.model_copy(update={"said": "CREDITED", "reason": None, "bank_reference": "C-1"})
+    return note.model_copy(update={"said": said})
+
+
+async def late_return(desk: MoneyDesk) -> BaseModel:
+    """The same of a case that is completed."""
+    note = await desk.note(BALANCE_FEN)
+    return Reopening(no=desk.transfer.transfer_no, said=note.said, now=THURSDAY)
+
+
+async def nothing(_: MoneyDesk) -> BaseModel:
+    return Nothing()
 
 
 async def _account(desk: MoneyDesk) -> c.Ask:
@@ -167,6 +265,7 @@ class Act:
     before: Callable[[MoneyDesk], Awaitable[None]]
     given: Given
     between: tuple[str, str] = FROM_BEIJING
+    policies: Mapping[str, RegionPolicy] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -217,18 +316,39 @@ ACTS = (
     ),
     Act("send_to_bank", "to the person", D.payout_ordered, D.bank_order, FROM_PAYING_OUT),
     Act("note_bank_took_order", "to the person", D.payout_sent, bank_word, FROM_PAYING_OUT),
+    Act(
+        "remit_personal_account",
+        "over the threshold",
+        D.form_delivered,
+        taken(c.RemitPersonalAccount(), O_FINANCE),
+        policies=RELEASING,
+    ),
+    Act("release_remittance", "by another person", D.prepared, taken(_release, RELEASER), policies=RELEASING),
+    Act("note_bank_word", "refused", D.remittance_ordered, came_back(BALANCE_FEN)),
+    Act("note_bank_word", "returned", D.remitted, came_back(BALANCE_FEN)),
+    Act("note_bank_word", "a part returned", D.remitted, came_back(A_PART_FEN)),
+    Act("note_bank_word", "returned after the credit", D.credited, came_back(BALANCE_FEN)),
+    Act("note_bank_word", "confirmed by the advice", D.sent, advice, policies=BY_ADVICE),
+    Act("remit_personal_account", "again after a return", D.returned, taken(c.RemitPersonalAccount(), O_FINANCE)),
+    Act("match_funds", "fewer, accepted", D.mismatched, taken(_match(MatchDecision.ACCEPT_AMOUNT), R_FINANCE)),
+    Act("match_funds", "more, accepted", D.came_more, taken(_match(MatchDecision.ACCEPT_AMOUNT), R_FINANCE)),
+    Act("match_funds", "sent home", D.mismatched, taken(_match(MatchDecision.SEND_HOME), R_FINANCE)),
+    Act("approve_reverse_remittance", "uncredited", D.sent_home, taken(_approval, SUPERVISOR)),
+    Act("remit_personal_account", "what was missing", D.accepted_fewer, taken(c.RemitPersonalAccount(), O_FINANCE)),
+    Act("reopen_case", "a late return", D.completed, late_return),
+    Act("reopen_case", "a payout that came back", D.paid_out, late_return, FROM_PAYING_OUT),
+    Act("read_outbox", "debit and credit", D.advised, nothing),
 )
 
 
 @asynccontextmanager
-async def open_money_desk(
-    database: Database, keyring: Keyring, bank_url: str, between: tuple[str, str]
-) -> AsyncIterator[MoneyDesk]:
-    """A desk with an application of Monday between two regions."""
-    bank = HttpBank(bank_url)
+async def open_money_desk(database: Database, keyring: Keyring, bank_url: str, act: Act) -> AsyncIterator[MoneyDesk]:
+    """A desk with an application of Monday, between the regions of the act and under their policies."""
+    bank, between = HttpBank(bank_url), act.between
     async with open_cases(database, keyring) as cases:
-        if between[0] in POLICIES:
-            await set_policy(cases.owner, between[0], POLICIES[between[0]], date(2025, 1, 1))
+        policies = {code: policy for code, policy in POLICIES.items() if code in between} | dict(act.policies)
+        for code, policy in policies.items():
+            await set_policy(cases.owner, code, policy, date(2025, 1, 1))
         await cases.registers(ORIGIN | {"region": between[0]}, DESTINATION | {"region": between[1]})
         opened = await openings(cases.owner)
         transfer = await cases.apply(between=between, at=MONDAY)

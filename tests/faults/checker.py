@@ -19,9 +19,11 @@ import asyncpg
 Held = tuple[str, str, str]
 # Derived totals, and the world outside: all others belong to one transfer and hold what it has there.
 MAY_BE_NEGATIVE = {"PERSONAL_ACCOUNTS", "CLEARING"}
-IN_BETWEEN = ("FROZEN", "IN_TRANSIT", "RECEIVED")
+IN_BETWEEN = ("FROZEN", "IN_TRANSIT", "RECEIVED", "RETURNED")
+# At O the register holds as frozen what came back, and what is missing until it is found: it is owed again.
+FROZEN_AT_ORIGIN = ("RETURNED", "SUSPENSE")
 HAS_LEFT = {"REMITTED", "RECEIVED", "MISMATCHED", "CREDITED"}
-ENDS = {"funds_credited.1", "funds_paid_out.1", "funds_returned.1"}
+ENDS = {"funds_credited", "funds_paid_out", "funds_returned"}
 
 
 class Damage(NamedTuple):
@@ -118,7 +120,9 @@ async def _read(connection: asyncpg.Connection, bank: Path, no: str | None) -> _
     events: dict[str, list[Any]] = defaultdict(list)
     for row in await rows("transfer_events", order="transfer_id, seq"):
         document = json.loads(row["event"])
-        events[row["id"]].append(dict(row) | {"document": document, "fact": document["fact"]})
+        # An event keeps its kind when its form is a newer one.
+        kind = row["type"].partition(".")[0]
+        events[row["id"]].append(dict(row) | {"type": kind, "document": document, "fact": document["fact"]})
     entries: dict[int, list[Any]] = defaultdict(list)
     owner = "*, coalesce(transfer_id::text, unmatched) as owner"
     for row in await rows("ledger_entries", owner, "posting_id, line"):
@@ -169,13 +173,15 @@ def _accounts_are_not_negative(books: _Books) -> Iterator[Damage]:
 
 
 def _booked(books: _Books) -> Counter[tuple[str, ...]]:
-    """Fen by person, region, scheme and account."""
+    """Fen by person, region, scheme and account; FROZEN is all that the register holds as frozen."""
     booked: Counter[tuple[str, ...]] = Counter()
     for _, entries in books.postings.values():
         # What came and belongs to no case belongs to no person yet.
         for entry in (each for each in entries if each["id"] is not None):
-            person = str(books.transfers[entry["id"]]["person_id"])
-            booked[person, entry["region"], entry["scheme"], entry["account"]] += entry["amount_fen"]
+            transfer, side = books.transfers[entry["id"]], (entry["region"], entry["scheme"])
+            at_origin = side == (transfer["from_region"], transfer["from_scheme"])
+            account = "FROZEN" if at_origin and entry["account"] in FROZEN_AT_ORIGIN else entry["account"]
+            booked[str(transfer["person_id"]), *side, account] += entry["amount_fen"]
     return booked
 
 
@@ -215,18 +221,23 @@ def _each_order_moves_once(books: _Books) -> Iterator[Damage]:
     """An order that has left was debited once; one that is at its end was credited once; nothing else moved for it."""
     for order in books.remittances:
         reference, transfer = order["reference"], order["id"]
-        end = "funds_paid_out.1" if order["kind"] == "PAYOUT" else "funds_credited.1"
-        debits = [seq for seq, fact in books.facts(transfer, "funds_remitted.1") if fact["reference"] == reference]
+        end = "funds_paid_out" if order["kind"] == "PAYOUT" else "funds_credited"
+        debits = [seq for seq, fact in books.facts(transfer, "funds_remitted") if fact["reference"] == reference]
         credits_ = [(seq, fact) for seq, fact in books.facts(transfer, end) if fact["reference"] == reference]
-        # One that was returned may have left before.
+        # One that was returned may have left before, and have been credited.
         expected = len(debits) if order["status"] == "RETURNED" else int(order["status"] in HAS_LEFT)
         if len(debits) != expected or len(debits) > 1:
             yield Damage("DEBIT_NOT_ONCE", f"{reference} is {order['status']}, debited {len(debits)} times")
         for seq in debits:
             moved = books.moved_by(transfer, seq)
-            if (moved["FROZEN"], moved["IN_TRANSIT"]) != (-order["amount_fen"], order["amount_fen"]):
+            # What was never credited at R goes home from where it lies apart.
+            if (moved["FROZEN"] + moved["SUSPENSE"], moved["IN_TRANSIT"]) != (
+                -order["amount_fen"],
+                order["amount_fen"],
+            ):
                 yield Damage("DEBIT_NOT_ONCE", f"{reference} of {order['amount_fen']} fen: {dict(moved)}")
-        if len(credits_) != int(order["status"] == "CREDITED"):
+        at_an_end = min(len(credits_), 1) if order["status"] == "RETURNED" else int(order["status"] == "CREDITED")
+        if len(credits_) != at_an_end:
             yield Damage("CREDIT_NOT_ONCE", f"{reference} is {order['status']}, credited {len(credits_)} times")
         for seq, fact in credits_:
             moved, freeze_fen = books.moved_by(transfer, seq), fact.get("freeze_fen", 0)
@@ -260,18 +271,22 @@ def _the_bank_agrees(books: _Books) -> Iterator[Damage]:
 def _nothing_is_completed_early(books: _Books) -> Iterator[Damage]:
     """已办结 in the order of the events: every order before it at its end, nothing of the case in between."""
     for transfer, row in books.transfers.items():
-        completed = [seq for seq, _ in books.facts(transfer, "completed.1")]
-        reopened = [seq for seq, _ in books.facts(transfer, "reopened.1")]
+        completed = [seq for seq, _ in books.facts(transfer, "completed")]
+        reopened = [seq for seq, _ in books.facts(transfer, "reopened")]
         shown = len(completed) == 1 + len(reopened)
         if (row["status"] == "COMPLETED") != shown:
             yield Damage("COMPLETED_TOO_EARLY", f"{row['no']} shows {row['status']}, completed at {completed}")
         for seq in completed:
             before = [each for each in books.events[transfer] if each["seq"] < seq]
-            ordered = {each["fact"]["reference"] for each in before if each["type"] == "funds_ordered.1"}
-            ended = {each["fact"]["reference"] for each in before if each["type"] in ENDS}
+            ordered = {each["fact"]["reference"] for each in before if each["type"] == "funds_ordered"}
+            ended = {each["fact"]["reference"] for each in before if _is_an_end(each)}
             if ordered - ended:
                 yield Damage("COMPLETED_TOO_EARLY", f"{row['no']}: {sorted(ordered - ended)} on the way at event {seq}")
             yield from _in_between(books, transfer, seq)
+
+
+def _is_an_end(event: dict[str, Any]) -> bool:
+    return event["type"] in ENDS or event["fact"].get("decision") == "SEND_HOME"
 
 
 def _in_between(books: _Books, transfer: str, seq: int) -> Iterator[Damage]:

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -20,9 +21,13 @@ from pydantic import BaseModel
 from temporalio.testing import ActivityEnvironment
 
 from activities.bank.http import HttpBank
+from activities.bank.polling import Poller
 from activities.database import open_pool
+from activities.dispatch import regrow
 from activities.keyring import Keyring
+from activities.reopening import PATIENCE, open_again
 from activities.worker import activities
+from workflows.messages import BankSaid, CommandOutcome
 
 Moment = Literal["before", "in flight", "after"]
 Victim = Literal["worker", "postgres"]
@@ -39,7 +44,10 @@ class Point(BaseModel, frozen=True):
 
 
 class Errand(BaseModel, frozen=True):
-    """One activity, called as Temporal calls it, and tried again until it answers. `given` is its argument as JSON."""
+    """One activity, called as Temporal calls it, and tried again until it answers. `given` is its argument as JSON.
+
+    What is called beside the workflows, as the reading of the bank's outbox, is an errand too.
+    """
 
     activity: str
     given: str
@@ -49,6 +57,18 @@ class Errand(BaseModel, frozen=True):
     postmaster: int
     report: Path
     point: Point | None = None
+
+
+class Nothing(BaseModel):
+    """Said to what needs to be told nothing."""
+
+
+class Reopening(BaseModel, frozen=True):
+    """What a completed case is opened again by."""
+
+    no: str
+    said: BankSaid
+    now: datetime
 
 
 class Faults:
@@ -131,6 +151,16 @@ class CountingBank:
         return call
 
 
+class CountingTemporal:
+    """Temporal's side of a reopening is one call, which the sweeper makes again for a case whose workflow does not run."""
+
+    def __init__(self, faults: Faults) -> None:
+        self._faults = faults
+
+    async def start_workflow(self, *_: Any, **__: Any) -> None:
+        await self._faults.around("temporal: start_workflow", lambda: asyncio.sleep(0))
+
+
 def _named(query: str) -> str:
     """A statement as the list of points shows it: its first words."""
     return " ".join(query.split())[:100]
@@ -142,7 +172,8 @@ async def run(errand: Errand) -> None:
     asyncpg.create_pool = functools.partial(asyncpg.create_pool, connection_class=CountingConnection)
     pool = await open_pool(errand.database_url)
     bank: Any = CountingBank(HttpBank(errand.bank_url), faults)
-    bound = {_name(each): each for each in activities(pool, Keyring.from_text(errand.keyring), bank)}
+    keyring, temporal = Keyring.from_text(errand.keyring), CountingTemporal(faults)
+    bound = {_name(each): each for each in (*activities(pool, keyring, bank), *_beside(pool, keyring, bank, temporal))}
     carry_out = bound[errand.activity]
     given = carry_out.__annotations__["given"].model_validate_json(errand.given)
     for attempt in range(1, ATTEMPTS + 1):
@@ -157,8 +188,25 @@ async def run(errand: Errand) -> None:
             return
 
 
+def _beside(pool: asyncpg.Pool, keyring: Keyring, bank: Any, temporal: Any) -> list[Callable[..., Any]]:
+    """What moves money, or notes what the bank says of it, without being an activity."""
+
+    async def reopen_case(given: Reopening) -> CommandOutcome:
+        reopened = await open_again(pool, keyring, given.said, given.now)
+        if reopened.state is not None:
+            await regrow(temporal, reopened.state, timeout=PATIENCE)
+        return reopened.outcome
+
+    async def read_outbox(given: Nothing) -> int:  # noqa: ARG001 - as every errand's
+        words: Any = None
+        return await Poller(pool, keyring, bank, words).read_outbox()
+
+    return [reopen_case, read_outbox]
+
+
 def _name(carry_out: Callable[..., Any]) -> str:
-    return str(getattr(carry_out, "__temporal_activity_definition").name)
+    definition = getattr(carry_out, "__temporal_activity_definition", None)
+    return str(definition.name if definition else carry_out.__name__)
 
 
 def main() -> None:

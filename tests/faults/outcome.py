@@ -12,10 +12,12 @@ Outcome = dict[str, list[str]]
 # What chance and the clock decide. A document's digest runs over its verification code, a hash over the digests.
 BY_CHANCE = {
     *("document_id", "sha256", "digest", "content_sealed", "verification_code", "hash"),
-    *("carried_out_at", "recorded_at", "written_in", "handed_in_at"),
+    *("carried_out_at", "recorded_at", "written_in", "handed_in_at", "received_at", "created_at"),
+    "next_attempt_at",
+    *("document_sealed", "words_sealed", "visible_at", "message_id"),
 }
 # Numbers of a sequence: an attempt that died leaves a hole, so only their order counts.
-FROM_A_SEQUENCE = ("posting_id",)
+FROM_A_SEQUENCE = ("posting_id", "movement_id")
 
 
 async def outcome(connection: asyncpg.Connection, bank: Path) -> Outcome:

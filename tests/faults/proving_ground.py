@@ -84,7 +84,7 @@ class ProvingGround:
         name = f"scene_{uuid.uuid4().hex}"
         await self._copy(self.template, name)
         url = f"{self.bank_url}/{name}"
-        async with open_money_desk(self._database(name), Keyring.from_text(self.keyring), url, act.between) as desk:
+        async with open_money_desk(self._database(name), Keyring.from_text(self.keyring), url, act) as desk:
             await act.before(desk)
             given = await act.given(desk)
         return Scene(act, name, self.bank_dir(name), given.model_dump_json(), desk.openings)

@@ -94,7 +94,7 @@ DAMAGES = {
         {"COMPLETED_TOO_EARLY", "CHAIN_BROKEN", "DEBIT_NOT_ONCE"},
     ),
     "a read model that is ahead of its events": (
-        """update transfer_events set type = 'noted.1' where type = 'completed.1'""",
+        """update transfer_events set type = 'noted.1' where type like 'completed.%'""",
         {"COMPLETED_TOO_EARLY"},
     ),
     "an event that was rewritten": (

@@ -1,7 +1,6 @@
 """Who is told of what: the recipients of each event, the notice that goes out, and when a reminder must wait."""
 
 from datetime import date
-from types import SimpleNamespace
 from typing import Any, NamedTuple, get_args
 
 import pytest
@@ -75,8 +74,10 @@ def test_an_event_that_names_its_recipients_is_told_to_them_once_each_and_to_nob
 def test_the_rungs_of_the_ladder_reach_the_agency_then_its_bureau_then_the_province() -> None:
     story = Story()
     step = {"step": FORM, "round": 1, "due_on": date(2026, 10, 9)}
-    # Of an escalation nothing but whom it names matters here.
-    escalated = [SimpleNamespace(told=(whom,)) for whom in (f"supervisor:{O}", f"province:{O}")]
+    escalated = [
+        e.Escalated(**step, rung=rung, working_days_late=late, told=(whom,))
+        for rung, late, whom in ((1, 1, f"supervisor:{O}"), (2, 5, f"province:{O}"))
+    ]
     ladder = [due_soon(), e.DeadlineMissed(**step, told=(f"agency:{O}",)), *escalated]
     told = [recipients(story.state, event(fact, seq)) for seq, fact in enumerate(ladder, start=5)]
     assert told == [(f"agency:{O}",), (f"agency:{O}",), (f"supervisor:{O}",), (f"province:{O}",)]

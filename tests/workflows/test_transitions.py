@@ -123,7 +123,7 @@ def test_each_action_is_allowed_exactly_where_the_table_says_and_refused_elsewhe
         assert node.state.model_dump_json() == before
     print(f"\n{len(stages)} stages × {len(TransferAction)} actions × {len(ACTORS)} actors: {dict(answers)}")  # noqa: T201 - for the reader of -s
     assert sum(answers.values()) == len(stages) * len(TransferAction) * len(ACTORS)
-    assert answers.keys() == {"ALLOWED", "WRONG_ROLE", "WRONG_SIDE", "CLOSED", "ALREADY_DONE", "NOT_YET"}
+    assert answers.keys() == {"ALLOWED", "WRONG_ROLE", "WRONG_SIDE", "CLOSED", "ALREADY_DONE", "NOT_YET", "SAME_PERSON"}
 
 
 def test_what_the_api_shows_as_allowed_is_what_objection_lets_pass(stages: list[Node]) -> None:
@@ -155,7 +155,8 @@ def expected(state: TransferState, action: A, actor: Actor) -> NotAllowed | None
     if state.closed:
         return NotAllowed(why="CLOSED")
     if (stage(state), allowed(state)) in read_once() and action in allowed(state).split():
-        return None
+        made_by = state.to_release.prepared_by if action is A.RELEASE_REMITTANCE and state.to_release else None
+        return NotAllowed(why="SAME_PERSON") if made_by == actor.subject else None
     done = action in ONCE or any(step.done_at and step.kind in DONE_BY.get(action, ()) for step in state.steps)
     return NotAllowed(why="ALREADY_DONE" if done else "NOT_YET")
 

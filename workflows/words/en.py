@@ -239,6 +239,7 @@ WORDS: dict[str, str] = {
     "unmatched_funds.ANOTHER_ACCOUNT": "It came to another account than that of its order ({reference}): {agency} asks the payer, or sends it home.",
     "unmatched_funds.NAME_DIFFERS": "The name of the payee is not that of the account: {agency} asks the bank, then confirms the receipt, or sends it home.",
     "unmatched_funds.DUPLICATE": "The order {reference} was paid already: {agency} asks the bank, or sends it home.",
+    "unmatched_funds.EXCESS": "It came beyond the amount of the order {reference}: {agency} asks the payer, or sends it home.",
     "unmatched_funds.RETURN_AFTER_SPENT": "It came back for {reference} after the person had spent it: {agency} and its supervisor decide, or it is sent home.",
     "unmatched_funds.GOING_HOME": "{agency} has sent it home; the bank has not taken it yet.",
     "unmatched_funds.NOT_FOUND": "There is no such money on your agency's list.",

@@ -239,6 +239,7 @@ WORDS: dict[str, str] = {
     "unmatched_funds.ANOTHER_ACCOUNT": "到账账户与指令（{reference}）不符：请{agency}与付款方核实，或予以退回。",
     "unmatched_funds.NAME_DIFFERS": "收款户名与账户不一致：请{agency}与银行核实后确认到账，或予以退回。",
     "unmatched_funds.DUPLICATE": "指令{reference}此前已到账：请{agency}与银行核实，或予以退回。",
+    "unmatched_funds.EXCESS": "到账金额超出指令{reference}的部分：请{agency}与付款方核实，或予以退回。",
     "unmatched_funds.RETURN_AFTER_SPENT": "指令{reference}的退汇到达时，参保人已使用该款项：请{agency}报主管部门处理，或予以退回。",
     "unmatched_funds.GOING_HOME": "{agency}已决定退回，等待银行受理。",
     "unmatched_funds.NOT_FOUND": "本机构的无主资金清单中没有这笔款项。",

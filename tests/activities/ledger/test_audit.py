@@ -93,6 +93,7 @@ CORRUPTIONS: list[tuple[str, str, Invariant, int | None]] = [
     ("a register with money set aside", "update enrolments set frozen_fen = 5 where region = '110000'", Invariant.REGISTER_AGREES, 2),
     ("completed before the money is there", "update transfers set state = jsonb_set(state, '{funds_status}', '\"REMITTED\"')",
      Invariant.COMPLETED_AT_AN_END, None),
+    ("a case that nobody can read", "update transfers set state = '{}'", Invariant.CASE_READABLE, None),
 ]  # fmt: skip
 
 
