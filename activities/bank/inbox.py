@@ -4,7 +4,6 @@ A batch is one transaction, under the lock of the outbox's place. What was taken
 each line by the bank's own reference of it: a message that comes again changes nothing.
 """
 
-import contextlib
 import hashlib
 import logging
 from collections.abc import Sequence
@@ -22,7 +21,7 @@ from activities.bank.kept import KEEP_ENTRIES_SQL, columns, read_entry, row_of
 from activities.bank.matching import Line, Ordered, Verdict, Why, Word, joined, judged
 from activities.bank.orders import orders_of
 from activities.bank.suspense import set_aside, take_out
-from activities.bank.wire import ADVICE, REPORT, STATEMENT, RefusedMessageError, kind_of, read_with_kind
+from activities.bank.wire import ADVICE, REPORT, STATEMENT, RefusedMessageError, kind_of, read
 from activities.database import Connection, transaction
 from activities.keyring import Keyring
 
@@ -121,14 +120,13 @@ def open_message(posted: Posted) -> _Opened:
     """Read a message. Whatever is wrong with it is said in its `fault`, and none of its lines is there then."""
     opened = _Opened(posted, hashlib.sha256(posted.document).digest())
     try:
-        opened.kind, message = read_with_kind(posted.document, REPORT, ADVICE, STATEMENT)
+        opened.kind = kind_of(posted.document)
+        message = read(posted.document, REPORT, ADVICE, STATEMENT)
         _require_own_id(message, posted.message_id)
         lines = reports.entries_of(message) if opened.kind == REPORT else advices.entries_of(message)
         opened.entries = _once(lines)
     except RefusedMessageError as refused:
         opened.fault = str(refused)
-        with contextlib.suppress(RefusedMessageError):
-            opened.kind = kind_of(posted.document)
     return opened
 
 

@@ -16,39 +16,12 @@ _Check = Callable[[Any], str | None]
 
 def faults(message: Any, place: str = "") -> list[str]:
     """The first `MOST_FAULTS` restrictions that the message breaks, each with its place in it; empty when it keeps all."""
-    if _keeps(message):
-        return []
     found: list[str] = []
     for fault in _faults(message, place):
         found.append(fault)
         if len(found) == MOST_FAULTS:
             break
     return found
-
-
-def _keeps(part: Any) -> bool:
-    """Whether `_faults` would find none. Nearly every message is without: it makes no places, and looks at what is there."""
-    restricted = _restricted(type(part))  # type: ignore[arg-type]  # as below
-    values = vars(part)
-    given = 0
-    for attribute, _, least, most, check in restricted.fields:
-        value = values[attribute]
-        if value is None:
-            continue
-        if not isinstance(value, list):
-            given += 1
-            value = (value,)
-        elif least <= len(value) <= most:
-            given += bool(value)
-        else:
-            return False
-        for each in value:
-            if check is not None:
-                if check(each) is not None:
-                    return False
-            elif hasattr(each, "__dataclass_fields__") and not _keeps(each):
-                return False
-    return not restricted.is_choice or given == 1
 
 
 def _faults(part: Any, place: str) -> Iterator[str]:

@@ -12,13 +12,13 @@ from pyiso20022.camt.camt_054_001_08 import camt_054_001_08 as advice
 from pyiso20022.pain.pain_001_001_09 import pain_001_001_09 as initiation
 from pyiso20022.pain.pain_002_001_10 import pain_002_001_10 as report
 from xsdata.exceptions import ConverterWarning, ParserError
+from xsdata.formats.dataclass.context import XmlContext
 from xsdata.formats.dataclass.parsers import XmlParser
 from xsdata.formats.dataclass.parsers.config import ParserConfig
 from xsdata.formats.dataclass.parsers.handlers import LxmlEventHandler
 from xsdata.formats.dataclass.serializers import XmlSerializer
 from xsdata.formats.dataclass.serializers.writers import XmlEventWriter
 
-from activities.bank.binding import CONTEXT, bound, rendered
 from activities.bank.restrictions import faults
 
 # An advice of ten thousand entries; who sends more sends several.
@@ -46,25 +46,18 @@ def kind_of(document: bytes) -> str:
 
 def read(document: bytes, *kinds: str) -> Any:
     """The document as the class of its kind, which is one of `kinds`. Raises `RefusedMessageError`."""
-    return read_with_kind(document, *kinds)[1]
-
-
-def read_with_kind(document: bytes, *kinds: str) -> tuple[str, Any]:
-    """The document's kind, and the document as `read` has it. Raises `RefusedMessageError`."""
     root = _tree(document)
     kind = _kind(root)
     if kind not in kinds:
         raise RefusedMessageError(f"a {kind} is not taken here: send {' or '.join(kinds)}")
-    message = bound(root, DOCUMENTS[kind])
-    if message is None:
-        try:
-            message = _PARSER.parse(root, DOCUMENTS[kind])
-        except (ParserError, ConverterWarning, TypeError, ValueError) as error:
-            raise RefusedMessageError(f"not a {kind}: {_first_line(error)}; send it as its schema has it") from None
+    try:
+        message = _PARSER.parse(root, DOCUMENTS[kind])
+    except (ParserError, ConverterWarning, TypeError, ValueError) as error:
+        raise RefusedMessageError(f"not a {kind}: {_first_line(error)}; send it as its schema has it") from None
     broken = faults(message)
     if broken:
         raise RefusedMessageError(f"not a {kind}: {'; '.join(broken)}; send it as its schema has it")
-    return kind, message
+    return message
 
 
 def write(message: Any, kind: str) -> bytes:
@@ -72,21 +65,20 @@ def write(message: Any, kind: str) -> bytes:
     broken = faults(message)
     if broken:
         raise RefusedMessageError(f"this is no {kind}: {'; '.join(broken)}")
-    text = rendered(message, NAMESPACE + kind)
-    if text is None:
-        text = _SERIALIZER.render(message, ns_map={None: NAMESPACE + kind})
-    return text.encode()
+    rendered: str = _SERIALIZER.render(message, ns_map={None: NAMESPACE + kind})
+    return rendered.encode()
 
 
 # Built once: what they learn of the classes is the larger part of a first document's time.
+_CONTEXT: Final = XmlContext()
 _PARSER: Final = XmlParser(
-    context=CONTEXT,
+    context=_CONTEXT,
     config=ParserConfig(
         fail_on_unknown_properties=True, fail_on_unknown_attributes=True, fail_on_converter_warnings=True
     ),
     handler=LxmlEventHandler,
 )
-_SERIALIZER: Final = XmlSerializer(context=CONTEXT, writer=XmlEventWriter)
+_SERIALIZER: Final = XmlSerializer(context=_CONTEXT, writer=XmlEventWriter)
 
 
 def _tree(document: bytes) -> Any:
