@@ -1,6 +1,7 @@
 """Fifty clients press every button of one transfer at once: each is answered, one of each effect, none lost, none doubled."""
 
 import asyncio
+import contextlib
 import itertools
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
@@ -14,7 +15,7 @@ from tests.e2e.books import require_paid_once
 from tests.e2e.caller import Caller, UnavailableError, new_key
 from tests.e2e.case import Case, Desks, persist
 from tests.e2e.people import BALANCE_FEN, BEIJING, SHANGHAI, Registers, active, today
-from tests.e2e.system import System
+from tests.e2e.system import System, until
 from tests.faults.checker import Openings, check, openings
 from workflows.vocabulary import Role
 
@@ -42,6 +43,7 @@ class Crowd:
     case: Case
     answers: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     pending: int = 0
+    held: bool = False
     advices: Iterator[int] = field(default_factory=itertools.count)
 
     def __post_init__(self) -> None:
@@ -64,14 +66,16 @@ class Crowd:
     async def press(self, *buttons: str) -> None:
         """Every client presses every one of them, all at once, and waits for the answers.
 
-        The worker is held still until all that may be is recorded: so it all reaches the case before anything is done.
+        In a crowd that is `held` the worker stands still until all that may be is recorded: it all reaches the case before
+        anything is done.
         """
         async with asyncio.timeout(600):
-            with self.case.system.frozen("worker"):
+            with self.case.system.frozen("worker") if self.held else contextlib.nullcontext():
                 pressing = [
                     asyncio.create_task(self._press(each, button)) for each in self._callers for button in buttons
                 ]
-                await self._all_recorded()
+                if self.held:
+                    await self._all_recorded()
             await asyncio.gather(*pressing)
 
     async def _all_recorded(self) -> None:
@@ -85,13 +89,17 @@ class Crowd:
 
     async def _press(self, callers: dict[str, Caller], button: str) -> None:
         who, given = self._said(button)
-        key, answer = new_key(), {"__typename": "StepPending"}
+        key = new_key()
+        answer: dict[str, Any] = {"__typename": "StepPending"}
         while answer["__typename"] == "StepPending":
             try:
                 answer = await callers[who].step(button, self.case.id, idempotencyKey=key, **given)
             except (httpx.HTTPError, UnavailableError):
                 continue
-            self.pending += answer["__typename"] == "StepPending"
+            if answer["__typename"] == "StepPending":
+                self.pending += 1
+                # As it says: who asks again without a pause keeps Temporal from what it has admitted.
+                await asyncio.sleep(answer["retryAfterSeconds"])
         self.answers.setdefault(button, []).append(answer)
 
     def _said(self, button: str) -> tuple[str, dict[str, Any]]:
@@ -166,17 +174,26 @@ async def _require_none_lost_none_doubled(crowd: Crowd, opened: Openings) -> Non
     seqs = [each["event"]["seq"] for each in payloads]
     assert len(seqs) == len(set(seqs)), sorted(seqs)
     async with case.system.database() as connection:
-        rows = await connection.fetch("select kind, outcome ->> 'kind' from commands where transfer_no = $1", case.no)
-        outcomes = Counter(outcome for _, outcome in rows)
+
+        async def all_answered() -> Counter[str] | None:
+            """What came after the case was closed is answered by the sweeper."""
+            rows = await connection.fetch("select outcome ->> 'kind' from commands where transfer_no = $1", case.no)
+            outcomes = Counter(row[0] for row in rows)
+            return outcomes if None not in outcomes else None
+
+        outcomes = await until(all_answered, 90)
         assert outcomes["DONE"] == len(payloads) + 1
-        assert None not in outcomes
         # More reached the case at once than Temporal admits, and were refused by the step itself.
-        assert outcomes["NOT_ALLOWED"] > UPDATES_IN_FLIGHT, outcomes
+        assert outcomes["NOT_ALLOWED"] > UPDATES_IN_FLIGHT or not crowd.held, outcomes
         report = await check(connection, case.system.data_dir / "bank.sqlite3", opened, no=case.no)
     assert (report.damages, report.lost_fen) == ([], 0)
 
 
-async def test_fifty_clients_press_every_button_of_a_case_and_one_of_each_is_carried_out(crowd: Crowd) -> None:
+@pytest.mark.parametrize("held", [False, pytest.param(True, marks=pytest.mark.long)], ids=["as it comes", "held"])
+async def test_fifty_clients_press_every_button_of_a_case_and_one_of_each_is_carried_out(
+    crowd: Crowd, held: bool
+) -> None:
+    crowd.held = held
     opened = await _opened(crowd.case)
     read = await crowd.until_closed(*MAIN)
     assert (read["status"], read["fundsStatus"]) == ("COMPLETED", "CREDITED")
@@ -189,7 +206,8 @@ async def test_fifty_clients_press_every_button_of_a_case_and_one_of_each_is_car
 @pytest.mark.long
 @pytest.mark.parametrize("once", range(3))
 async def test_fifty_clients_press_all_buttons_there_are_whatever_comes_of_it(crowd: Crowd, once: int) -> None:
-    assert once >= 0
+    # Once as it comes, twice with all of it before the case at once.
+    crowd.held = once > 0
     opened = await _opened(crowd.case)
     read = await crowd.until_closed(*MAIN, *OTHERS)
     async with crowd.case.system.database() as connection:
