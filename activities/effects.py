@@ -120,7 +120,7 @@ async def _reissue_certificate(scene: Scene, fact: e.CertificateReissued) -> e.A
 
 
 async def _deliver_form(scene: Scene, fact: e.FormDelivered) -> e.AnyFact:
-    state, enrolment = scene.state, await registers.origin_row(scene.connection, scene.state)
+    state, enrolment = scene.state, await scene.origin_row()
     prepared = state.prepared
     if prepared is not None:
         fact = fact.model_copy(update={"note": await _note_of_prepared(scene)})

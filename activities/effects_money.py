@@ -10,6 +10,7 @@ from activities import register_movements, registers
 from activities.bank.excess import list_excess
 from activities.documents import compose
 from activities.ledger.accounts import Account, AccountName, Entry
+from activities.ledger.orders import OrderMark, set_order
 from activities.ledger.posting import post
 from activities.registers import Enrolled
 from activities.scene import Scene, issue
@@ -18,6 +19,8 @@ from workflows.fold import advance
 from workflows.remittance import Remittance
 from workflows.state import TransferState
 from workflows.vocabulary import BankReturnReason, MatchDecision, RemittanceKind, RemittanceStatus
+
+REMITTED, CREDITED = OrderMark(RemittanceStatus.REMITTED), OrderMark(RemittanceStatus.CREDITED)
 
 
 async def freeze(scene: Scene, side: Enrolled, amount_fen: int) -> None:
@@ -45,7 +48,7 @@ async def mark_given_up(scene: Scene, fact: e.AnyFact) -> None:
     before = {each.reference for each in scene.state.remittances if each.given_up}
     for order in after.remittances:
         if order.given_up and order.reference not in before:
-            await _mark(scene, order.reference, RemittanceStatus.RETURNED)
+            await _mark(scene, order.reference, OrderMark(RemittanceStatus.RETURNED))
 
 
 async def _release_funds(scene: Scene, fact: e.FundsReleased) -> e.AnyFact:
@@ -121,43 +124,43 @@ async def _keep_payout_account(scene: Scene, fact: e.PayoutAccountProvided) -> e
 
 async def _remit_funds(scene: Scene, fact: e.FundsRemitted) -> e.AnyFact:
     order, payer = _order(scene.state, fact.reference), _payer(scene.state, fact.reference)
-    await _mark(scene, fact.reference, RemittanceStatus.REMITTED)
     if not order.uncredited:
         await register_movements.pay_out_frozen(
             scene.connection, scene.state, payer, fact.amount_fen, scene.today, reference=fact.reference
         )
     source = Account("SUSPENSE" if order.uncredited else "FROZEN", *payer)
-    await _move(scene, fact.amount_fen, source, Account("IN_TRANSIT", *payer), fact.reference)
+    await _move(scene, fact.amount_fen, source, Account("IN_TRANSIT", *payer), fact.reference, REMITTED)
     return fact
 
 
 async def _pay_out_funds(scene: Scene, fact: e.FundsPaidOut) -> e.AnyFact:
     payer = _payer(scene.state, fact.reference)
-    await _mark(scene, fact.reference, RemittanceStatus.CREDITED)
-    await _move(scene, fact.amount_fen, Account("IN_TRANSIT", *payer), Account("PAID_OUT", *payer), fact.reference)
+    in_transit, paid_out = Account("IN_TRANSIT", *payer), Account("PAID_OUT", *payer)
+    await _move(scene, fact.amount_fen, in_transit, paid_out, fact.reference, CREDITED)
     return fact
 
 
 async def _receive_funds(scene: Scene, fact: e.FundsReceived) -> e.AnyFact:
     payer, payee = _payer(scene.state, fact.reference), _payee(scene.state, fact.reference)
-    await _mark(scene, fact.reference, RemittanceStatus.RECEIVED, advice=fact)
-    await _move(scene, fact.amount_fen, Account("IN_TRANSIT", *payer), Account("RECEIVED", *payee), fact.reference)
+    mark = OrderMark(RemittanceStatus.RECEIVED, fact.bank_reference, fact.amount_fen, fact.received_on)
+    in_transit, received = Account("IN_TRANSIT", *payer), Account("RECEIVED", *payee)
+    await _move(scene, fact.amount_fen, in_transit, received, fact.reference, mark)
     return fact
 
 
 async def _mismatch_funds(scene: Scene, fact: e.FundsMismatched) -> e.AnyFact:
-    await _mark(scene, fact.reference, RemittanceStatus.MISMATCHED, advice=fact)
+    mark = OrderMark(RemittanceStatus.MISMATCHED, fact.bank_reference, fact.received_fen, fact.received_on)
+    await _mark(scene, fact.reference, mark)
     return fact
 
 
 async def _credit_funds(scene: Scene, fact: e.FundsCredited) -> e.AnyFact:
     payee = _payee(scene.state, fact.reference)
-    await _mark(scene, fact.reference, RemittanceStatus.CREDITED)
     await register_movements.credit(
         scene.connection, scene.state, payee, fact.amount_fen, scene.today, reference=fact.reference
     )
     received, usable = Account("RECEIVED", *payee), Account("PERSONAL_ACCOUNTS", *payee)
-    await _move(scene, fact.amount_fen, received, usable, fact.reference)
+    await _move(scene, fact.amount_fen, received, usable, fact.reference, CREDITED)
     await freeze(scene, payee, fact.freeze_fen)
     return fact
 
@@ -165,7 +168,8 @@ async def _credit_funds(scene: Scene, fact: e.FundsCredited) -> e.AnyFact:
 async def _return_funds(scene: Scene, fact: e.FundsReturned) -> e.AnyFact:
     order, home, there = _order(scene.state, fact.reference), origin(scene.state), _destination(scene.state)
     whole = fact.amount_fen == order.expected_fen
-    await _mark(scene, fact.reference, RemittanceStatus.RETURNED if whole else order.status, reason=fact.reason)
+    status = RemittanceStatus.RETURNED if whole else order.status
+    await _mark(scene, fact.reference, OrderMark(status, reason=fact.reason))
     await mark_given_up(scene, fact)
     if order.comes_home:
         await _return_to_destination(scene, fact, order)
@@ -209,7 +213,7 @@ async def _match_funds(scene: Scene, fact: e.FundsMatched) -> e.AnyFact:
     payer, payee = _payer(scene.state, fact.reference), _payee(scene.state, fact.reference)
     if fact.decision is MatchDecision.SEND_HOME:
         reason = BankReturnReason.AMOUNT_MISMATCH
-        await _mark(scene, fact.reference, RemittanceStatus.RETURNED, reason=reason)
+        await _mark(scene, fact.reference, OrderMark(RemittanceStatus.RETURNED, reason=reason))
     in_transit = Account("IN_TRANSIT", *payer)
     if fact.sent_home_fen:
         await _move(scene, fact.sent_home_fen, in_transit, Account("SUSPENSE", *payee), fact.reference)
@@ -257,32 +261,26 @@ MONEY_EFFECTS: dict[type[e.Fact], Callable[[Scene, Any], Awaitable[e.AnyFact]]] 
 }
 
 
-async def _mark(
-    scene: Scene,
-    reference: str,
-    status: RemittanceStatus,
-    *,
-    advice: e.FundsReceived | e.FundsMismatched | None = None,
-    reason: BankReturnReason | None = None,
+async def _mark(scene: Scene, reference: str, mark: OrderMark) -> None:
+    await scene.connection.execute(f"update remittances set {set_order(2)} where reference = $1", reference, *mark)  # noqa: S608 - of constants
+
+
+async def _move(
+    scene: Scene, amount_fen: int, source: Account, target: Account, reference: str, marked: OrderMark | None = None
 ) -> None:
-    received_fen = None
-    if advice is not None:
-        received_fen = advice.amount_fen if isinstance(advice, e.FundsReceived) else advice.received_fen
-    await scene.connection.execute(
-        """update remittances set status = $2, bank_reference = coalesce($3, bank_reference),
-                  received_fen = coalesce($4, received_fen), received_on = coalesce($5, received_on),
-                  return_reason = coalesce($6, return_reason) where reference = $1""",
-        reference, status, advice and advice.bank_reference, received_fen, advice and advice.received_on, reason,
-    )  # fmt: skip
+    await _post(scene, Entry(source, -amount_fen), Entry(target, amount_fen), reference=reference, marked=marked)
 
 
-async def _move(scene: Scene, amount_fen: int, source: Account, target: Account, reference: str) -> None:
-    await _post(scene, Entry(source, -amount_fen), Entry(target, amount_fen), reference=reference)
-
-
-async def _post(scene: Scene, *entries: Entry, reference: str | None = None) -> None:
+async def _post(scene: Scene, *entries: Entry, reference: str | None = None, marked: OrderMark | None = None) -> None:
+    """Write the entries, and in the same statement what becomes of the order that they belong to."""
     await post(
-        scene.connection, scene.state.transfer_id, seq=scene.seq, at=scene.at, entries=entries, reference=reference
+        scene.connection,
+        scene.state.transfer_id,
+        seq=scene.seq,
+        at=scene.at,
+        entries=entries,
+        reference=reference,
+        marked=marked,
     )
 
 

@@ -246,7 +246,7 @@ async def lock_both(connection: Connection, state: TransferState) -> BothSides:
 
 async def origin_row(connection: Connection, state: TransferState) -> Any:
     """O's enrolment, locked. Raises LookupError when the register no longer has it."""
-    return _held(await origin_row_if_any(connection, state), state.from_region)
+    return held(await origin_row_if_any(connection, state), state.from_region)
 
 
 async def origin_row_if_any(connection: Connection, state: TransferState) -> Any | None:
@@ -283,7 +283,7 @@ def as_named_person(keyring: Keyring, row: Any) -> tuple[PersonRef, bytes]:
 async def stop_facts(connection: Connection, state: TransferState, periods: dict[TransferStepKind, int]) -> StopFacts:
     """The first and the last day of cover at O, as far as its register says; `periods` are the regions' of the day."""
     origin, destination = await lock_both(connection, state)
-    row = _held(origin, state.from_region)
+    row = held(origin, state.from_region)
     first_day: date | None = row["enrolled_on"]
     months = periods_of(row["contribution_periods"])
     if first_day is None and months:
@@ -296,12 +296,12 @@ async def stop_facts(connection: Connection, state: TransferState, periods: dict
     )
 
 
-async def form_facts(
-    connection: Connection, state: TransferState, today: date, regions: dict[str, RegionEntry]
-) -> FormFacts:
-    """What the information form takes from O's register, and from R's for the outlook; `regions` are both, as of today."""
-    origin, destination = await lock_both(connection, state)
-    row = _held(origin, state.from_region)
+def form_facts(state: TransferState, sides: BothSides, today: date, regions: dict[str, RegionEntry]) -> FormFacts:
+    """What the information form takes from O's register, and from R's for the outlook; `regions` are both, as of today.
+
+    Raises LookupError when O's register no longer has the enrolment.
+    """
+    row, destination = held(sides.origin, state.from_region), sides.destination
     policy = regions[state.from_region].policy
     return FormFacts(
         periods=periods_of(row["contribution_periods"]),
@@ -388,7 +388,8 @@ async def set_months(
     _one_row(done, state.to_region)
 
 
-def _held(row: Any | None, region: str) -> Any:
+def held(row: Any | None, region: str) -> Any:
+    """The row. Raises LookupError where the register of `region` has none."""
     if row is None:
         raise gone(region)
     return row

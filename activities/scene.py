@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Any
 
 import asyncpg
 
@@ -35,6 +36,8 @@ class Scene:
     known_person: PersonRef | None = None
     known_regions: dict[str, RegionEntry] = field(default_factory=dict)
     known_block: PersonBlock | None = None
+    # As they were locked in this transaction, before its effects: their amounts and months may be others by now.
+    known_sides: registers.BothSides | None = None
     # The row of `registers.NAMED_PERSON_SQL`, where another statement brought it along.
     named: asyncpg.Record | None = None
 
@@ -55,6 +58,12 @@ class Scene:
         if self.known_person is None:
             raise LookupError(f"person {self.state.person_id} is not in the registers any more")
         return self.known_person
+
+    async def origin_row(self) -> Any:
+        """O's enrolment, locked; who it is and since when. Raises LookupError when the register no longer has it."""
+        if self.known_sides is None:
+            return await registers.origin_row(self.connection, self.state)
+        return registers.held(self.known_sides.origin, self.state.from_region)
 
     async def person_block(self) -> PersonBlock:
         """The person in full, named as O's register spells it."""

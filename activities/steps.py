@@ -330,7 +330,9 @@ async def _read_facts(scene: Scene, command: c.Command) -> c.StepFacts | None:  
         case c.StopCoverage():
             return await registers.stop_facts(connection, state, await _shortened(scene))
         case c.DeliverInformationForm() | c.CheckInformationForm():
-            return await registers.form_facts(connection, state, scene.today, await scene.regions())
+            # The form is written from the row that it was decided on.
+            scene.known_sides = await registers.lock_both(connection, state)
+            return registers.form_facts(state, scene.known_sides, scene.today, await scene.regions())
         case c.RemitPersonalAccount() | c.ReleaseRemittance():
             return await remit_facts(scene)
         case c.MatchFunds():

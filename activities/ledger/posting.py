@@ -8,6 +8,7 @@ from uuid import UUID
 
 from activities.database import Connection
 from activities.ledger.accounts import Account, Entry
+from activities.ledger.orders import OrderMark, set_order
 
 POST_SQL = """
 with posting as (
@@ -15,9 +16,13 @@ with posting as (
 entries as (
     insert into ledger_entries (posting_id, line, lines, account, region, scheme, amount_fen, unmatched, transfer_id)
     select posting_id, line, $5, account, region, scheme, amount_fen, unmatched, case when unmatched is null then $1 end
-      from posting, (values {entries}) as entry (line, account, region, scheme, amount_fen, unmatched))
+      from posting, (values {entries}) as entry (line, account, region, scheme, amount_fen, unmatched)){marked}
 select posting_id from posting
 """
+
+# What the posting makes of its order, in the same statement.
+MARKED_SQL = """,
+marked as (update remittances set {set_order} where reference = $4)"""
 
 REVERSE_SQL = """
 with posting as (
@@ -41,6 +46,7 @@ async def post(
     at: datetime,
     entries: Sequence[Entry],
     reference: str | None = None,
+    marked: OrderMark | None = None,
 ) -> int: ...
 
 
@@ -69,10 +75,11 @@ async def post(
     source: Account | None = None,
     target: Account | None = None,
     reference: str | None = None,
+    marked: OrderMark | None = None,
 ) -> int:
     """Write `entries` for the transfer's event `seq`, or move `amount_fen` from `source` to `target`; the posting's id.
 
-    `reference` is the order of money that the posting belongs to. Without a transfer there is no event either (`seq` is
+    `reference` is the order of money that the posting belongs to, which is `marked` as it is written. Without a transfer there is no event either (`seq` is
     None), `reference` is the bank's id of the money and every entry is `unmatched`.
 
     Raises `asyncpg.CheckViolationError` at commit when the entries do not sum to zero or an account that may not would
@@ -82,20 +89,22 @@ async def post(
         entries = (Entry(source, -amount_fen), Entry(target, amount_fen))
     values = [value for entry in entries for value in (*entry.account, entry.amount_fen, entry.unmatched)]
     posting_id: int = await connection.fetchval(
-        _post_sql(len(entries)), transfer_id, seq, at, reference, len(entries), *values
+        _post_sql(len(entries), marks=marked is not None),
+        *(transfer_id, seq, at, reference, len(entries), *values, *(marked or ())),
     )
     return posting_id
 
 
 @cache
-def _post_sql(lines: int) -> str:
+def _post_sql(lines: int, *, marks: bool) -> str:
     """The statement for so many entries: plain values cost PostgreSQL less than arrays."""
     places = [[f"${5 * line + number}" for number in range(1, 6)] for line in range(1, lines + 1)]
     entries = (
         f"({line}, {account}, {region}, {scheme}, {amount_fen}::bigint, {unmatched}::text)"
         for line, (account, region, scheme, amount_fen, unmatched) in enumerate(places, 1)
     )
-    return POST_SQL.format(entries=", ".join(entries))
+    marked = MARKED_SQL.format(set_order=set_order(6 + 5 * lines)) if marks else ""
+    return POST_SQL.format(entries=", ".join(entries), marked=marked)
 
 
 async def reverse(connection: Connection, posting_id: int, *, seq: int | None, at: datetime) -> int:
