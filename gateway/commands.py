@@ -152,9 +152,14 @@ async def _step_outcome(
 
 
 async def carry_out(context: RequestContext, command: PendingCommand) -> CommandOutcome:
-    """Have a recorded command carried out, in bounded time."""
+    """Have a recorded command carried out when it is its turn, in bounded time."""
     client = await context.temporal.client()
-    return await in_time(dispatch(client, command, timeout=PATIENCE))
+
+    async def in_turn() -> CommandOutcome:
+        async with context.temporal.turn(command.transfer_id):
+            return await dispatch(client, command, timeout=PATIENCE)
+
+    return await in_time(in_turn())
 
 
 async def carry_out_alone(

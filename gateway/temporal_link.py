@@ -3,11 +3,16 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
+from uuid import UUID
+from weakref import WeakValueDictionary
 
 from temporalio.client import Client
 from temporalio.service import RPCError
 
 CONNECT_WITHIN_SECONDS: Final = 1.5
+# Temporal admits ten updates of one workflow in flight. A crowd that keeps it at ten starves the case: each refusal can drop the
+# task in which the others would be taken. Two gateways stay below.
+UPDATES_OF_A_CASE_AT_ONCE: Final = 4
 
 
 class TemporalUnavailableError(Exception):
@@ -21,6 +26,11 @@ class TemporalLink:
         self._connect = connect
         self._client: Client | None = None
         self._connecting = asyncio.Lock()
+        self._turns: WeakValueDictionary[UUID, asyncio.Semaphore] = WeakValueDictionary()
+
+    def turn(self, transfer_id: UUID) -> asyncio.Semaphore:
+        """The turnstile before a case: held while one of its steps is in Temporal's hands. The others wait, in the order they came."""
+        return self._turns.setdefault(transfer_id, asyncio.Semaphore(UPDATES_OF_A_CASE_AT_ONCE))
 
     async def client(self) -> Client:
         """The client, within 1.5 s. Raises `TemporalUnavailableError`.

@@ -241,7 +241,7 @@ async def test_a_form_that_a_region_has_checked_counts_once_another_person_has_c
         same = await case.asks(maker, "checkInformationForm")
     assert (same["__typename"], same["message"]) == (
         "StepNotAllowed",
-        "Nobody checks what they made: another person must check it.",
+        "Who made it cannot check or release it: another person must.",
     )
     checked = await case.take(checker, "checkInformationForm")
     assert (checked["event"]["kind"], checked["event"]["step"]) == ("STEP_DONE", "DELIVER_INFORMATION_FORM")
