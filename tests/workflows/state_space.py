@@ -122,13 +122,22 @@ MONEY_WORLDS = (
     World(corrections=0, late=1, returns=1),
     World(corrections=0, late=1, release_threshold_fen=LATE_FEN - 1),
 )
+# Of these, what every way of the money can be seen in, each once.
+FEW_MONEY_WORLDS = (
+    World(corrections=0, returns=1),
+    World(corrections=1, release_threshold_fen=HELD_FEN - 1),
+    World(corrections=0, returns=1, disposition=Disposition.PAY_OUT),
+    *(World(corrections=0, late=1, disposition=disposition) for disposition in Disposition),
+    World(corrections=0, late=1, returns=1),
+    World(corrections=0, late=1, release_threshold_fen=LATE_FEN - 1),
+)
 # The platform route whole; by post, where many more orders of events are possible, with one correction, and on each path once.
 FEW_WORLDS = (
     *(each for each in ALL_WORLDS if not each.unconnected),
     World((O,), manual=True, corrections=1),
     World((R,), manual=True, stop_needed=True, waiting=True, disposition=Disposition.PAY_OUT, corrections=1),
     World((O, R), manual=True, stop_needed=True, disposition=Disposition.RETAIN, needs_checker=True, corrections=1),
-    *MONEY_WORLDS,
+    *FEW_MONEY_WORLDS,
 )
 
 

@@ -42,6 +42,7 @@ from workflows.vocabulary import (
     CLOSED_STATUSES,
     CorrectionReason,
     MailItem,
+    MatchDecision,
     RefusalCode,
     ReturnReason,
     TransferAction,
@@ -50,7 +51,8 @@ from workflows.vocabulary import (
 
 # Whole yuan, few enough that the same amounts meet again.
 HELD_FEN = 900
-EVERYBODY = (PERSON, EMPLOYER, O_CLERK, O_CHECKER, O_FINANCE, R_CLERK, R_FINANCE, SUPERVISOR)
+O_SECOND = O_FINANCE.model_copy(update={"subject": "another of O's finance"})
+EVERYBODY = (PERSON, EMPLOYER, O_CLERK, O_CHECKER, O_FINANCE, O_SECOND, R_CLERK, R_FINANCE, SUPERVISOR)
 REFERENCES = (None, None, f"{NO}-01", f"{NO}-02", "Z-01")
 A = TransferAction
 WAYS_OUT = (A.WITHDRAW_TRANSFER, A.TERMINATE_TRANSFER, A.RETURN_TRANSFER, A.DECLINE_TRANSFER)
@@ -108,7 +110,7 @@ class Walk:
 
     def _ask(self, action: TransferAction) -> c.AnyAsk:
         """The ask of `action`, with input that may fit or not."""
-        order, chance = self.state.on_its_way, self.chance
+        order, prepared, chance = self.state.on_its_way, self.state.to_release, self.chance
         given: dict[TransferAction, dict[str, Any]] = {
             A.DECLINE_TRANSFER: {"reasons": tuple(chance.choices(list(RefusalCode), k=chance.randint(0, 2)))},
             A.STOP_COVERAGE: {"stopped_on": self._day()},
@@ -137,6 +139,12 @@ class Walk:
             },
             A.APPROVE_REVERSE_REMITTANCE: {
                 "remittance_reference": order.reference if order and chance.random() < 0.8 else "Z-01"
+            },
+            A.RELEASE_REMITTANCE: {"remittance_reference": prepared.reference if prepared else "Z-01"},
+            A.MATCH_FUNDS: {
+                "remittance_reference": order.reference if order and chance.random() < 0.8 else "Z-01",
+                "decision": chance.choice(list(MatchDecision)),
+                "reason": chance.choice((" ", "reason", "reason")),
             },
             A.WITHDRAW_TRANSFER: {"reason": "reason"},
             A.TERMINATE_TRANSFER: {"reason": "reason"},
@@ -167,7 +175,11 @@ class Walk:
 
     def _facts_of_r(self, ask: c.AnyAsk) -> c.StepFacts | None:
         match ask:
-            case c.ConfirmReceipt():
+            case c.RemitPersonalAccount():
+                return c.RemitFacts(release_threshold_fen=self.chance.choice((None, None, 0, 400)))
+            case c.ReleaseRemittance():
+                return c.RemitFacts()
+            case c.ConfirmReceipt() | c.MatchFunds():
                 return c.ReceiptFacts(paid_by_bank_reference=self.chance.choice((None, None, None, "Z-01")))
             case c.ApproveReverseRemittance():
                 held_fen = purse_after(self.story.events, HELD_FEN).at_r

@@ -5,6 +5,7 @@ explores all of both.
 """
 
 from collections import Counter, defaultdict, deque
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -23,7 +24,15 @@ from workflows.law import ESCALATION_WORKING_DAYS
 from workflows.money import bank_took_order
 from workflows.rules import RULES, allowed_actions
 from workflows.state import TransferState
-from workflows.vocabulary import RemittanceStatus, Role, TransferAction, TransferRoute, TransferStatus
+from workflows.vocabulary import (
+    FUNDS_AT_AN_END,
+    FundsStatus,
+    RemittanceStatus,
+    Role,
+    TransferAction,
+    TransferRoute,
+    TransferStatus,
+)
 
 RUNGS = len(ESCALATION_WORKING_DAYS)
 # On a machine that does other things at the same time.
@@ -101,17 +110,74 @@ def test_every_status_of_an_order_is_reached(space: Space) -> None:
     assert reached == set(RemittanceStatus) - {RemittanceStatus.RECEIVED}
 
 
-def test_a_closed_case_changes_no_more(space: Space) -> None:
-    """But for money that comes back, or comes late, after the case was completed."""
+def test_nobody_changes_a_closed_case_any_more(space: Space) -> None:
     for node in space.values():
         if not node.state.closed:
             continue
         state, later = node.state, node.now + timedelta(days=365)
-        reopens = {by for by in node.leads_to if by.startswith(("bank:", "late contribution"))}
-        assert node.leads_to.keys() == (reopens if state.status is TransferStatus.COMPLETED else set())
         assert [allowed_actions(state, actor) for actor in EVERYBODY] == [()] * len(EVERYBODY)
         assert (next_alarm(state), tick(state, later, CALENDAR), issue_certificate(state)) == (None, (), ())
         assert [bank_took_order(state, order.reference) for order in state.remittances] == [()] * len(state.remittances)
+
+
+def test_only_late_money_opens_a_closed_case_again_and_only_a_completed_one(space: Space) -> None:
+    opened: Counter[tuple[str, TransferStatus, FundsStatus]] = Counter()
+    for node in space.values():
+        if not node.state.closed:
+            continue
+        if node.state.status is not TransferStatus.COMPLETED:
+            assert node.leads_to == {}
+        for by, known in node.leads_to.items():
+            then = space[known].state
+            opened[by.partition(":")[0], then.status, then.funds_status] += 1
+            # The record stands, and the person sees that money is under way; what the province keeps is not.
+            assert then.continued
+            assert then.status is TransferStatus.AWAITING_FUNDS or then.funds_status is FundsStatus.RETAINED_IN_PROVINCE
+    late, returned = "late contribution", "bank"
+    assert opened.keys() >= {
+        (returned, TransferStatus.AWAITING_FUNDS, FundsStatus.RETURNED),
+        (late, TransferStatus.AWAITING_FUNDS, FundsStatus.PENDING),
+        (late, TransferStatus.AWAITING_FUNDS, FundsStatus.ORDERED),
+        (late, TransferStatus.COMPLETED, FundsStatus.RETAINED_IN_PROVINCE),
+    }
+
+
+def test_no_case_is_completed_while_money_is_not_where_it_belongs(space: Space) -> None:
+    """At every moment of every way that was found, and over money of every kind of trouble."""
+    completed, troubles = 0, Counter[str]()
+    for node in space.values():
+        state = node.state
+        troubles.update(_troubles(state))
+        if state.status is not TransferStatus.COMPLETED:
+            continue
+        completed += 1
+        assert state.continued
+        assert state.funds_status in FUNDS_AT_AN_END
+        assert (state.on_its_way, state.to_release, state.correction) == (None, None, None)
+        assert (state.owed_fen, state.frozen_fen) == (0, 0)
+        assert (state.returned_fen, state.missing_fen, state.uncredited_fen) == (0, 0, 0)
+        said = [event.fact.funds for event in node.events if isinstance(event.fact, e.Completed)]
+        assert said[-1] == state.funds_status
+    assert completed > 0
+    assert troubles.keys() == {"returned", "missing", "uncredited", "mismatched", "prepared", "reopened", "late"}
+    assert min(troubles.values()) > 1
+
+
+def _troubles(state: TransferState) -> Iterator[str]:
+    order = state.on_its_way
+    yield from (
+        name
+        for name, is_so in {
+            "returned": state.returned_fen,
+            "missing": state.missing_fen,
+            "uncredited": state.uncredited_fen,
+            "mismatched": order is not None and order.status is RemittanceStatus.MISMATCHED,
+            "prepared": state.to_release,
+            "reopened": state.reopenings,
+            "late": state.late_fen,
+        }.items()
+        if is_so
+    )
 
 
 def test_an_open_case_always_waits_for_somebody(space: Space) -> None:
