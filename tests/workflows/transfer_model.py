@@ -143,6 +143,9 @@ class Model:
             return FundsStatus.PENDING if self.form_fen else FundsStatus.NOT_REQUIRED
         if self.settled_fen != self.target_fen:
             return FundsStatus.PENDING
+        if self.stage is Stage.ENDING:
+            # Of a case that came to nothing the money is home.
+            return FundsStatus.RETURNED
         return FundsStatus.PAID_OUT_TO_PERSON if self.pays_out else FundsStatus.CREDITED
 
     @property
