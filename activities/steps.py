@@ -48,6 +48,18 @@ from workflows.vocabulary import RefusalCode, TransferRoute
 from workflows.workdays import WorkingCalendar
 
 _ASK: TypeAdapter[c.AnyAsk] = TypeAdapter(c.AnyAsk)
+# What a bank's reference has been credited for, be it that the bank took it back since, or that R sent it home. Money that is on the list
+# of what is nobody's is held, so that it does not go home meanwhile.
+PAID_BY_SQL = """
+with listed as (
+    select coalesce(end_to_end_id, entry_reference) as reference, state in ('GOING_HOME', 'SENT_HOME') as gone
+      from bank_entries
+     where entry_reference = $1 and kind = 'CREDIT' and state in ('UNMATCHED', 'GOING_HOME', 'SENT_HOME') for update)
+select coalesce(
+    (select reference from remittances where bank_reference = $1 and status = 'CREDITED'),
+    (select max(reference) from remittances where bank_reference = $1 and status = 'RETURNED' and received_fen is not null),
+    (select max(reference) filter (where gone) from listed))
+"""
 DONE = CommandOutcome(kind="DONE")
 NOT_RECORDED = CommandOutcome(kind="NOT_ALLOWED", why="NOT_RECORDED")
 
@@ -352,13 +364,10 @@ async def _read_facts(scene: Scene, command: c.Command) -> c.StepFacts | None:  
 
 
 async def receipt_facts(connection: Connection, state: TransferState, bank_reference: str | None) -> c.ReceiptFacts:
-    """Whether the bank's reference has credited another remittance. Both sides are locked: a receipt may change both."""
-    # The advice may prove that O's balance has left before the bank says so.
+    """Whether the bank's reference has credited another remittance, or its money goes home. Both sides are locked."""
+    # The advice may prove that O's balance has left before the bank says so: a receipt may change both.
     await registers.lock_both(connection, state)
-    paid = await connection.fetchval(
-        "select reference from remittances where bank_reference = $1 and status = 'CREDITED'", bank_reference
-    )
-    return c.ReceiptFacts(paid_by_bank_reference=paid)
+    return c.ReceiptFacts(paid_by_bank_reference=await connection.fetchval(PAID_BY_SQL, bank_reference))
 
 
 async def _shortened(scene: Scene) -> dict[Any, int]:

@@ -26,10 +26,15 @@ AT_ONCE: Final = 20
 DONE: Final = CommandOutcome(kind="DONE")
 
 LEAVING_SQL = "select * from bank_entries where state = 'GOING_HOME' order by resolved_at, entry_id limit $1"
-BACK_SQL = "update bank_entries set state = 'UNMATCHED', resolution = $2 where entry_id = $1 and state = 'GOING_HOME'"
+BACK_SQL = """
+update bank_entries set state = 'UNMATCHED', resolution = $2, tries = tries + 1 where entry_id = $1 and state = 'GOING_HOME'
+"""
+# A receipt that is confirmed with this money's reference holds the same row: its credit is seen after it.
+HOLD_SQL = "select from bank_entries where entry_id = $1 for update"
 GO_SQL = """
-update bank_entries set state = 'GOING_HOME', resolved_at = $2, resolved_by = $3, resolution = $4
+update bank_entries e set state = 'GOING_HOME', resolved_at = $2, resolved_by = $3, resolution = $4
  where entry_id = $1 and state = 'UNMATCHED'
+   and not exists (select from remittances r where r.bank_reference = e.entry_reference and r.status = 'CREDITED')
 """
 
 
@@ -49,6 +54,7 @@ async def carry_out(pool: asyncpg.Pool, order: UnmatchedFundsOrder) -> CommandOu
         if row["outcome"] is not None:
             return CommandOutcome.model_validate_json(row["outcome"])
         asked, actor = SendHome.model_validate_json(row["input"]), Actor.model_validate_json(row["actor"])
+        await connection.execute(HOLD_SQL, asked.entry_id)
         await connection.execute(GO_SQL, asked.entry_id, row["received_at"], actor.subject, asked.reason)
         await connection.execute(
             "update commands set outcome = $2, carried_out_at = clock_timestamp() where command_id = $1",
@@ -57,19 +63,26 @@ async def carry_out(pool: asyncpg.Pool, order: UnmatchedFundsOrder) -> CommandOu
     return DONE
 
 
-def reference_home(entry_id: UUID) -> str:
-    """Our reference of the payment that takes the money home; the bank's own references of it have room for a little more."""
-    return f"TH-{entry_id.hex[:28]}"
+def reference_home(entry_id: UUID, tries: int = 1) -> str:
+    """Our reference of the payment that takes the money home, another for each try; the bank's own references of it have room for a little more."""
+    return f"TH-{entry_id.hex[:26]}{tries:02d}"
 
 
 async def send_due_home(pool: asyncpg.Pool, keyring: Keyring, bank: Bank) -> int:
-    """Hand in what is to go home and ask after it; how much has gone. Raises what the bank or PostgreSQL raise."""
-    rows = await pool.fetch(LEAVING_SQL, AT_ONCE)
-    return sum([await _send(pool, keyring, bank, row) for row in rows])
+    """Hand in what is to go home and ask after it; how much has gone. Raises what PostgreSQL raises, and the bank when it is away."""
+    gone = 0
+    for row in await pool.fetch(LEAVING_SQL, AT_ONCE):
+        try:
+            gone += await _send(pool, keyring, bank, row)
+        except LookupError as error:
+            # Money that cannot be paid back keeps no other from it; a person has to look at it again.
+            log.warning("entry %s does not go home: %s", row["entry_id"], error)
+            await pool.execute(BACK_SQL, row["entry_id"], f"{row['resolution']} ({error})")
+    return gone
 
 
 async def _send(pool: asyncpg.Pool, keyring: Keyring, bank: Bank, row: asyncpg.Record) -> bool:
-    reference = reference_home(row["entry_id"])
+    reference = reference_home(row["entry_id"], row["tries"])
     answer = await bank.status(reference)
     if answer.status is BankStatus.UNKNOWN:
         await bank.hand_in(await _payment(pool, keyring, row, reference))

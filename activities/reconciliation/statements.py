@@ -70,15 +70,15 @@ select l.reference, l.what, l.amount_fen, l.on_day, s.no, s.payer, s.payee, s.ki
  order by l.reference collate "C"
 """  # noqa: S608 - constants
 # An order that was made after the last day is not looked at, and its entry with a value date before it neither. What was
-# sent home was cleared by who sent it (`sending_home.reference_home` names that payment), and what came beyond an order is in the order's own line of the bank until another
-# order takes it.
+# sent home was cleared by who sent it (`sending_home.reference_home` names that payment, each try of it), and what came beyond an
+# order is in the order's own line of the bank until another order takes it.
 BANK_SQL: Final = f"""
 with {ORDERS}
 select {REFERENCE} as reference, b.region, b.kind, b.amount_fen, b.value_on, b.entry_reference, coalesce(b.end_to_end_id, '')
   from bank_entries b
  where b.kind in ('DEBIT', 'CREDIT', 'RETURN') and b.region is not null and b.amount_fen > 0 and b.value_on <= $2
-   and (b.kind <> 'DEBIT' or coalesce(b.end_to_end_id, '') not in (
-        select 'TH-' || left(replace(entry_id::text, '-', ''), 28) from bank_entries where state in ('GOING_HOME', 'SENT_HOME')))
+   and (b.kind <> 'DEBIT' or left(coalesce(b.end_to_end_id, ''), 29) not in (
+        select 'TH-' || left(replace(entry_id::text, '-', ''), 26) from bank_entries where state in ('GOING_HOME', 'SENT_HOME')))
    and b.state <> 'SENT_HOME' and (b.why is distinct from 'EXCESS' or b.state = 'CONFIRMED')
    and ({REFERENCE} in (select reference from orders)
      or b.value_on >= $1 and not exists (select from remittances r where r.reference = {REFERENCE} and r.status <> 'AWAITING_RELEASE'))

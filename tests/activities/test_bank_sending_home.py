@@ -87,6 +87,10 @@ async def test_what_the_bank_refuses_to_take_home_is_on_the_list_again(database:
         assert await inbox.entries() == {"C1": ("UNMATCHED", "NO_REFERENCE")}
         assert (await inbox.suspense())["SUSPENSE", "319900"] == BALANCE_FEN
         assert (await desk.row("select resolution from bank_entries"))["resolution"] == "付款行重复入账 (AC04)"
+        # The bank refuses that reference for ever: the next try has its own.
+        await desk.db.execute("update bank_entries set state = 'GOING_HOME'")
+        assert [await send_due_home(pool, inbox.keyring, bank) for _ in range(3)] == [0, 1, 0]
+        assert await inbox.suspense() == {}
 
 
 @pytest.mark.parametrize("advised", [False, True])
@@ -130,3 +134,22 @@ async def test_what_came_beyond_an_order_goes_home_and_the_order_stays_as_it_was
             assert (await inbox.entries())[f"D{reference_home(listed.entry.entry_id)}-1"] == ("FOREIGN", None)
             await run(desk, shanghai_date(datetime.now(UTC)) + timedelta(days=14))
             assert [each.kind for each in await open_differences(desk.db)] == []
+
+
+async def test_money_that_a_receipt_has_credited_does_not_go_home(database: Database) -> None:
+    async with open_desk(database) as desk:
+        await desk.remittance_ordered()
+        inbox, _ = await _stray(desk)
+        await desk.db.execute("update remittances set bank_reference = 'C1', status = 'CREDITED'")
+        await sending_home.carry_out(desk.cases.worker_pool, UnmatchedFundsOrder(command_id="C"))
+        assert await inbox.entries() == {"C1": ("UNMATCHED", "NO_REFERENCE")}
+
+
+async def test_money_that_goes_home_is_credited_by_no_receipt(database: Database) -> None:
+    async with open_desk(database) as desk:
+        await desk.remittance_ordered()
+        inbox, _ = await _stray(desk)
+        await sending_home.carry_out(desk.cases.worker_pool, UnmatchedFundsOrder(command_id="C"))
+        outcome = (await desk.take(RECEIPT.model_copy(update={"bank_reference": "C1"}), R_FINANCE, THURSDAY)).outcome
+        assert [(each.field, each.code) for each in outcome.violations] == [("bankReference", "ALREADY_USED")]
+        assert await inbox.entries() == {"C1": ("GOING_HOME", "NO_REFERENCE")}

@@ -131,7 +131,7 @@ class Model:
         return TransferStatus.TRANSFERRING_OUT if under_way else TransferStatus.TRANSFERRING_IN
 
     @property
-    def funds(self) -> FundsStatus:
+    def funds(self) -> FundsStatus:  # noqa: PLR0911 - one answer for each place where money can be
         order = self.on_its_way
         if order is not None:
             return order.status
