@@ -20,8 +20,8 @@ demo: $(STACK_READY) ## Carry one transfer to 已办结 before your eyes; stays 
 up: $(STACK_READY) ## Run the whole system on this machine until Ctrl-C
 	@$(BIN)/yibao up
 
-test: $(DEV_READY) ## Run the test suite on real PostgreSQL and real Temporal, on two cores
-	@$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(ARGS)
+test: $(DEV_READY) ## Run the test suite on real PostgreSQL and real Temporal, three files at a time
+	@$(BIN)/python -m pytest --numprocesses 3 --dist loadfile $(ARGS)
 
 test-long: $(DEV_READY) ## Run the long proofs: fuzzing, kill lists
 	@$(BIN)/python -m pytest -m long --timeout=1800 $(ARGS)
