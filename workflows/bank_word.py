@@ -8,7 +8,6 @@ from workflows.actors import BANK
 from workflows.conclusion import conclude
 from workflows.deadlines import shanghai_date
 from workflows.fold import Facts, advance
-from workflows.fold_money import name_of_return
 from workflows.matching import surplus
 from workflows.messages import BankSaid
 from workflows.money import bank_took_order, confirm_receipt
@@ -65,16 +64,24 @@ def spent(state: TransferState, said: BankSaid, held_fen: int) -> bool:
     order, home = _order(state, said), state.on_its_way
     if said.said != "RETURNED" or order is None or order.status is not RemittanceStatus.CREDITED:
         return False
-    known = (said.bank_reference or f"{said.on}/{said.amount_fen}") in order.returns
-    if known or order.comes_home or order.kind is RemittanceKind.PAYOUT:
+    came_fen = _news_fen(order, said)
+    if came_fen <= 0 or order.comes_home or order.kind is RemittanceKind.PAYOUT:
         return False
     approved = home is not None and home.comes_home and home.status is not RemittanceStatus.AWAITING_RELEASE
     leaving_fen = home.expected_fen if home is not None and approved and not home.uncredited else 0
-    return said.amount_fen > min(held_fen, state.settled_fen - leaving_fen)
+    return came_fen > min(held_fen, state.settled_fen - leaving_fen)
 
 
 def _order(state: TransferState, said: BankSaid) -> Remittance | None:
     return next((each for each in state.remittances if each.reference == said.reference), None)
+
+
+def _news_fen(order: Remittance, said: BankSaid) -> int:
+    """What of a return the case does not know yet. A word that says all that came back needs no name to be known again."""
+    if said.in_all_fen is not None:
+        return said.in_all_fen - order.returned_fen
+    known = (said.bank_reference or f"{said.on}/{said.amount_fen}") in order.returns
+    return 0 if known else said.amount_fen
 
 
 def _taken(state: TransferState, said: BankSaid) -> Facts:
@@ -85,19 +92,20 @@ def _returned(state: TransferState, said: BankSaid, held_fen: int, at: datetime)
     order = _order(state, said)
     if order is None or said.said != "RETURNED" or said.reason is None:
         return ()
+    came_fen = _news_fen(order, said)
+    if not 0 < came_fen <= order.expected_fen:
+        return ()
     # An order that was split at the bank may come back in part: then the other part has left.
-    refused = order.status is RemittanceStatus.ORDERED and said.amount_fen == order.expected_fen
+    refused = order.status is RemittanceStatus.ORDERED and came_fen == order.expected_fen
     taken = () if refused else bank_took_order(state, order.reference)
     returned = e.FundsReturned(
         reference=order.reference,
-        amount_fen=said.amount_fen,
+        amount_fen=came_fen,
         reason=said.reason,
         bank_reference=said.bank_reference,
         returned_on=said.on or shanghai_date(at),
         left=not refused,
     )
-    if not 0 < said.amount_fen <= order.expected_fen or name_of_return(returned) in order.returns:
-        return ()
     if order.status is RemittanceStatus.CREDITED:
         # Of money that came home nothing comes back; and what the person has spent is for a supervisor.
         if order.comes_home or spent(state, said, held_fen):
@@ -108,4 +116,4 @@ def _returned(state: TransferState, said: BankSaid, held_fen: int, at: datetime)
         return (*taken, returned)
     before = advance(state, taken, at=at, actor=BANK)[1]
     after = advance(before, (returned,), at=at, actor=BANK)[1]
-    return (*taken, returned, *surplus(before, after, said.amount_fen))
+    return (*taken, returned, *surplus(before, after, came_fen))

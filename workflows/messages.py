@@ -61,7 +61,8 @@ class BankSaid(BaseModel, frozen=True):
 
     TAKEN: the money has left. RETURNED: `amount_fen` of it did not leave, or came back, for `reason`. CREDITED: `amount_fen`
     is on the payee's account. `bank_reference` is the bank's own of the return or the credit, `on` its day; `told_fen` what the
-    case was told of the same order before.
+    case was told of the same order before. `in_all_fen` is all that came back of the order by now, where the word says it: the
+    case then takes what it does not know yet, whatever was told twice, or in another order.
     """
 
     reference: str
@@ -71,6 +72,7 @@ class BankSaid(BaseModel, frozen=True):
     bank_reference: str | None = None
     on: date | None = None
     told_fen: int = 0
+    in_all_fen: int | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -74,7 +74,7 @@ async def send_due_home(pool: asyncpg.Pool, keyring: Keyring, bank: Bank) -> int
     for row in await pool.fetch(LEAVING_SQL, AT_ONCE):
         try:
             gone += await _send(pool, keyring, bank, row)
-        except LookupError as error:
+        except (LookupError, ValueError) as error:
             # Money that cannot be paid back keeps no other from it; a person has to look at it again.
             log.warning("entry %s does not go home: %s", row["entry_id"], error)
             await pool.execute(BACK_SQL, row["entry_id"], f"{row['resolution']} ({error})")

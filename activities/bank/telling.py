@@ -141,6 +141,7 @@ class Words:
             said=said.value,
             amount_fen=row["amount_fen"] - row["told_fen"],
             told_fen=row["told_fen"],
+            in_all_fen=row["amount_fen"] if said is Said.RETURNED else None,
             reason=BankReturnReason(row["reason"]) if row["reason"] is not None else None,
             bank_reference=row["bank_reference"],
             on=row["said_on"],

@@ -12,7 +12,7 @@ from tests.conftest import Database
 from workflows import commands as c
 from workflows.messages import BankNote, BankSaid, CommandOutcome, StepResult
 from workflows.policy import RegionPolicy
-from workflows.vocabulary import BankReturnReason, FundsStatus, MatchDecision, Role, TransferStatus
+from workflows.vocabulary import BankReturnReason, FundsStatus, MatchDecision, RemittanceStatus, Role, TransferStatus
 
 R_HELD_FEN = 10_000
 SUPERVISOR = staff(Role.SUPERVISOR, BEIJING)
@@ -234,3 +234,26 @@ async def test_a_late_return_that_the_person_has_spent_changes_nothing(database:
         reopened = await open_again(desk.cases.worker_pool, desk.cases.keyring, said, FRIDAY)
         assert (reopened.outcome.why, reopened.state) == ("RETURN_AFTER_SPENT", None)
         assert await snapshot(desk.db) == before
+
+
+async def test_parts_that_come_back_are_taken_once_in_any_order_and_however_often_they_are_told(
+    database: Database,
+) -> None:
+    part_fen = BALANCE_FEN // 4
+    async with open_desk(database) as desk:
+        await desk.continued()
+        reference = f"{desk.transfer.transfer_no}-01"
+
+        async def returned_fen(amount_fen: int, in_all_fen: int, name: str) -> int:
+            word = came_back(reference, amount_fen)
+            await note(desk, word.model_copy(update={"bank_reference": name, "in_all_fen": in_all_fen}))
+            return (await desk.state()).remittances[0].returned_fen
+
+        assert await returned_fen(part_fen, part_fen, "R1") == part_fen
+        # Told again, and then a second part under the first one's name: the bank's latest value date is still that one's.
+        assert await returned_fen(part_fen, part_fen, "R1") == part_fen
+        assert await returned_fen(part_fen, 2 * part_fen, "R1") == 2 * part_fen
+        # The mark of that telling was lost, and a third part has come: the word brings the sum of all three.
+        assert await returned_fen(3 * part_fen, 3 * part_fen, "R3") == 3 * part_fen
+        state = await desk.state()
+        assert (state.remittances[0].status, state.returned_fen) == (RemittanceStatus.REMITTED, 3 * part_fen)
