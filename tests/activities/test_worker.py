@@ -12,7 +12,10 @@ import pytest
 from activities.keyring import Keyring
 from activities.settings import VARIABLES
 from gateway.settings import Settings
-from stack.temporal import TemporalServer
+from stack import temporal
+from stack.bank import bank_app
+from stack.outside import outside_server
+from stack.processes import free_port
 from tests.conftest import Database
 
 NOWHERE = {
@@ -71,15 +74,18 @@ def test_the_gateways_settings_are_known_to_every_part() -> None:
     assert {alias for alias in aliases if alias.startswith("YIBAO_")} <= VARIABLES
 
 
-async def test_a_worker_that_is_stopped_leaves_without_a_word_of_failure(
-    database: Database, temporal_server: TemporalServer
-) -> None:
-    address = {"YIBAO_DATABASE_URL": database.worker_url, "TEMPORAL_ADDRESS": temporal_server.address}
-    worker = await _worker(NOWHERE | address)
-    assert worker.stderr is not None
-    async with asyncio.timeout(30):
-        await worker.stderr.readuntil(b"working on task queue")
-        worker.send_signal(signal.SIGTERM)
-        said = (await worker.stderr.read()).decode()
-        assert await worker.wait() == 0
-    assert [line for line in said.splitlines() if "ERROR" in line or "Traceback" in line] == []
+async def test_a_worker_that_is_stopped_leaves_without_a_word_of_failure(database: Database, tmp_path: Path) -> None:
+    # A Temporal of its own: on the queue of the shared one lie the cases of tests whose databases are gone.
+    server = await temporal.start(tmp_path, free_port(), free_port())
+    parts = {"YIBAO_DATABASE_URL": database.worker_url, "TEMPORAL_ADDRESS": server.address}
+    try:
+        async with outside_server(bank_app(tmp_path)) as bank_url, asyncio.timeout(30):
+            worker = await _worker(NOWHERE | parts | {"YIBAO_BANK_URL": bank_url})
+            assert worker.stderr is not None
+            await worker.stderr.readuntil(b"working on task queue")
+            worker.send_signal(signal.SIGTERM)
+            said = (await worker.stderr.read()).decode()
+            assert await worker.wait() == 0
+    finally:
+        await server.stop()
+    assert not [line for line in said.splitlines() if "ERROR" in line or "Traceback" in line], said
