@@ -17,10 +17,11 @@ import asyncpg
 from activities.bank import Posted, advices, reports
 from activities.bank.conflicts import keep_conflicts
 from activities.bank.entries import BankEntry
-from activities.bank.kept import KEEP_ENTRIES_SQL, columns, read_entry, row_of
-from activities.bank.matching import Line, Ordered, Verdict, Why, Word, joined, judged
+from activities.bank.judging import Kept, change, kept_lines, line_of
+from activities.bank.kept import KEEP_ENTRIES_SQL, columns, row_of
+from activities.bank.matching import CONFIRMED, MATCHED, Line, Ordered, Word, joined, judged
 from activities.bank.orders import orders_of
-from activities.bank.suspense import set_aside, take_out
+from activities.bank.suspense import set_aside
 from activities.bank.wire import ADVICE, REPORT, STATEMENT, RefusedMessageError, kind_of, read
 from activities.database import Connection, transaction
 from activities.keyring import Keyring
@@ -38,11 +39,6 @@ KEEP_MESSAGES_SQL = """
 insert into bank_messages (message_id, digest, kind, state, fault, document_key, document_sealed)
 select * from unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bytea[])
 """
-# What came beyond an order is no line of the bank's.
-ENTRIES_SQL = """
-select * from bank_entries where (entry_id = any($1::uuid[]) or reference = any($2::text[])) and why is distinct from 'EXCESS'
-"""
-CHANGE_SQL = "update bank_entries set state = $2, why = $3 where entry_id = $1 and state in ('MATCHED', 'UNMATCHED')"
 # A case is told again when the bank says more of the same order: a further part that came back.
 WORDS_SQL = """
 insert into bank_words as w (reference, said, amount_fen, reason, bank_reference, said_on, next_attempt_at)
@@ -185,8 +181,7 @@ async def _enter(
     """Keep the lines that are new, say of each what it is, and what the orders that they name have come to."""
     named = sorted({each.remittance_reference for each in entries.values() if each.remittance_reference is not None})
     orders = await orders_of(connection, named)
-    rows = await connection.fetch(ENTRIES_SQL, list(entries), list(orders))
-    kept = {row["entry_id"]: (read_entry(keyring, row), row) for row in rows}
+    kept = await kept_lines(connection, keyring, list(entries), list(orders))
     differing = [(entry, kept[entry_id][0]) for entry_id, entry in entries.items() if entry_id in kept]
     differing += [(each, kept[each.entry_id][0] if each.entry_id in kept else first) for each, first in others]
     await keep_conflicts(connection, keyring, [(entry, first) for entry, first in differing if entry != first])
@@ -200,15 +195,15 @@ async def _enter(
     for reference, of_order in lines.items():
         order = orders.get(reference) if reference is not None else None
         verdicts = judged(order, of_order)
-        for entry, region in of_order:
+        for entry, region, _ in of_order:
             if entry.entry_id in new:
                 inserted.append(row_of(keyring, entry, region, order and order.reference, verdicts[entry]))
                 if verdicts[entry].state == "UNMATCHED" and region is not None:
                     aside.append((entry.entry_id, region, entry.amount_fen))
             else:
-                await _change(connection, kept[entry.entry_id][1], verdicts[entry], now)
+                await change(connection, kept[entry.entry_id][1], verdicts[entry], now)
         if order is not None:
-            matched = [entry for entry, verdict in verdicts.items() if verdict.state == "MATCHED"]
+            matched = [entry for entry, verdict in verdicts.items() if verdict in {MATCHED, CONFIRMED}]
             words += [(order.reference, word) for word in joined(order, matched)]
     await connection.execute(KEEP_ENTRIES_SQL, *columns(inserted))
     await set_aside(connection, aside, now)
@@ -217,7 +212,7 @@ async def _enter(
 
 
 def _by_order(
-    kept: dict[UUID, tuple[BankEntry, asyncpg.Record]],
+    kept: Kept,
     new: dict[UUID, BankEntry],
     regions: dict[str, str],
     orders: dict[str, Ordered],
@@ -225,23 +220,11 @@ def _by_order(
     """The lines of each order, and under None those of none."""
     lines: dict[str | None, list[Line]] = {}
     for entry, row in kept.values():
-        lines.setdefault(row["reference"], []).append(Line(entry, row["region"]))
+        lines.setdefault(row["reference"], []).append(line_of(entry, row))
     for entry in new.values():
         named = entry.remittance_reference if entry.remittance_reference in orders else None
         lines.setdefault(named, []).append(Line(entry, regions.get(entry.account)))
     return lines
-
-
-async def _change(connection: Connection, row: asyncpg.Record, verdict: Verdict, now: datetime) -> None:
-    """A line that came before another one, and is something else now: of two credits, the one booked first pays."""
-    if row["why"] == Why.RETURN_AFTER_SPENT:
-        return
-    if row["state"] in {"MATCHED", "UNMATCHED"} and (row["state"], row["why"]) != verdict:
-        await connection.execute(CHANGE_SQL, row["entry_id"], verdict.state, verdict.why)
-        if row["state"] == "UNMATCHED":
-            await take_out(connection, row["entry_id"], now)
-        if verdict.state == "UNMATCHED":
-            await set_aside(connection, [(row["entry_id"], row["region"], row["amount_fen"])], now)
 
 
 async def _keep_words(connection: Connection, words: Sequence[tuple[str, Word]]) -> None:

@@ -51,10 +51,11 @@ class Ordered(NamedTuple):
 
 
 class Line(NamedTuple):
-    """An entry and the region whose account it is on, None for an account that is no agency's."""
+    """An entry and the region whose account it is on, None for an account that is no agency's. `confirmed`: finance has entered it."""
 
     entry: BankEntry
     region: str | None
+    confirmed: bool = False
 
 
 class Verdict(NamedTuple):
@@ -72,16 +73,22 @@ class Word(NamedTuple):
     bank_reference: str | None = None
 
 
-MATCHED, FOREIGN = Verdict("MATCHED"), Verdict("FOREIGN")
+MATCHED, FOREIGN, CONFIRMED = Verdict("MATCHED"), Verdict("FOREIGN"), Verdict("CONFIRMED")
 
 
 def judged(order: Ordered | None, lines: Iterable[Line]) -> dict[BankEntry, Verdict]:
-    """What each line is, of those that name `order`; without one, of those that name none that is known."""
+    """What each line is, of those that name `order`; without one, of those that name none that is known.
+
+    Of two credits of a payment the one that finance has confirmed pays, or else the one that was booked first.
+    """
     verdicts: dict[BankEntry, Verdict] = {}
     paid: set[str] = set()
-    for entry, region in sorted(lines, key=_place):
-        verdict = _of_line(order, entry, region)
-        if verdict is MATCHED and entry.kind is EntryKind.CREDIT and entry.end_to_end_id is not None:
+    for line in sorted(lines, key=_place):
+        entry = line.entry
+        verdict = CONFIRMED if line.confirmed else _of_line(order, entry, line.region)
+        if verdict is CONFIRMED and order is not None:
+            paid |= _confirmed(order, entry)
+        elif verdict is MATCHED and entry.kind is EntryKind.CREDIT and entry.end_to_end_id is not None:
             if entry.end_to_end_id in paid:
                 verdict = Verdict("UNMATCHED", Why.DUPLICATE)
             paid.add(entry.end_to_end_id)
@@ -89,8 +96,15 @@ def judged(order: Ordered | None, lines: Iterable[Line]) -> dict[BankEntry, Verd
     return verdicts
 
 
-def _place(line: Line) -> tuple[date, str, str]:
-    return line.entry.booked_on, line.entry.entry_reference, line.entry.account
+def _place(line: Line) -> tuple[bool, date, str, str]:
+    return not line.confirmed, line.entry.booked_on, line.entry.entry_reference, line.entry.account
+
+
+def _confirmed(order: Ordered, entry: BankEntry) -> set[str]:
+    """The payments that the confirmed money is: the one that it names, or one of its amount, or else the whole order."""
+    named = [each for each in order.payments if each.end_to_end_id == entry.end_to_end_id]
+    alike = [each for each in order.payments if each.amount_fen == entry.amount_fen]
+    return {each.end_to_end_id for each in (named or alike[:1] or order.payments)}
 
 
 def _of_line(order: Ordered | None, entry: BankEntry, region: str | None) -> Verdict:

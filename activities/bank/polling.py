@@ -9,9 +9,9 @@ import asyncpg
 
 from activities.bank import Bank
 from activities.bank.inbox import PLACE_SQL, take_in
+from activities.bank.judging import leave_confirmed
 from activities.bank.sending_home import send_due_home
 from activities.bank.telling import Words
-from activities.bank.unmatched import leave_confirmed
 from activities.keyring import Keyring
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Poller:
                 count += len(posted)
 
     async def leave_confirmed(self) -> int:
-        return await leave_confirmed(self._pool)
+        return await leave_confirmed(self._pool, self._keyring)
 
     async def send_home(self) -> int:
         return await send_due_home(self._pool, self._keyring, self._bank)

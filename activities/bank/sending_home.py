@@ -13,7 +13,7 @@ from activities.bank import Bank, BankStatus, Payee, Payment, PaymentOrder
 from activities.bank.kept import read_entry
 from activities.bank.orders import payment_order, regions_today
 from activities.bank.suspense import take_out
-from activities.bank.unmatched import RESOLVE_SQL
+from activities.bank.unmatched import ENTERED_FOR, RESOLVE_SQL
 from activities.database import transaction
 from activities.keyring import Keyring
 from workflows.actors import Actor
@@ -29,13 +29,12 @@ LEAVING_SQL = "select * from bank_entries where state = 'GOING_HOME' order by re
 BACK_SQL = """
 update bank_entries set state = 'UNMATCHED', resolution = $2, tries = tries + 1 where entry_id = $1 and state = 'GOING_HOME'
 """
-# A receipt that is confirmed with this money's reference holds the same row: its credit is seen after it.
+# A receipt that is entered with this money's reference holds the same row: it is seen after it.
 HOLD_SQL = "select from bank_entries where entry_id = $1 for update"
-GO_SQL = """
+GO_SQL = f"""
 update bank_entries e set state = 'GOING_HOME', resolved_at = $2, resolved_by = $3, resolution = $4
- where entry_id = $1 and state = 'UNMATCHED'
-   and not exists (select from remittances r where r.bank_reference = e.entry_reference and r.status = 'CREDITED')
-"""
+ where entry_id = $1 and state = 'UNMATCHED' and not {ENTERED_FOR}
+"""  # noqa: S608 - constants
 
 
 class SendHome(BaseModel, frozen=True):

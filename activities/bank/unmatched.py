@@ -5,7 +5,7 @@ It leaves the list when finance confirms a receipt with the bank's reference of 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from difflib import SequenceMatcher
 from enum import StrEnum
 from typing import Any, Final, NamedTuple
@@ -16,8 +16,8 @@ import asyncpg
 from activities.bank.entries import BankEntry
 from activities.bank.kept import read_entry
 from activities.bank.matching import Why
-from activities.bank.suspense import set_aside, take_out
-from activities.database import Connection, transaction
+from activities.bank.suspense import set_aside
+from activities.database import Connection
 from activities.keyring import Keyring
 from workflows.identity import comparable_name
 from workflows.messages import BankSaid
@@ -30,16 +30,18 @@ SHORTEST_CUT: Final = 8
 MOST_CANDIDATES: Final = 1_000
 MOST_PROPOSALS: Final = 3
 
-LIST_SQL = """
+# The order whose receipt finance has entered with this money's reference: it decides what becomes of it.
+ENTERED_FOR = """exists (
+    select from remittances r where r.bank_reference = e.entry_reference
+       and (r.status in ('MISMATCHED', 'CREDITED') or r.status = 'RETURNED' and r.received_fen is not null))"""
+LISTED = f"e.state = 'GOING_HOME' or e.state = 'UNMATCHED' and not {ENTERED_FOR}"
+LIST_SQL = f"""
 select e.* from bank_entries e
- where e.region = any($1::text[]) and e.state in ('UNMATCHED', 'GOING_HOME')
+ where e.region = any($1::text[]) and e.state in ('UNMATCHED', 'GOING_HOME') and ({LISTED})
    and ($2::date is null or (e.booked_on, e.entry_id) > ($2::date, $3::uuid))
-   and not exists (select from remittances r where r.bank_reference = e.entry_reference and r.status = 'CREDITED')
  order by e.booked_on, e.entry_id limit $4
-"""
-ONE_SQL = """
-select * from bank_entries where entry_id = $1 and region = any($2::text[]) and state in ('UNMATCHED', 'GOING_HOME')
-"""
+"""  # noqa: S608 - constants
+ONE_SQL = f"select e.* from bank_entries e where e.entry_id = $1 and e.region = any($2::text[]) and ({LISTED})"  # noqa: S608 - constants
 CANDIDATES_SQL = """
 select r.reference, r.amount_fen, r.kind, t.no, t.from_region, t.to_region,
        (select max(coalesce(p.receiving_account_name, p.agency_name)) from pooling_regions p
@@ -48,10 +50,6 @@ select r.reference, r.amount_fen, r.kind, t.no, t.from_region, t.to_region,
  where r.status in ('ORDERED', 'REMITTED', 'MISMATCHED') and r.kind <> 'PAYOUT'
    and case when r.kind = 'REVERSE' then t.from_region else t.to_region end = any($1::text[])
  order by r.ordered_at desc limit $2
-"""
-CONFIRMED_SQL = """
-select e.entry_id from bank_entries e join remittances r on r.bank_reference = e.entry_reference and r.status = 'CREDITED'
- where e.state = 'UNMATCHED' order by e.entry_id limit 100 for update of e skip locked
 """
 # The bookings that the word is about: the last ones of the order, up to its amount.
 APART_SQL = """
@@ -208,14 +206,3 @@ async def lay_apart(connection: Connection, said: BankSaid, at: datetime) -> Non
     """Put on the list, for the supervisor, what came back after the person had spent it; what is there already stays."""
     rows = await connection.fetch(APART_SQL, said.reference, said.amount_fen, Why.RETURN_AFTER_SPENT)
     await set_aside(connection, [(row["entry_id"], row["region"], row["amount_fen"]) for row in rows], at)
-
-
-async def leave_confirmed(pool: asyncpg.Pool) -> int:
-    """Take off the list what finance has confirmed as an order's, and out of SUSPENSE; how many."""
-    now = datetime.now(UTC)
-    async with transaction(pool) as connection:
-        rows = await connection.fetch(CONFIRMED_SQL)
-        for row in rows:
-            await take_out(connection, row["entry_id"], now)
-            await connection.execute(RESOLVE_SQL, row["entry_id"], "CONFIRMED", now, None, None)
-    return len(rows)

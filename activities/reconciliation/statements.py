@@ -5,11 +5,8 @@ from typing import Final
 # $1 and $2 are the first and the last day. An order is looked at, with all its lines until the last day, when anything
 # happened to it between them. A line of the bank belongs to the order that it was matched to, or whose reference it names.
 SHANGHAI: Final = "at time zone interval '8 hours'"
-# What named no order, or another, and was confirmed as one's receipt is that one's.
-REFERENCE: Final = """coalesce(
-    case b.state when 'CONFIRMED' then (
-        select r.reference from remittances r where r.bank_reference = b.entry_reference and r.status = 'CREDITED') end,
-    b.reference, nullif(split_part(coalesce(b.end_to_end_id, ''), '/', 1), 'NOTPROVIDED'), '')"""
+# What named no order, or another, and was confirmed as one's receipt carries that one's reference.
+REFERENCE: Final = "coalesce(b.reference, nullif(split_part(coalesce(b.end_to_end_id, ''), '/', 1), 'NOTPROVIDED'), '')"
 BOOKED: Final = f"""
 select coalesce(p.reference, e.event -> 'fact' ->> 'reference') as reference, p.posting_id, e.type, (p.posted_at {SHANGHAI})::date as posted_on
   from ledger_postings p join transfer_events e on (e.transfer_id, e.seq) = (p.transfer_id, p.seq)

@@ -3,6 +3,7 @@
 import json
 from datetime import date, datetime
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
@@ -12,8 +13,10 @@ from activities.bank.entries import BankEntry, EntryKind
 from activities.bank.inbox import Tally, take_in
 from activities.bank.kept import read_entry
 from activities.bank.reports import report_of
+from activities.bank.sending_home import COMMAND
 from activities.keyring import Keyring
-from tests.activities.desk import Desk
+from tests.activities.desk import TUESDAY, Desk
+from tests.cases import R_FINANCE
 from workflows.deadlines import SHANGHAI
 
 AT = datetime(2026, 3, 4, 10, 0, tzinfo=SHANGHAI)
@@ -92,6 +95,16 @@ class Inbox:
                update bank_cursors set place = ''"""
         )
         self._place = 0
+
+
+async def ask_home(desk: Desk, entry_id: UUID) -> None:
+    """Shanghai's finance asks on Tuesday, under the command C, that the entry goes home."""
+    asked = {"entry_id": str(entry_id), "reason": "付款行重复入账"}
+    await desk.cases.gateway_pool.execute(
+        """insert into commands (command_id, key_hash, input_hash, kind, actor, input, received_at)
+           values ('C', 'C', '', $1, $2, $3, $4)""",
+        *(COMMAND, R_FINANCE.model_dump_json(), json.dumps(asked), TUESDAY),
+    )
 
 
 async def canonical(connection: asyncpg.Connection, keyring: Keyring) -> bytes:

@@ -1,9 +1,7 @@
 """Unmatched money goes home: decided once, paid by the bank once, and out of SUSPENSE when the bank has taken it."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import UUID
 
 import pytest
 
@@ -15,7 +13,7 @@ from activities.ledger.auditor import open_auditor
 from activities.reconciliation.keeping import open_differences
 from stack import bank as sandbox
 from stack.bank_faults import BankFault, FaultFile, FaultKind
-from tests.activities.bank_messages import PAYER_NAME, Inbox, advice, entry
+from tests.activities.bank_messages import PAYER_NAME, Inbox, advice, ask_home, entry
 from tests.activities.desk import RECEIPT, THURSDAY, TUESDAY, Desk, open_desk
 from tests.activities.reconciliation.statements import run
 from tests.cases import BALANCE_FEN, R_FINANCE, sandbox_bank
@@ -40,17 +38,8 @@ async def _stray(desk: Desk) -> tuple[Inbox, BankEntry]:
     stray = entry(EntryKind.CREDIT, "C1", payee["receiving_account"], BALANCE_FEN, None, **said)
     inbox = Inbox(desk)
     await inbox.takes(advice("M1", stray))
-    await _asked(desk, stray.entry_id)
+    await ask_home(desk, stray.entry_id)
     return inbox, stray
-
-
-async def _asked(desk: Desk, entry_id: UUID) -> None:
-    asked = {"entry_id": str(entry_id), "reason": "付款行重复入账"}
-    await desk.cases.gateway_pool.execute(
-        """insert into commands (command_id, key_hash, input_hash, kind, actor, input, received_at)
-           values ('C', 'C', '', $1, $2, $3, $4)""",
-        *(sending_home.COMMAND, R_FINANCE.model_dump_json(), json.dumps(asked), TUESDAY),
-    )
 
 
 async def test_it_is_decided_once_paid_once_and_then_off_the_books(database: Database, tmp_path: Path) -> None:
@@ -119,7 +108,7 @@ async def test_what_came_beyond_an_order_goes_home_and_the_order_stays_as_it_was
         await inbox.takes(advice("M2", debit))
         assert [each for each in await inbox.words() if each[0] != "TAKEN"] == [w for w in words if w[0] != "TAKEN"]
         assert (await inbox.suspense())["SUSPENSE", "319900"] == 5
-        await _asked(desk, listed.entry.entry_id)
+        await ask_home(desk, listed.entry.entry_id)
         await sending_home.carry_out(pool, UnmatchedFundsOrder(command_id="C"))
         assert [await send_due_home(pool, inbox.keyring, bank) for _ in range(3)] == [0, 1, 0]
         assert (await inbox.entries())["B-1/excess"] == ("SENT_HOME", "EXCESS")

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from activities.bank.entries import EntryKind
+from activities.bank.judging import leave_confirmed
 from activities.bank.telling import NobodyListensError, Words
-from activities.bank.unmatched import leave_confirmed, unmatched_funds
+from activities.bank.unmatched import unmatched_funds
 from activities.bank_words import note_bank_word
 from activities.reopening import open_again
 from tests.activities.bank_messages import DAY, PAYER_NAME, Inbox, advice, entry
@@ -267,6 +268,6 @@ async def test_unmatched_money_is_listed_with_its_likeliest_orders_and_leaves_wh
     assert (await line.inbox.suspense())["SUSPENSE", "319900"] == BALANCE_FEN - 30
     await line.desk.db.execute("update remittances set bank_reference = 'C1', status = 'CREDITED'")
     assert await unmatched_funds(pool, keyring, ["319900"], limit=9) == []
-    assert await leave_confirmed(line.desk.cases.worker_pool) == 1
+    assert await leave_confirmed(line.desk.cases.worker_pool, keyring) == 1
     assert await line.inbox.suspense() == {}
-    assert await leave_confirmed(line.desk.cases.worker_pool) == 0
+    assert await leave_confirmed(line.desk.cases.worker_pool, keyring) == 0
