@@ -61,6 +61,10 @@ async def test_it_is_decided_once_paid_once_and_then_off_the_books(database: Dat
         paid = f"<EndToEndId>{reference_home(stray.entry_id)}<".encode()
         assert sum(each.document.count(paid) for each in outbox) == 1
         assert len(reference_home(stray.entry_id)) <= 35
+        # Neither what came nor what went is a difference: who sent it home has said why.
+        await inbox.takes(*outbox)
+        await run(desk, shanghai_date(datetime.now(UTC)) + timedelta(days=14))
+        assert [each.kind for each in await open_differences(desk.db)] == []
 
 
 async def test_what_the_bank_refuses_to_take_home_is_on_the_list_again(database: Database, tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ from activities.reconciliation.kinds import DifferenceKind as Kind
 from activities.reconciliation.lines import BankDirection
 from tests.activities.desk import THURSDAY, Desk, open_desk
 from tests.activities.reconciliation.statements import bank_says, run
-from tests.cases import BALANCE_FEN, BEIJING, R_FINANCE, SHANGHAI_POOL
+from tests.cases import BALANCE_FEN, BEIJING, O_CLERK, O_FINANCE, R_CLERK, R_FINANCE, SHANGHAI_POOL
 from tests.conftest import Database
+from tests.office import SUPERVISOR
 from workflows import commands as c
 from workflows.messages import BankNote, BankSaid
-from workflows.vocabulary import BankReturnReason, MatchDecision
+from workflows.vocabulary import BankReturnReason, CorrectionReason, MatchDecision
 
 DEBIT, CREDIT, RETURN = BankDirection
 ORDERED_ON, CAME_ON, UNTIL = date(2026, 3, 4), date(2026, 3, 5), date(2026, 3, 20)
@@ -111,3 +112,45 @@ async def _came_short(desk: Desk) -> None:
 async def _match(desk: Desk, decision: MatchDecision) -> None:
     ask = c.MatchFunds(remittance_reference=await _reference(desk), decision=decision, reason="the bank kept a fee")
     await desk.take(ask, R_FINANCE, THURSDAY)
+
+
+async def test_an_order_that_the_bank_refused_is_given_up_and_waits_for_nothing(database: Database) -> None:
+    async with open_desk(database) as desk:
+        await desk.remittance_ordered()
+        # The bank does tell of this account.
+        await bank_says(desk, DEBIT, BEIJING, 1, ORDERED_ON, None, "FEE-1")
+        assert await _kinds(desk) == [Kind.DEBIT_WITHOUT_ORDER, Kind.ORDERED_NOT_AT_BANK]
+        await _came_back(desk, BALANCE_FEN)
+        assert await _kinds(desk) == [Kind.DEBIT_WITHOUT_ORDER]
+        assert await _lines(desk) == []
+
+
+async def test_money_that_is_set_aside_as_it_comes_home_was_credited_once(database: Database) -> None:
+    """A form that came while it was on its way asks for it again."""
+    async with open_desk(database) as desk:
+        await desk.remitted()
+        await _booked(desk, DEBIT, BALANCE_FEN)
+        await _booked(desk, CREDIT, BALANCE_FEN)
+        await desk.take(
+            c.ConfirmReceipt(amount_fen=BALANCE_FEN, bank_reference="B-1", received_on=CAME_ON), R_FINANCE, THURSDAY
+        )
+        await _corrected(desk, LESS_FEN)
+        home = (await desk.state()).on_its_way
+        assert home is not None
+        await desk.take(c.ApproveReverseRemittance(remittance_reference=home.reference), SUPERVISOR, THURSDAY)
+        await desk.steps.note_bank_took_order(
+            (await desk.bank_word(THURSDAY)).model_copy(update={"reference": home.reference})
+        )
+        await _corrected(desk, BALANCE_FEN)
+        await bank_says(desk, DEBIT, SHANGHAI_POOL, 100, CAME_ON, home.reference, "DEBIT-H")
+        await bank_says(desk, CREDIT, BEIJING, 100, CAME_ON, home.reference, "CREDIT-H")
+        receipt = c.ConfirmReceipt(amount_fen=100, bank_reference="CREDIT-H", received_on=CAME_ON)
+        await desk.take(receipt, O_FINANCE, THURSDAY)
+        assert (await desk.balances())["FROZEN", BEIJING] == 100
+        assert await _kinds(desk) == []
+
+
+async def _corrected(desk: Desk, balance_fen: int) -> None:
+    dispute = c.RequestCorrection(reason=CorrectionReason.AMOUNT_DISPUTED, note="再核")
+    await desk.take(dispute, R_CLERK, THURSDAY)
+    await desk.take(c.DeliverInformationForm(balance_fen=balance_fen, note="更正"), O_CLERK, THURSDAY)
