@@ -12,7 +12,8 @@ import pytest
 
 from tests.faults import checker
 from tests.faults.acts import ACTS
-from tests.faults.checker import Openings, Report, check
+from tests.faults.books import Openings
+from tests.faults.checker import Report, check
 from tests.faults.proving_ground import BANK_FILE, ProvingGround
 
 LAST = next(act for act in ACTS if act.name == "confirm_receipt: the last of the case")
