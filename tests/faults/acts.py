@@ -32,7 +32,7 @@ from tests.conftest import Database
 from tests.faults import givens as g
 from tests.faults.books import openings
 from tests.faults.desk import HOME, P_FINANCE, SMALLER_FORM, TOO_MUCH_FEN, MoneyDesk
-from tests.faults.outside_desk import OutsideDesk
+from tests.faults.outside_desk import CONTRIBUTION_FEN, LATER, OutsideDesk
 from tests.office import PAYING_OUT, POLICIES, RETAINING, SUPERVISOR, WITH_CHECKER
 from workflows import commands as c
 from workflows.policy import Receipt, RegionPolicy
@@ -48,6 +48,7 @@ RELEASER = O_FINANCE.model_copy(update={"subject": "finance-2-110000"})
 CHECKER = staff(Role.CHECKER, WITH_CHECKER)
 TERMINATE = c.TerminateTransfer(reason="重复办理")
 DECEASED = c.ReturnTransfer(reason=ReturnReason.DECEASED, note="已故")
+LATE_RECEIPT = c.ConfirmReceipt(amount_fen=CONTRIBUTION_FEN, bank_reference="B-4", received_on=LATER.date())
 UNCREDITED_HOME = HOME.model_copy(update={"amount_fen": BALANCE_FEN - 1})
 
 
@@ -185,6 +186,7 @@ ACTS = (
     Act("sweep_late_contributions", "it came after the case", Out.contribution_late, g.a_month_later),
     Act("sweep_late_contributions", "it had to wait", Out.contribution_waiting, g.a_month_later),
     Act("sweep_late_contributions", "kept in the province", Out.contribution_retained, g.a_month_later, FROM_RETAINING),
+    Act("confirm_receipt", "what came late", Out.residual_remitted, g.taken(LATE_RECEIPT, R_FINANCE, at=LATER)),
 )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from pathlib import Path
 
 from temporalio.testing import ActivityEnvironment
@@ -58,9 +58,9 @@ class MoneyDesk(Desk):
         order = await self.bank_order()
         await ActivityEnvironment().run(send_to_bank, self.cases.worker_pool, self.cases.keyring, self.bank, order)
 
-    async def taken_by_the_bank(self) -> None:
+    async def taken_by_the_bank(self, now: datetime = WEDNESDAY) -> None:
         await self.to_the_bank()
-        await self.steps.note_bank_took_order(await self.bank_word())
+        await self.steps.note_bank_took_order(await self.bank_word(now))
 
     async def sent(self) -> None:
         await self.remittance_ordered()

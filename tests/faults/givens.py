@@ -1,6 +1,7 @@
 """What an act is asked to do at a desk: the order that reaches it, made as the workflow, the gateway or the loop makes it."""
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 
 from pydantic import BaseModel
 
@@ -62,12 +63,12 @@ async def account(desk: MoneyDesk) -> c.Ask:
     return await payout_ask(desk.cases, await desk.state())
 
 
-def taken(ask: c.Ask | Callable[[MoneyDesk], Awaitable[c.Ask]], actor: Actor) -> Given:
-    """A step of Thursday, recorded by the gateway and not yet carried out."""
+def taken(ask: c.Ask | Callable[[MoneyDesk], Awaitable[c.Ask]], actor: Actor, *, at: datetime = THURSDAY) -> Given:
+    """A step, recorded by the gateway and not yet carried out."""
 
     async def given(desk: MoneyDesk) -> BaseModel:
         said = ask if isinstance(ask, c.Ask) else await ask(desk)
-        return await desk.order(await desk.cases.ask(desk.transfer, said, actor, at=THURSDAY))
+        return await desk.order(await desk.cases.ask(desk.transfer, said, actor, at=at))
 
     return given
 

@@ -10,9 +10,10 @@ from activities.bank import sending_home
 from activities.bank.entries import BankEntry, EntryKind
 from activities.bank.polling import Poller
 from activities.contribution_load import load_contributions
+from activities.residuals import ResidualSweep
 from stack.bank_faults import BankFault, FaultFile, FaultKind
 from tests.activities.bank_messages import PAYER_NAME, Inbox, advice, ask_home, entry
-from tests.activities.contribution_feeds import contribution, feed
+from tests.activities.contribution_feeds import CONTRIBUTION, contribution, feed
 from tests.activities.desk import RECEIPT, THURSDAY
 from tests.cases import BALANCE_FEN, R_CLERK, R_FINANCE
 from tests.faults.books import Opening
@@ -24,7 +25,15 @@ from workflows.vocabulary import MatchDecision
 
 # A month after the case.
 LATER = THURSDAY + timedelta(days=31)
+CONTRIBUTION_FEN = int(CONTRIBUTION["amount_fen"])
 PAYER_ACCOUNT = "9999110000871090000"
+
+
+class _NoTemporal:
+    """The desk carries its case by itself."""
+
+    async def start_workflow(self, *_: object, **__: object) -> None:
+        return
 
 
 @dataclass
@@ -135,6 +144,13 @@ class OutsideDesk(MoneyDesk):
         await self.retained()
         await self.take(c.ConfirmContinuation(), R_CLERK, THURSDAY)
         await self._contribution()
+
+    async def residual_remitted(self) -> None:
+        """What came late is on its way to R."""
+        await self.contribution_late()
+        nobody: Any = _NoTemporal()
+        await ResidualSweep(self.cases.worker_pool, nobody, self.cases.keyring).sweep(LATER)
+        await self.taken_by_the_bank(LATER)
 
     # ---------------------------------------------------------------- its parts
 
