@@ -221,11 +221,11 @@ def _fault(
 ) -> Invalid | None:
     if ask.remittance_reference not in (None, order.reference):
         return invalid("remittanceReference", "UNKNOWN_REFERENCE", reference=order.reference)
-    if ask.received_on > shanghai_date(at):
-        return invalid("receivedOn", "IN_THE_FUTURE")
-    too_early = _too_early(state, order, ask.received_on)
-    if too_early is not None:
-        return too_early
+    if ask.amount_fen < 0:
+        return invalid("amount", "NEGATIVE")
+    misdated = _misdated(state, order, ask.received_on, shanghai_date(at))
+    if misdated is not None:
+        return misdated
     if facts.paid_by_bank_reference is not None:
         return invalid("bankReference", "ALREADY_USED", reference=facts.paid_by_bank_reference)
     if order.status is RemittanceStatus.MISMATCHED and not (ask.note and ask.note.strip()):
@@ -233,9 +233,11 @@ def _fault(
     return None
 
 
-def _too_early(state: TransferState, order: Remittance, received_on: date) -> Invalid | None:
+def _misdated(state: TransferState, order: Remittance, received_on: date, today: date) -> Invalid | None:
     """Money follows its order. One that is told by post (94号) is entered after it was given, and maybe after the money came."""
     ordered_on, submitted_on = shanghai_date(order.ordered_at), shanghai_date(state.submitted_at)
+    if received_on > today:
+        return invalid("receivedOn", "IN_THE_FUTURE")
     if order.send_on is not None and received_on < order.send_on:
         return invalid("receivedOn", "BEFORE_THE_BATCH", send_on=order.send_on.isoformat())
     told_late = order.by_post and order.kind is not RemittanceKind.REVERSE

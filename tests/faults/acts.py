@@ -33,14 +33,18 @@ from tests.faults import givens as g
 from tests.faults.books import openings
 from tests.faults.desk import HOME, P_FINANCE, SMALLER_FORM, TOO_MUCH_FEN, MoneyDesk
 from tests.faults.outside_desk import CONTRIBUTION_FEN, LATER, OutsideDesk
+from tests.office import BY_POST as UNCONNECTED
 from tests.office import PAYING_OUT, POLICIES, RETAINING, SUPERVISOR, WITH_CHECKER
 from workflows import commands as c
-from workflows.policy import Receipt, RegionPolicy
+from workflows.policy import Disposition, DispositionRule, Receipt, RegionPolicy
 from workflows.vocabulary import MatchDecision, ReturnReason, Role
 
 FROM_BEIJING, FROM_PAYING_OUT = (BEIJING, SHANGHAI_POOL), (PAYING_OUT, SHANGHAI_POOL)
 FROM_RETAINING, WITH_A_CHECKER = (RETAINING, SHANGHAI_POOL), (WITH_CHECKER, SHANGHAI_POOL)
+BY_POST = (UNCONNECTED, SHANGHAI_POOL)
 A_PART_FEN = 120_000
+PAY_OUT = DispositionRule(disposition=Disposition.PAY_OUT)
+PAYING_BY_POST = {UNCONNECTED: RegionPolicy(connected=False, disposition=(PAY_OUT,))}
 RELEASING = {BEIJING: RegionPolicy(release_threshold_fen=A_PART_FEN)}
 LIMITED = {BEIJING: RegionPolicy(bank_limit_fen=A_PART_FEN)}
 BY_ADVICE = {SHANGHAI_POOL: RegionPolicy(receipt=Receipt.BY_ADVICE)}
@@ -187,6 +191,16 @@ ACTS = (
     Act("sweep_late_contributions", "it had to wait", Out.contribution_waiting, g.a_month_later),
     Act("sweep_late_contributions", "kept in the province", Out.contribution_retained, g.a_month_later, FROM_RETAINING),
     Act("confirm_receipt", "what came late", Out.residual_remitted, g.taken(LATE_RECEIPT, R_FINANCE, at=LATER)),
+    Act("remit_personal_account", "told by post", D.form_posted, g.taken(c.RemitPersonalAccount(), R_FINANCE), BY_POST),
+    Act(
+        "remit_personal_account",
+        "told by post, to the person",
+        D.payout_posted,
+        g.taken(c.RemitPersonalAccount(), R_FINANCE),
+        BY_POST,
+        PAYING_BY_POST,
+    ),
+    Act("confirm_receipt", "told by post", D.remittance_posted, g.taken(RECEIPT, R_FINANCE), BY_POST),
 )
 
 

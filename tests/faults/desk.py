@@ -10,13 +10,13 @@ from temporalio.testing import ActivityEnvironment
 from activities.bank.http import HttpBank
 from activities.bank_words import note_bank_word
 from activities.funds import send_to_bank
-from tests.activities.desk import RECEIPT, THURSDAY, TUESDAY, WEDNESDAY, Desk
+from tests.activities.desk import MONDAY, RECEIPT, THURSDAY, TUESDAY, WEDNESDAY, Desk
 from tests.cases import BALANCE_FEN, O_CLERK, O_FINANCE, PERSON, R_CLERK, R_FINANCE, staff
 from tests.faults.books import Openings
 from tests.office import PAYING_OUT, RETAINING, SUPERVISOR, WITH_CHECKER, payout_ask
 from workflows import commands as c
 from workflows.messages import BankNote, BankOrder, BankSaid
-from workflows.vocabulary import BankReturnReason, CorrectionReason, MatchDecision, Role
+from workflows.vocabulary import BankReturnReason, CorrectionReason, MailItem, MatchDecision, Role
 
 P_CLERK, P_FINANCE = staff(Role.CLERK, PAYING_OUT), staff(Role.FINANCE, PAYING_OUT)
 C_CLERK, K_CLERK = staff(Role.CLERK, WITH_CHECKER), staff(Role.CLERK, RETAINING)
@@ -191,6 +191,23 @@ class MoneyDesk(Desk):
         """What the person has stays in the province."""
         await self.accepted()
         await self.take(c.DeliverInformationForm(), K_CLERK, TUESDAY)
+
+    async def form_posted(self) -> None:
+        """O is not connected (94号): R enters what comes by post, the form and the order among it."""
+        await self.open()
+        await self.take(c.AcceptTransfer(), R_CLERK)
+        await self.take(c.IssueContactLetter(), R_CLERK)
+        letter = {"item": MailItem.CONTACT_LETTER, "carrier": "中国邮政", "tracking_no": "1234567890123"}
+        await self.take(c.RecordMail(**letter, sent_on=MONDAY.date(), arrived_on=TUESDAY.date()), R_CLERK, TUESDAY)
+        await self.take(c.DeliverInformationForm(), R_CLERK, TUESDAY)
+
+    async def payout_posted(self) -> None:
+        await self.form_posted()
+        await self.take(await payout_ask(self.cases, await self.state()), PERSON, TUESDAY)
+
+    async def remittance_posted(self) -> None:
+        await self.form_posted()
+        await self.take(c.RemitPersonalAccount(), R_FINANCE, WEDNESDAY)
 
     # ---------------------------------------------------------------- what is asked next
 

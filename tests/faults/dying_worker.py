@@ -170,7 +170,7 @@ async def run(errand: Errand) -> None:
     bank: Any = CountingBank(HttpBank(errand.bank_url), faults)
     keyring, temporal = Keyring.from_text(errand.keyring), CountingTemporal(faults)
     beside = Beside(errand.database_url, pool, keyring, bank, temporal, errand.report.parent)
-    bound = {_name(each): each for each in (*activities(pool, keyring, bank), *beside.errands)}
+    bound = {name_of(each): each for each in (*activities(pool, keyring, bank), *beside.errands)}
     carry_out = bound[errand.activity]
     given = carry_out.__annotations__["given"].model_validate_json(errand.given)
     for attempt in range(1, ATTEMPTS + 1):
@@ -185,7 +185,8 @@ async def run(errand: Errand) -> None:
             return
 
 
-def _name(carry_out: Callable[..., Any]) -> str:
+def name_of(carry_out: Callable[..., Any]) -> str:
+    """As Temporal knows an activity, or as what runs beside it is called."""
     definition = getattr(carry_out, "__temporal_activity_definition", None)
     return str(definition.name if definition else carry_out.__name__)
 

@@ -4,6 +4,7 @@ The list of points is made by a run without a fault: an activity with one more s
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -34,9 +35,16 @@ async def recorded(ground: ProvingGround, scene: Scene) -> tuple[list[str], Outc
     async with ground.copy_of(scene) as copy:
         run = await ground.run(scene, copy)
         assert (run.end, run.told("attempt")) == (0, 1), run
+        assert not _refused(run.told("answer")), run
         report = await ground.check(scene, copy)
         assert (report.damages, report.lost_fen) == ([], 0)
         return run.told("acts"), await ground.outcome(copy)
+
+
+def _refused(answer: Any) -> bool:
+    """An act that is refused strikes nothing; but that a return is spent is noted."""
+    outcome = (answer.get("outcome") or answer) if isinstance(answer, dict) else {}
+    return outcome.get("kind", "DONE") != "DONE" and outcome.get("why") != "RETURN_AFTER_SPENT"
 
 
 async def strike(

@@ -468,6 +468,7 @@ class TestTheMoney:
                 ("remittanceReference", "UNKNOWN_REFERENCE", {"reference": REFERENCE}),
             ),
             ({"received_on": ON_THE_DAY + timedelta(days=1)}, None, ("receivedOn", "IN_THE_FUTURE", {})),
+            ({"amount_fen": -1}, None, ("amount", "NEGATIVE", {})),
             (
                 {"received_on": ON_THE_DAY - timedelta(days=1)},
                 None,
