@@ -190,6 +190,7 @@ def _why_pending(state: TransferState) -> str:
     """What has to happen before the rest is ordered; the end of the words' key."""
     whys = (
         (state.to_release is not None, "RELEASE"),
+        (_is_home_uncredited(state), "AGAIN"),
         (state.missing_fen > 0, "MISSING"),
         (state.awaits_account, "ACCOUNT"),
         (state.pays_out, "PAYOUT"),
@@ -197,6 +198,12 @@ def _why_pending(state: TransferState) -> str:
         (state.settled_fen > 0, "MORE"),
     )
     return next((why for holds, why in whys if holds), "FROZEN")
+
+
+def _is_home_uncredited(state: TransferState) -> bool:
+    """Whether the last order brought a wrong amount that R sent home: nothing of it was credited, whatever is missing of it."""
+    sent = [each for each in state.remittances if not (each.comes_home or each.given_up or each.awaits_release)]
+    return bool(sent) and sent[-1].sent_home_fen > 0
 
 
 def _actions(state: TransferState, current: TransferStep | None) -> list[PersonAction]:
