@@ -22,7 +22,7 @@ from workflows.operator_view import FUNDS, STATUS, event_line, timer_summary
 from workflows.recounting import Recounting
 from workflows.remittance import Remittance
 from workflows.state import Step, TransferState
-from workflows.vocabulary import DeadlineState, FundsStatus, RemittanceStatus
+from workflows.vocabulary import DeadlineState, FundsStatus, RemittanceStatus, StepState
 from workflows.words import say, yuan
 from workflows.workdays import CalendarYear, WorkingCalendar
 
@@ -117,7 +117,8 @@ def screen(case: Case, now: datetime) -> list[str]:
         "",
         "谁在办理，依据什么期限",
     ]
-    lines += [line for step in state.open_steps for line in _step(case, step, now)] or ["  无：案件已结束"]
+    held = (*state.open_steps, *(each for each in state.approvals if each.state is StepState.OPEN))
+    lines += [line for step in held for line in _step(case, step, now)] or ["  无：案件已结束"]
     alarm = next_alarm(state)
     lines += ["", "接下来", f"  {timer_summary(alarm)}" if alarm else "  没有计时在运行"]
     lines += ["", "出了什么问题"]

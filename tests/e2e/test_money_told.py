@@ -19,6 +19,9 @@ from workflows.words import day
 # Regions that no other test asks about: R of the second believes the bank's advice; O of the third pays the person.
 FROM, ADVISED, PAYS_OUT, DAILY = "130500", "140500", "130700", "130800"
 OUT, IN, PAYER = "邢台市", "晋城市", "张家口市"
+APPROVALS = """{ viewer { worklist(first: 50, filter: {steps: [APPROVE_REVERSE_REMITTANCE]}) {
+    edges { node { transfer { no } } } } } }"""
+HELD = "query ($no: TransferNo!) { transfer(no: $no) { progress { holder { code } holderRole } } }"
 FIRST = {"bankName": "示例银行晋城分行", "accountName": "林晓舟", "accountNumber": "6222021001112220001"}
 SECOND = FIRST | {"accountNumber": "6222021001112220002"}
 
@@ -155,6 +158,17 @@ async def test_what_came_with_a_wrong_amount_goes_home_by_a_supervisors_word_and
             (case.desks.r_finance, "releaseRemittance", home_again),
         ):
             assert (await case.asks(caller, mutation, **given))["__typename"] == "StepNotAllowed"
+        # The bureau of either side finds it on its worklist, the agencies themselves do not; nobody else holds the case.
+        for caller, listed in (
+            (case.desks.r_supervisor, True),
+            (case.desks.o_supervisor, True),
+            (case.desks.r_finance, False),
+            (case.desks.o_finance, False),
+        ):
+            found = (await caller.ask(APPROVALS))["viewer"]["worklist"]["edges"]
+            assert (case.no in {edge["node"]["transfer"]["no"] for edge in found}) is listed
+        held = (await case.applicant.ask(HELD, no=case.no))["transfer"]["progress"]
+        assert held == {"holder": {"code": f"YB{ADVISED}"}, "holderRole": "SUPERVISOR"}
         await case.take(case.desks.r_supervisor, "approveReverseRemittance", **home_again)
         await says(case, home[-1])
         await case.receives(case.desks.o_finance, BALANCE_FEN - 1)

@@ -12,6 +12,7 @@ WORDS: dict[str, str] = {
     "step.REMIT_PERSONAL_ACCOUNT": "Remit the personal-account balance",
     "step.CONFIRM_RECEIPT": "Confirm receipt and credit the personal account",
     "step.CONFIRM_CONTINUATION": "Confirm continuation",
+    "step.APPROVE_REVERSE_REMITTANCE": "Approve the return of money (supervising authority)",
     "basis.platform": "Service promise of this platform",
     "basis.platform, after 43号": "Service promise of this platform (医保办发〔2021〕43号, one-stop handling)",
     "basis.platform, after 94号": "Service promise of this platform (人社厅发〔2016〕94号, correction of the information form)",
@@ -51,6 +52,7 @@ WORDS: dict[str, str] = {
     "headline.WITHDRAWN": "Withdrawn at your wish",
     "headline.terminating": "Ended by the supervising authority: the money that had left is on its way home",
     "headline.TERMINATED": "Terminated",
+    "headline.unapproved": "{headline} (waiting for the supervising authority of {region} to approve the return of the money)",
     "headline.overdue": "{headline} (past its deadline; on the list that the supervising bureau follows up)",
     # ---------------------------------------------------------------- progress: the money
     "money.NOT_REQUIRED": "The personal account is empty: no money has to move.",

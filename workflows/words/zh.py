@@ -12,6 +12,7 @@ WORDS: dict[str, str] = {
     "step.REMIT_PERSONAL_ACCOUNT": "划转个人账户余额",
     "step.CONFIRM_RECEIPT": "确认到账并计入个人账户",
     "step.CONFIRM_CONTINUATION": "确认接续",
+    "step.APPROVE_REVERSE_REMITTANCE": "批准资金退回（主管部门）",
     "basis.platform": "本平台服务承诺",
     "basis.platform, after 43号": "本平台服务承诺（医保办发〔2021〕43号 一站式联办）",
     "basis.platform, after 94号": "本平台服务承诺（人社厅发〔2016〕94号 信息核对）",
@@ -51,6 +52,7 @@ WORDS: dict[str, str] = {
     "headline.WITHDRAWN": "已撤回：本次申请已按您的意愿撤回",
     "headline.terminating": "主管部门已终止办理：已划出的资金正在退回转出地",
     "headline.TERMINATED": "已终止",
+    "headline.unapproved": "{headline}（待{region}医保主管部门批准资金退回）",
     "headline.overdue": "{headline}（已超过办理期限，已列入主管部门督办清单）",
     # ---------------------------------------------------------------- progress: the money
     "money.NOT_REQUIRED": "个人账户余额为零，没有资金需要划转。",
