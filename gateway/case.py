@@ -59,12 +59,12 @@ def _now(case: Case) -> datetime:
 
 
 def _steps(case: Case) -> list[TransferStep]:
-    return [_step(each, case) for each in case.stored.steps]
+    return [_step(each, case) for each in (*case.stored.steps, *case.stored.approvals)]
 
 
 def _current_step(case: Case) -> TransferStep | None:
-    opened = case.stored.open_steps
-    return _step(opened[0], case) if opened else None
+    held = case.stored.in_hand
+    return _step(held, case) if held is not None else None
 
 
 def _contribution_periods(case: Case) -> list[ContributionPeriod]:

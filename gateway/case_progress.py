@@ -49,13 +49,15 @@ _ENDED_EARLY = (TransferStatus.DECLINED, TransferStatus.WITHDRAWN, TransferStatu
 
 
 def tell_progress(state: TransferState, telling: Telling, current: TransferStep | None) -> Progress:
-    """`current` is the open step due first, None when the case is closed."""
-    opened = state.open_steps
-    held_since = opened[0].opened_at if opened else state.closed_at
+    """`current` is the step that is waited for now, None when the case is closed."""
+    held = state.in_hand
+    held_since = held.opened_at if held is not None else state.closed_at
+    unapproved = held is not None and held.kind is TransferStepKind.APPROVE_REVERSE_REMITTANCE
     deadline = current.deadline if current is not None else None
     return Progress(
         headline=_headline(state, telling, current),
         holder=current.agency if current is not None else None,
+        holder_role=Role.SUPERVISOR if unapproved else None,
         held_since=held_since or state.submitted_at,
         due_on=deadline.due_on if deadline is not None else None,
         provisional=deadline is not None and deadline.provisional,
@@ -82,6 +84,8 @@ def _headline(state: TransferState, telling: Telling, current: TransferStep | No
     elif _in_the_post(state):
         key = f"{key}.on_its_way"
     headline = telling.say(key, agency=telling.agency(region).name)
+    if current is not None and current.kind is TransferStepKind.APPROVE_REVERSE_REMITTANCE:
+        return telling.say("headline.unapproved", headline=headline, region=current.agency.region.name)
     return telling.say("headline.overdue", headline=headline) if _overdue(current) else headline
 
 
@@ -190,6 +194,7 @@ def _why_pending(state: TransferState) -> str:
     """What has to happen before the rest is ordered; the end of the words' key."""
     whys = (
         (state.to_release is not None, "RELEASE"),
+        (_is_home_uncredited(state), "AGAIN"),
         (state.missing_fen > 0, "MISSING"),
         (state.awaits_account, "ACCOUNT"),
         (state.pays_out, "PAYOUT"),
@@ -197,6 +202,12 @@ def _why_pending(state: TransferState) -> str:
         (state.settled_fen > 0, "MORE"),
     )
     return next((why for holds, why in whys if holds), "FROZEN")
+
+
+def _is_home_uncredited(state: TransferState) -> bool:
+    """Whether the last order brought a wrong amount that R sent home: nothing of it was credited, whatever is missing of it."""
+    sent = [each for each in state.remittances if not (each.comes_home or each.given_up or each.awaits_release)]
+    return bool(sent) and sent[-1].sent_home_fen > 0
 
 
 def _actions(state: TransferState, current: TransferStep | None) -> list[PersonAction]:

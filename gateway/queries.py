@@ -18,8 +18,7 @@ from gateway.types.inputs import EligibilityInput, TransferFilter
 from gateway.types.reference import Node, PoolingRegion, node_key
 from gateway.types.refusals import CertificateCheck, Eligibility
 from gateway.types.transfer import Transfer, TransferConnection
-from gateway.viewer import Viewer, viewer_of, work_item
-from gateway.visibility import regions_of
+from gateway.viewer import Viewer, desk_of, viewer_of, work_item
 from workflows.deadlines import shanghai_date
 from workflows.vocabulary import Role
 
@@ -133,8 +132,7 @@ async def _node(context: RequestContext, type_name: str, key: str) -> Node | Non
                 return await mandate_node(telling, UUID(key))
             case "WorkItem":
                 transfer_id, step, round_ = key.split(":")
-                regions = regions_of(context.viewer, telling.reference.regions)
-                row = await reads.work_item(context.pool, regions, UUID(transfer_id), step, read_seq(round_))
+                row = await reads.work_item(context.pool, desk_of(telling), UUID(transfer_id), step, read_seq(round_))
                 return work_item(row, telling) if row is not None else None
             case _:
                 return None

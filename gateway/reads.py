@@ -140,6 +140,13 @@ def _state(document: str | None) -> TransferState | None:
 # ------------------------------------------------------------------ the worklist
 
 
+class Desk(NamedTuple):
+    """Whose worklist it is: the regions whose steps are on it, and those of them whose supervisor the caller is."""
+
+    regions: list[str]
+    supervised: list[str]
+
+
 class WorkKey(NamedTuple):
     """The place of a work item in its list, due soonest first."""
 
@@ -169,15 +176,16 @@ class WorkCounts(NamedTuple):
 
 async def list_work(
     pool: asyncpg.Pool,
-    regions: list[str],
+    desk: Desk,
     conditions: WorkConditions,
     *,
     today: date,
     limit: int,
     after: WorkKey | None,
 ) -> list[WorkRow]:
-    """At most `limit` open steps of `regions`, due soonest first, after the keyset position `after`."""
-    parameters: list[Any] = [today, regions]
+    """At most `limit` open steps of `desk`, due soonest first, after the keyset position `after`."""
+    parameters: list[Any] = [today, desk.regions]
+    items = _work_items(desk, parameters)
     where = _work_conditions(conditions, parameters)
     if after is not None:
         parameters.extend(after)
@@ -185,7 +193,7 @@ async def list_work(
         where += f" and (w.due_on, w.transfer_id, w.step, w.round) > (${last - 3}::date, ${last - 2}::uuid, ${last - 1}::text, ${last}::int)"
     parameters.append(limit)
     rows = await pool.fetch(
-        f"""select w.due_on, w.transfer_id, w.step, w.round, t.state from work_items w join transfers t using (transfer_id)
+        f"""select w.due_on, w.transfer_id, w.step, w.round, t.state from {items} w join transfers t using (transfer_id)
              where {where} order by w.due_on, w.transfer_id, w.step, w.round limit ${len(parameters)}""",
         *parameters,
     )
@@ -198,30 +206,51 @@ async def list_work(
     ]
 
 
-async def count_work(pool: asyncpg.Pool, regions: list[str], conditions: WorkConditions, *, today: date) -> WorkCounts:
-    """All open steps of `regions` under the same conditions, those due today, and those overdue."""
-    parameters: list[Any] = [today, regions]
+async def count_work(pool: asyncpg.Pool, desk: Desk, conditions: WorkConditions, *, today: date) -> WorkCounts:
+    """All open steps of `desk` under the same conditions, those due today, and those overdue."""
+    parameters: list[Any] = [today, desk.regions]
+    items = _work_items(desk, parameters)
     row = await pool.fetchrow(
-        f"""select count(*), count(*) filter (where {DUE_TODAY}), count(*) filter (where {OVERDUE})
-              from work_items w join transfers t using (transfer_id) where {_work_conditions(conditions, parameters)}""",
+        f"""select count(*), count(*) filter (where {HAS_PERIOD} and {DUE_TODAY}), count(*) filter (where {HAS_PERIOD} and {OVERDUE})
+              from {items} w join transfers t using (transfer_id) where {_work_conditions(conditions, parameters)}""",
         *parameters,
     )
     return WorkCounts(*(row or (0, 0, 0)))
 
 
-async def work_item(
-    pool: asyncpg.Pool, regions: list[str], transfer_id: UUID, step: str, round_: int
-) -> WorkRow | None:
-    """One open step of `regions`."""
+async def work_item(pool: asyncpg.Pool, desk: Desk, transfer_id: UUID, step: str, round_: int) -> WorkRow | None:
+    """One open step of `desk`."""
+    parameters: list[Any] = [transfer_id, desk.regions, step, round_]
     row = await pool.fetchrow(
-        """select w.due_on, t.state from work_items w join transfers t using (transfer_id)
-            where (w.region = any($1::text[]) or w.entering_region = any($1::text[])) and w.transfer_id = $2 and w.step = $3 and w.round = $4""",
-        regions, transfer_id, step, round_,
-    )  # fmt: skip
+        f"""select w.due_on, t.state from {_work_items(desk, parameters)} w join transfers t using (transfer_id)
+            where (w.region = any($2::text[]) or w.entering_region = any($2::text[])) and w.transfer_id = $1 and w.step = $3 and w.round = $4""",
+        *parameters,
+    )
     if row is None:
         return None
     state = TransferState.model_validate_json(row["state"])
     return WorkRow(WorkKey(row["due_on"], transfer_id, TransferStepKind(step), round_), state)
+
+
+# A supervisor approves a way home of either side. The law sets no period for it: it stands where it began to wait.
+APPROVALS = """
+select r.transfer_id, '{step}', (select count(*)::int from remittances o where o.transfer_id = r.transfer_id and o.kind = 'REVERSE'),
+       t.to_region, case when t.to_region = any({area}) then t.from_region else t.to_region end,
+       ((r.ordered_at at time zone interval '8 hours')::date), t.from_region
+  from remittances r join transfers t using (transfer_id)
+ where r.kind = 'REVERSE' and r.status = 'AWAITING_RELEASE' and (t.to_region = any({area}) or t.from_region = any({area}))
+"""
+HAS_PERIOD = f"w.step <> '{TransferStepKind.APPROVE_REVERSE_REMITTANCE}'"
+
+
+def _work_items(desk: Desk, parameters: list[Any]) -> str:
+    """The open steps as a table; on a supervisor's list, what has yet to be approved is among them."""
+    if not desk.supervised:
+        return "work_items"
+    parameters.append(desk.supervised)
+    approvals = APPROVALS.format(step=TransferStepKind.APPROVE_REVERSE_REMITTANCE, area=f"${len(parameters)}::text[]")
+    columns = "transfer_id, step, round, region, counterpart_region, due_on, entering_region"
+    return f"(select {columns} from work_items union all {approvals})"
 
 
 def _work_conditions(conditions: WorkConditions, parameters: list[Any]) -> str:
@@ -237,7 +266,7 @@ def _work_conditions(conditions: WorkConditions, parameters: list[Any]) -> str:
         parameters.append(conditions.counterpart_region)
         where.append(f"w.counterpart_region = ${len(parameters)}")
     if conditions.overdue_only:
-        where.append(OVERDUE)
+        where.append(f"{HAS_PERIOD} and {OVERDUE}")
     return " and ".join(where)
 
 

@@ -21,7 +21,7 @@ from gateway.types.reference import Agency, Node, PageInfo, node_id
 from gateway.types.transfer import Transfer, TransferConnection, TransferStep
 from gateway.types.unmatched_funds import UnmatchedFundsConnection
 from gateway.unmatched_funds import page_of_unmatched_funds
-from gateway.visibility import Scope, regions_of
+from gateway.visibility import Scope, area_of, regions_of
 from workflows.vocabulary import Role, TransferStepKind
 
 R = Role
@@ -31,7 +31,7 @@ R = Role
 class WorkItem(Node):
     transfer: Transfer
     step: TransferStep
-    due_on: date
+    due_on: date = strawberry.field(description="Of an approval, which has no period, the day since which it waits.")
 
 
 @strawberry.type
@@ -50,7 +50,7 @@ class WorklistCounts:
 @strawberry.type
 class WorkItemConnection:
     telling: strawberry.Private[Telling]
-    regions: strawberry.Private[list[str]]
+    desk: strawberry.Private[reads.Desk]
     conditions: strawberry.Private[reads.WorkConditions]
 
     edges: list[WorkItemEdge]
@@ -59,7 +59,7 @@ class WorkItemConnection:
     @strawberry.field
     async def counts(self) -> WorklistCounts:
         pool, today = self.telling.context.pool, self.telling.today
-        counted = await reads.count_work(pool, self.regions, self.conditions, today=today)
+        counted = await reads.count_work(pool, self.desk, self.conditions, today=today)
         return WorklistCounts(open=counted.open, due_today=counted.due_today, overdue=counted.overdue)
 
 
@@ -113,16 +113,16 @@ class Viewer:
         telling = self.telling
         check_page(first, telling.language)
         conditions = _conditions(filter or WorklistFilter())
-        regions = regions_of(telling.context.viewer, telling.reference.regions)
+        desk = desk_of(telling)
         place = position(after or None, _work_key, telling.language)
         rows = await reads.list_work(
-            telling.context.pool, regions, conditions, today=telling.today, limit=first + 1, after=place
+            telling.context.pool, desk, conditions, today=telling.today, limit=first + 1, after=place
         )
         page, more = cut(rows, first)
         edges = [WorkItemEdge(cursor=cursor(*row.key), node=work_item(row, telling)) for row in page]
         return WorkItemConnection(
             telling=telling,
-            regions=regions,
+            desk=desk,
             conditions=conditions,
             edges=edges,
             page_info=page_info([edge.cursor for edge in edges], more=more, after=after or None),
@@ -140,10 +140,17 @@ async def viewer_of(context: RequestContext) -> Viewer:
     )
 
 
+def desk_of(telling: Telling) -> reads.Desk:
+    """The caller's worklist."""
+    viewer, directory = telling.context.viewer, telling.reference.regions
+    return reads.Desk(regions_of(viewer, directory), sorted(area_of(viewer, directory)))
+
+
 def work_item(row: reads.WorkRow, telling: Telling) -> WorkItem:
     """A work item with its case."""
     key, case = row.key, Case(row.state, telling)
-    step = next(each for each in case.stored.steps if (each.kind, each.round) == (key.step, key.round))
+    steps = (*case.stored.steps, *case.stored.approvals)
+    step = next(each for each in steps if (each.kind, each.round) == (key.step, key.round))
     return WorkItem(
         id=node_id("WorkItem", f"{key.transfer_id}:{key.step}:{key.round}"),
         transfer=case,

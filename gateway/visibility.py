@@ -54,9 +54,14 @@ def regions_of(viewer: Viewer, directory: Mapping[str, RegionEntry]) -> list[str
     if viewer.region is None:
         return []
     regions = {viewer.region} if viewer.has(*AGENCY_STAFF) else set()
-    if viewer.has(Role.SUPERVISOR):
-        regions |= supervised(viewer.region, directory)
-    return sorted(regions)
+    return sorted(regions | area_of(viewer, directory))
+
+
+def area_of(viewer: Viewer, directory: Mapping[str, RegionEntry]) -> set[str]:
+    """The regions whose supervisor `viewer` is."""
+    if viewer.region is None or not viewer.has(Role.SUPERVISOR):
+        return set()
+    return supervised(viewer.region, directory)
 
 
 def supervised(region: str, directory: Mapping[str, RegionEntry]) -> set[str]:

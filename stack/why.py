@@ -20,8 +20,9 @@ from workflows.events import TransferEvent
 from workflows.law import INSTRUMENTS
 from workflows.operator_view import FUNDS, STATUS, event_line, timer_summary
 from workflows.recounting import Recounting
+from workflows.remittance import Remittance
 from workflows.state import Step, TransferState
-from workflows.vocabulary import DeadlineState, FundsStatus
+from workflows.vocabulary import DeadlineState, FundsStatus, RemittanceStatus, StepState
 from workflows.words import say, yuan
 from workflows.workdays import CalendarYear, WorkingCalendar
 
@@ -116,7 +117,8 @@ def screen(case: Case, now: datetime) -> list[str]:
         "",
         "谁在办理，依据什么期限",
     ]
-    lines += [line for step in state.open_steps for line in _step(case, step, now)] or ["  无：案件已结束"]
+    held = (*state.open_steps, *(each for each in state.approvals if each.state is StepState.OPEN))
+    lines += [line for step in held for line in _step(case, step, now)] or ["  无：案件已结束"]
     alarm = next_alarm(state)
     lines += ["", "接下来", f"  {timer_summary(alarm)}" if alarm else "  没有计时在运行"]
     lines += ["", "出了什么问题"]
@@ -158,6 +160,10 @@ def _problems(case: Case, now: datetime) -> list[str]:
         problems.append(
             f"到账 {yuan(order.received_fen or 0)} 元，与应划转的 {yuan(order.amount_fen)} 元不符（{order.reference}）"
         )
+    if state.funds_status is FundsStatus.RETURNED and state.remittance and state.remittance.return_reason:
+        order = state.remittance
+        reason = say("zh-CN", f"bank_return.{order.return_reason}")
+        problems.append(f"银行退回 {yuan(order.returned_fen or order.amount_fen)} 元：{reason}（{order.reference}）")
     problems += [f"指令 {kind} 于 {_time(received_at)} 收到，尚未执行" for kind, received_at in case.waiting]
     problems += [f"{finding.code}（{finding.cls}）" for finding in state.findings]
     return problems
@@ -171,11 +177,20 @@ def _region(case: Case, code: str) -> str:
 def _amount(state: TransferState) -> str:
     if state.form is None:
         return ""
-    frozen = "冻结" if state.funds_status in {FundsStatus.PENDING, FundsStatus.ORDERED} and not state.reopenings else ""
-    late = f"，办结后又到账 {yuan(state.late_fen)} 元" if state.late_fen else ""
     order = state.on_its_way
+    set_aside = state.funds_status in {FundsStatus.PENDING, FundsStatus.ORDERED} and not state.reopenings
+    frozen = "冻结" if set_aside and (order is None or not order.comes_home) else ""
+    late = f"，办结后又到账 {yuan(state.late_fen)} 元" if state.late_fen else ""
     waits = f"，按划转周期 {order.send_on} 送达银行" if order is not None and order.waits_for_cycle else ""
-    return f"，{frozen}余额 {yuan(state.form.balance_fen)} 元{late}{waits}"
+    return f"，{frozen}余额 {yuan(state.form.balance_fen)} 元{late}{waits}{_coming_home(order)}"
+
+
+def _coming_home(order: Remittance | None) -> str:
+    if order is None or not order.comes_home:
+        return ""
+    what = "未入账的" if order.uncredited else "多划转的"
+    approved = "待主管部门批准" if order.status is RemittanceStatus.AWAITING_RELEASE else "已由主管部门批准"
+    return f"；退回{what} {yuan(order.amount_fen)} 元（{order.reference}），{approved}"
 
 
 def _time(instant: datetime | None) -> str:

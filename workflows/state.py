@@ -190,6 +190,24 @@ class TransferState(BaseModel, frozen=True):
 
         return tuple(sorted(opened, key=turn))
 
+    @property
+    def approvals(self) -> tuple[Step, ...]:
+        """A supervisor's approval of each way home, oldest first, as the orders tell it: no law sets it a period.
+
+        It stands at R's region, where the money lies; a supervisor of either side may take it.
+        """
+        homeward = (each for each in self.remittances if each.comes_home)
+        return tuple(_approval(order, round_, self.to_region) for round_, order in enumerate(homeward, 1))
+
+    @property
+    def in_hand(self) -> Step | None:
+        """The step that is waited for now: an open one whose clock runs, due soonest first, or else a supervisor's approval."""
+        opened = self.open_steps
+        approval = next((each for each in self.approvals if each.state is StepState.OPEN), None)
+        if approval is not None and (not opened or opened[0].waits):
+            return approval
+        return opened[0] if opened else None
+
     def step(self, kind: TransferStepKind) -> Step:
         """The latest round of `kind`."""
         return next(step for step in reversed(self.steps) if step.kind is kind)
@@ -294,3 +312,13 @@ class TransferState(BaseModel, frozen=True):
     def all_home(self) -> bool:
         """No money of the case is anywhere but at O."""
         return self.on_its_way is None and not (self.settled_fen or self.uncredited_fen)
+
+
+def _approval(order: Remittance, round_: int, region: str) -> Step:
+    kind = TransferStepKind.APPROVE_REVERSE_REMITTANCE
+    if order.status is RemittanceStatus.AWAITING_RELEASE:
+        return Step(kind=kind, round=round_, state=StepState.OPEN, region=region, opened_at=order.ordered_at)
+    if order.given_up:
+        return Step(kind=kind, round=round_, state=StepState.SKIPPED, region=region)
+    # What was approved was ordered with it.
+    return Step(kind=kind, round=round_, state=StepState.DONE, region=region, done_at=order.ordered_at)

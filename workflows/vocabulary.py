@@ -48,6 +48,8 @@ class TransferStepKind(StrEnum):
     REMIT_PERSONAL_ACCOUNT = "REMIT_PERSONAL_ACCOUNT"
     CONFIRM_RECEIPT = "CONFIRM_RECEIPT"
     CONFIRM_CONTINUATION = "CONFIRM_CONTINUATION"
+    # Not in version 1 of the contract: the supervisor's, shown as a step and told by the order itself.
+    APPROVE_REVERSE_REMITTANCE = "APPROVE_REVERSE_REMITTANCE"
 
 
 class StepState(StrEnum):

@@ -7,13 +7,15 @@ from typing import Final
 from uuid import UUID
 
 import asyncpg
+import httpx
 from pydantic import BaseModel
 
-from activities.bank import Bank, BankStatus, Payee, Payment, PaymentOrder
+from activities.bank import Answer, Bank, BankStatus, Payee, Payment, PaymentOrder
 from activities.bank.kept import read_entry
 from activities.bank.orders import payment_order, regions_today
 from activities.bank.suspense import take_out
 from activities.bank.unmatched import ENTERED_FOR, RESOLVE_SQL
+from activities.bank.wire import RefusedMessageError
 from activities.database import transaction
 from activities.keyring import Keyring
 from workflows.actors import Actor
@@ -35,6 +37,14 @@ GO_SQL = f"""
 update bank_entries e set state = 'GOING_HOME', resolved_at = $2, resolved_by = $3, resolution = $4
  where entry_id = $1 and state = 'UNMATCHED' and not {ENTERED_FOR}
 """  # noqa: S608 - constants
+
+
+# Of a bank that is there. Connections that are kept raise what their socket does; one that cannot be made is a bank away.
+NO_ANSWER: Final = (TimeoutError, ConnectionResetError, ConnectionAbortedError, httpx.HTTPStatusError)
+
+
+class NoAnswerError(Exception):
+    """The bank is there, and does not say what has become of a payment: it may have been taken all the same."""
 
 
 class SendHome(BaseModel, frozen=True):
@@ -77,14 +87,17 @@ async def send_due_home(pool: asyncpg.Pool, keyring: Keyring, bank: Bank) -> int
             # Money that cannot be paid back keeps no other from it; a person has to look at it again.
             log.warning("entry %s does not go home: %s", row["entry_id"], error)
             await pool.execute(BACK_SQL, row["entry_id"], f"{row['resolution']} ({error})")
+        except NoAnswerError as error:
+            # Nor does this. It is asked after again: back on the list it could be paid a second time.
+            log.warning("entry %s has no answer of the bank: %s", row["entry_id"], error)
     return gone
 
 
 async def _send(pool: asyncpg.Pool, keyring: Keyring, bank: Bank, row: asyncpg.Record) -> bool:
     reference = reference_home(row["entry_id"], row["tries"])
-    answer = await bank.status(reference)
+    answer = await _status(bank, reference)
     if answer.status is BankStatus.UNKNOWN:
-        await bank.hand_in(await _payment(pool, keyring, row, reference))
+        await _hand_in(bank, await _payment(pool, keyring, row, reference))
     elif answer.status is BankStatus.REFUSED:
         said = f"{row['resolution']} ({answer.reason})"
         log.warning("the bank does not take %s home: %s", reference, answer.reason)
@@ -97,6 +110,21 @@ async def _send(pool: asyncpg.Pool, keyring: Keyring, bank: Bank, row: asyncpg.R
             await connection.execute(RESOLVE_SQL, row["entry_id"], "SENT_HOME", *decided)
         return True
     return False
+
+
+async def _status(bank: Bank, reference: str) -> Answer:
+    try:
+        return await bank.status(reference)
+    except (*NO_ANSWER, RefusedMessageError) as error:
+        raise NoAnswerError(repr(error)) from error
+
+
+async def _hand_in(bank: Bank, payment: PaymentOrder) -> None:
+    """Raises `RefusedMessageError` for what no message can carry: that has not been sent."""
+    try:
+        await bank.hand_in(payment)
+    except NO_ANSWER as error:
+        raise NoAnswerError(repr(error)) from error
 
 
 async def _payment(pool: asyncpg.Pool, keyring: Keyring, row: asyncpg.Record, reference: str) -> PaymentOrder:

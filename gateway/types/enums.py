@@ -47,6 +47,7 @@ _public(
     REMIT_PERSONAL_ACCOUNT="划转个人账户余额 (O finance)",
     CONFIRM_RECEIPT="确认到账并计入个人账户 (R finance)",
     CONFIRM_CONTINUATION="确认接续 (R)",
+    APPROVE_REVERSE_REMITTANCE="批准资金退回 (S, of either side)",
 )
 _public(v.StepState)
 _public(v.DeadlineState)

@@ -20,6 +20,7 @@ from workflows.vocabulary import (
     InsuranceScheme,
     RemittanceKind,
     RemittanceStatus,
+    Role,
     StepState,
     TransferRoute,
     TransferStatus,
@@ -110,6 +111,9 @@ class Progress:
     expected_by: date | None = strawberry.field(description="Nine in ten were done by this date.")
     money: str
     actions: list[PersonAction]
+    holder_role: Role | None = strawberry.field(
+        description="SUPERVISOR where the bureau above `holder` has to act, and not the agency itself; otherwise null."
+    )
 
 
 @strawberry.type

@@ -3,16 +3,21 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx
 import pytest
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from activities.bank import sending_home
 from activities.bank.entries import BankEntry, EntryKind
+from activities.bank.http import HttpBank
 from activities.bank.sending_home import reference_home, send_due_home
 from activities.bank.unmatched import unmatched_funds
 from activities.ledger.auditor import open_auditor
 from activities.reconciliation.keeping import open_differences
 from stack import bank as sandbox
 from stack.bank_faults import BankFault, FaultFile, FaultKind
+from stack.processes import free_port
 from tests.activities.bank_messages import PAYER_NAME, Inbox, advice, ask_home, entry
 from tests.activities.desk import RECEIPT, THURSDAY, TUESDAY, Desk, open_desk
 from tests.activities.reconciliation.statements import run
@@ -127,6 +132,75 @@ async def test_what_came_beyond_an_order_goes_home_and_the_order_stays_as_it_was
             assert (await inbox.entries())[f"D{reference_home(listed.entry.entry_id)}-1"] == ("FOREIGN", None)
             await run(desk, shanghai_date(datetime.now(UTC)) + timedelta(days=14))
             assert [each.kind for each in await open_differences(desk.db)] == []
+
+
+class Faulty:
+    """The sandbox bank, which answers requests about one reference as it is told to: a status and a body, or no word at all."""
+
+    def __init__(self, folder: Path, method: str, reference: str, answer: Response | None) -> None:
+        self._bank, self._met, self._answer = sandbox.bank_app(folder), (method, f"/orders/{reference}"), answer
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if (scope["method"], scope["path"]) != self._met:
+            await self._bank(scope, receive, send)
+        elif self._answer is not None:
+            await self._answer(scope, receive, send)
+        else:
+            raise TimeoutError
+
+
+@pytest.mark.parametrize(
+    ("method", "answer"),
+    [
+        ("GET", Response("overloaded", 503)),
+        ("GET", Response("<html>sign in</html>")),
+        ("GET", None),
+        ("PUT", Response("no", 422)),
+        ("PUT", Response("overloaded", 503)),
+        ("PUT", None),
+    ],
+)
+async def test_a_payment_without_an_answer_keeps_no_other_from_going_and_is_asked_after_again(
+    database: Database, tmp_path: Path, method: str, answer: Response | None
+) -> None:
+    async with open_desk(database) as desk:
+        inbox, first = await _stray(desk)
+        pool = desk.cases.worker_pool
+        await sending_home.carry_out(pool, UnmatchedFundsOrder(command_id="C"))
+        second = first.model_copy(update={"entry_reference": "C2"})
+        await inbox.takes(advice("M2", second))
+        await desk.db.execute(
+            """update bank_entries set state = 'GOING_HOME', resolution = '重复', resolved_by = $1, resolved_at = $2
+                where entry_reference = 'C2'""",
+            *(R_FINANCE.subject, THURSDAY),
+        )
+        faulty, honest = HttpBank("http://bank"), sandbox_bank(tmp_path)
+        app = Faulty(tmp_path, method, reference_home(first.entry_id), answer)
+        faulty._client = httpx.AsyncClient(base_url="http://bank", transport=httpx.ASGITransport(app=app))
+        assert [await send_due_home(pool, inbox.keyring, faulty) for _ in range(3)] == [0, 1, 0]
+        assert await inbox.entries() == {"C1": ("GOING_HOME", "NO_REFERENCE"), "C2": ("SENT_HOME", "NO_REFERENCE")}
+        assert await inbox.suspense() == {("SUSPENSE", "319900"): BALANCE_FEN, ("CLEARING", "319900"): -BALANCE_FEN}
+        left = await desk.row("select tries, resolution from bank_entries where entry_reference = 'C1'")
+        assert tuple(left) == (1, "付款行重复入账")
+        # Once there is an answer it goes, under the reference that it may have gone under before.
+        assert sum([await send_due_home(pool, inbox.keyring, honest) for _ in range(2)]) == 1
+        assert await inbox.entries() == dict.fromkeys(("C1", "C2"), ("SENT_HOME", "NO_REFERENCE"))
+        outbox = await honest.messages("", 10)
+        paid = f"<EndToEndId>{reference_home(first.entry_id)}<".encode()
+        assert sum(each.document.count(paid) for each in outbox) == 1
+
+
+async def test_while_the_bank_is_away_everything_stays_as_it_is(database: Database) -> None:
+    async with open_desk(database) as desk:
+        inbox, _ = await _stray(desk)
+        pool = desk.cases.worker_pool
+        await sending_home.carry_out(pool, UnmatchedFundsOrder(command_id="C"))
+        bank = HttpBank(f"http://127.0.0.1:{free_port()}")
+        with pytest.raises(ConnectionRefusedError):
+            await send_due_home(pool, inbox.keyring, bank)
+        await bank.close()
+        assert await inbox.entries() == {"C1": ("GOING_HOME", "NO_REFERENCE")}
+        assert (await desk.row("select tries from bank_entries"))["tries"] == 1
 
 
 async def test_money_that_a_receipt_has_credited_does_not_go_home(database: Database) -> None:

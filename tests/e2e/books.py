@@ -31,6 +31,11 @@ from workflows.fold import fold
 from workflows.state import TransferState
 
 Digest = dict[str, str]
+# Orders of which the bank's word is due: one that waits for its region's batch day has none before.
+AT_THE_BANK_SQL = """
+select exists (select from transfers cross join lateral jsonb_array_elements(state->'remittances') r
+                where r->>'status' = 'ORDERED' and r->>'send_on' is null)
+"""
 
 
 async def digest(connection: asyncpg.Connection) -> Digest:
@@ -190,7 +195,7 @@ async def nothing_changes(system: System, *, but: set[str] | None = None) -> Asy
     async with system.database() as connection:
         # The bank's word about an earlier case may still be on its way.
         async with asyncio.timeout(20):
-            while await connection.fetchval("select exists (select from remittances where status = 'ORDERED')"):
+            while await connection.fetchval(AT_THE_BANK_SQL):
                 await asyncio.sleep(0.05)
         before = await digest(connection)
         yield

@@ -12,6 +12,7 @@ WORDS: dict[str, str] = {
     "step.REMIT_PERSONAL_ACCOUNT": "Remit the personal-account balance",
     "step.CONFIRM_RECEIPT": "Confirm receipt and credit the personal account",
     "step.CONFIRM_CONTINUATION": "Confirm continuation",
+    "step.APPROVE_REVERSE_REMITTANCE": "Approve the return of money (supervising authority)",
     "basis.platform": "Service promise of this platform",
     "basis.platform, after 43号": "Service promise of this platform (医保办发〔2021〕43号, one-stop handling)",
     "basis.platform, after 94号": "Service promise of this platform (人社厅发〔2016〕94号, correction of the information form)",
@@ -51,6 +52,7 @@ WORDS: dict[str, str] = {
     "headline.WITHDRAWN": "Withdrawn at your wish",
     "headline.terminating": "Ended by the supervising authority: the money that had left is on its way home",
     "headline.TERMINATED": "Terminated",
+    "headline.unapproved": "{headline} (waiting for the supervising authority of {region} to approve the return of the money)",
     "headline.overdue": "{headline} (past its deadline; on the list that the supervising bureau follows up)",
     # ---------------------------------------------------------------- progress: the money
     "money.NOT_REQUIRED": "The personal account is empty: no money has to move.",
@@ -60,6 +62,7 @@ WORDS: dict[str, str] = {
     "money.PENDING.PAYOUT": "The balance of {amount} yuan is to be paid to the account that you gave ({account}).",
     "money.PENDING.MORE": "After a correction {amount} yuan more are to be remitted to {transfer_in}; what came before is credited.",
     "money.PENDING.MISSING": "{amount} yuan less than ordered arrived: {transfer_out} is looking for them and will send them again; what arrived is credited to your account.",
+    "money.PENDING.AGAIN": "What arrived with a wrong amount was not credited and is back in {transfer_out}, which will send {amount} yuan anew.",
     "money.REVERSE.AWAITING_RELEASE": "{amount} yuan too much were remitted and must go back to {transfer_out}, once the supervising authority approves.",
     "money.REVERSE.ON_ITS_WAY": "{amount} yuan are on their way back from {transfer_in} to {transfer_out}.",
     "money.REVERSE.HOME": "{amount} yuan are back on your personal account in {transfer_out}.",

@@ -12,6 +12,7 @@ WORDS: dict[str, str] = {
     "step.REMIT_PERSONAL_ACCOUNT": "划转个人账户余额",
     "step.CONFIRM_RECEIPT": "确认到账并计入个人账户",
     "step.CONFIRM_CONTINUATION": "确认接续",
+    "step.APPROVE_REVERSE_REMITTANCE": "批准资金退回（主管部门）",
     "basis.platform": "本平台服务承诺",
     "basis.platform, after 43号": "本平台服务承诺（医保办发〔2021〕43号 一站式联办）",
     "basis.platform, after 94号": "本平台服务承诺（人社厅发〔2016〕94号 信息核对）",
@@ -51,6 +52,7 @@ WORDS: dict[str, str] = {
     "headline.WITHDRAWN": "已撤回：本次申请已按您的意愿撤回",
     "headline.terminating": "主管部门已终止办理：已划出的资金正在退回转出地",
     "headline.TERMINATED": "已终止",
+    "headline.unapproved": "{headline}（待{region}医保主管部门批准资金退回）",
     "headline.overdue": "{headline}（已超过办理期限，已列入主管部门督办清单）",
     # ---------------------------------------------------------------- progress: the money
     "money.NOT_REQUIRED": "个人账户余额为零，没有资金需要划转。",
@@ -60,6 +62,7 @@ WORDS: dict[str, str] = {
     "money.PENDING.PAYOUT": "个人账户余额{amount}元待支付至您提供的账户（{account}）。",
     "money.PENDING.MORE": "更正后尚有{amount}元待划转至{transfer_in}；此前的划转已计入。",
     "money.PENDING.MISSING": "到账少了{amount}元：{transfer_out}正在查找并将补划，已到账的部分已计入您的个人账户。",
+    "money.PENDING.AGAIN": "金额不符、未计入的款项已退回{transfer_out}，{transfer_out}将重新划转{amount}元。",
     "money.REVERSE.AWAITING_RELEASE": "多划转的{amount}元须退回{transfer_out}，待主管部门批准。",
     "money.REVERSE.ON_ITS_WAY": "{amount}元正在由{transfer_in}退回{transfer_out}。",
     "money.REVERSE.HOME": "{amount}元已退回您在{transfer_out}的个人账户。",
