@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import asyncpg
 
@@ -70,9 +71,11 @@ class Books:
 
 
 async def read(connection: asyncpg.Connection, bank: Path, no: str | None) -> Books:
-    async def rows(table: str, columns: str = "*", order: str = "1") -> list[Any]:
-        whose = "$1::text is null or transfer_id = (select transfer_id from transfers where no = $1)"
-        sql = f"select {columns}, transfer_id::text as id from {table} where {whose} order by {order}"  # noqa: S608 - our own
+    async def rows(table: str, columns: str = "*", order: str = "1", money: str = "null") -> list[Any]:
+        """`money`: the column that names the bank's entry where the row is of money that no case owns."""
+        whose = f"""$1::text is null or transfer_id = (select transfer_id from transfers where no = $1)
+                    or {money} in (select entry_id::text from bank_entries where starts_with(reference, $1))"""  # noqa: S608 - our own
+        sql = f"select {columns}, transfer_id::text as id from {table} where {whose} order by {order}"  # noqa: S608 - as above
         return list(await connection.fetch(sql, no))
 
     async def of_the_border(table: str, order: str = "1") -> list[Any]:
@@ -89,10 +92,12 @@ async def read(connection: asyncpg.Connection, bank: Path, no: str | None) -> Bo
         events[row["id"]].append(dict(row) | {"type": kind, "document": document, "fact": document["fact"]})
     entries: dict[int, list[Any]] = defaultdict(list)
     owner = "*, coalesce(transfer_id::text, unmatched) as owner"
-    for row in await rows("ledger_entries", owner, "posting_id, line"):
+    for row in await rows("ledger_entries", owner, "posting_id, line", "unmatched"):
         entries[row["posting_id"]].append(row)
-    heads = await rows("ledger_postings", order="posting_id")
+    heads = await rows("ledger_postings", order="posting_id", money="reference")
     postings = {row["posting_id"]: (row, entries.pop(row["posting_id"], [])) for row in heads}
+    bank_entries = await of_the_border("bank_entries")
+    begins = "" if no is None else (no, *(home_of(each["entry_id"]) for each in bank_entries))
     return Books(
         transfers=transfers,
         events=events,
@@ -102,13 +107,18 @@ async def read(connection: asyncpg.Connection, bank: Path, no: str | None) -> Bo
         commands=await rows("commands"),
         contributions=await rows("late_contributions"),
         payments=Counter(row["reference"] for row in await of_the_border("bank_payments")),
-        bank_entries=await of_the_border("bank_entries"),
+        bank_entries=bank_entries,
         bank_words=await of_the_border("bank_words"),
-        bank_orders=[each for each in _at_the_bank(bank, "orders") if no is None or each["reference"].startswith(no)],
+        bank_orders=[each for each in _at_the_bank(bank, "orders") if each["reference"].startswith(begins)],
         bank_refused={
             each["reference"] for each in _at_the_bank(bank, "carried_out") if all(code for *_, code in each["lines"])
         },
     )
+
+
+def home_of(entry_id: UUID) -> str:
+    """How the references begin under which the bank takes home what came and was nobody's."""
+    return f"TH-{entry_id.hex[:26]}"
 
 
 def _at_the_bank(bank: Path, table: str) -> list[dict[str, Any]]:

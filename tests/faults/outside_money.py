@@ -6,8 +6,9 @@ They share no code with the system either.
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from typing import Any
+from uuid import UUID
 
-from tests.faults.books import Books, Damage
+from tests.faults.books import Books, Damage, home_of
 
 TAKEN_IN = {"SWEPT_ALONG", "RETAINED"}
 ON_THE_LIST = {"UNMATCHED", "GOING_HOME"}
@@ -26,10 +27,9 @@ def contributed(books: Books) -> Iterator[tuple[str, int]]:
 
 def ordered_home(books: Books) -> dict[str, str]:
     """The bank's orders that take money home which was nobody's, each with the id of what came."""
-    ids = [entry["entry_id"] for entry in books.bank_entries]
-    named = {f"TH-{each.hex[:26]}": str(each) for each in ids}
-    cut = {order["reference"]: order["reference"][:29] for order in books.bank_orders}
-    return {reference: named[begin] for reference, begin in cut.items() if begin in named}
+    begins = {home_of(entry["entry_id"]): str(entry["entry_id"]) for entry in books.bank_entries}
+    orders = {order["reference"]: order["reference"][: len(home_of(UUID(int=0)))] for order in books.bank_orders}
+    return {reference: begins[begin] for reference, begin in orders.items() if begin in begins}
 
 
 def _contributions_come_in_once(books: Books) -> Iterator[Damage]:

@@ -14,7 +14,7 @@ from tests.faults import checker, outside_money
 from tests.faults.acts import ACTS
 from tests.faults.books import Openings
 from tests.faults.checker import Report, check
-from tests.faults.harms import DAMAGES, DAMAGES_AT_THE_BANK, LAST
+from tests.faults.harms import DAMAGES, DAMAGES_AT_THE_BANK, HOME, LAST, NOBODYS, SWEPT, TWICE
 from tests.faults.proving_ground import BANK_FILE, ProvingGround
 
 
@@ -26,8 +26,8 @@ class Whole:
     bank: Path
     openings: Openings
 
-    async def report(self, bank: Path | None = None) -> Report:
-        return await check(self.owner, bank or self.bank, self.openings)
+    async def report(self, bank: Path | None = None, *, no: str | None = None) -> Report:
+        return await check(self.owner, bank or self.bank, self.openings, no=no)
 
     @asynccontextmanager
     async def damaged(self, statement: str) -> AsyncIterator[None]:
@@ -89,6 +89,15 @@ async def test_damage_at_the_bank_is_named(after: After, act: str, damage: str, 
         memory.backup(copy)
         copy.execute(statement)
     assert (await whole.report(bank)).rules == rules
+
+
+@pytest.mark.parametrize("act", [LAST, SWEPT, NOBODYS, TWICE, HOME, "send_due_home: it came beyond an order"])
+async def test_one_transfer_is_checked_alone_with_all_that_is_its_own(after: After, act: str) -> None:
+    whole = await after(act)
+    no = await whole.owner.fetchval("select no from transfers")
+    assert await whole.report(no=no) == Report([], 0)
+    async with whole.damaged("update enrolments set personal_account_fen = personal_account_fen + 7"):
+        assert (await whole.report(no=no)).lost_fen == 14
 
 
 async def test_what_is_lost_is_told_to_the_fen(after: After) -> None:
