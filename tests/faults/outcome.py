@@ -1,6 +1,7 @@
 """What a run has left behind, in a form in which two runs of the same can be compared: all but ids, seals and clocks."""
 
 import json
+import re
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ BY_CHANCE = {
 # What a telling more makes another; whether it was told, and whether something was resolved, counts and not when.
 OFTENER = {"attempts"}
 WHENEVER = {"told_at", "resolved_at"}
+# When a message of the bank was written, which it says itself.
+WRITTEN_AT = re.compile("<CreDtTm>[^<]*</CreDtTm>")
 # Numbers of a sequence: an attempt that died leaves a hole, so only their order counts.
 FROM_A_SEQUENCE = ("posting_id", "movement_id")
 
@@ -63,6 +66,8 @@ def _comparable(rows: list[dict[str, Any]]) -> list[str]:
 def _without_chance(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _without_chance(each) for name, each in value.items() if name not in BY_CHANCE | OFTENER}
+    if isinstance(value, str):
+        return WRITTEN_AT.sub("", value)
     return [_without_chance(each) for each in value] if isinstance(value, list) else value
 
 
