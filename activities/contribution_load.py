@@ -17,7 +17,7 @@ import asyncpg
 
 from activities.contribution_rows import LAYOUT, ContributionRow, parse_row
 from activities.contribution_standing import FOLLOWED_SQL, STANDING_SQL
-from activities.csv_batches import SHOWN, Faults, read_batches, regions_in_force
+from activities.csv_batches import SHOWN, Faults, load_whole, read_batches, regions_in_force
 from activities.csv_cells import RowRules
 from activities.csv_file import HeaderError, RowError, read_header
 from activities.keyring import Keyring
@@ -107,19 +107,11 @@ async def load_contributions(
             columns = read_header(file, LAYOUT)
         except HeaderError as error:
             return ContributionReport(0, errors=tuple(error.errors), error_count=len(error.errors))
-        connection = await asyncpg.connect(database_url)
-        try:
-            transaction = connection.transaction()
-            await transaction.start()
-            report = await _load(connection, keyring, file, columns, at or datetime.now(UTC), on_progress)
-            if dry_run or report.error_count:
-                await transaction.rollback()
-            else:
-                await transaction.commit()
-            return report
-        finally:
-            # An open transaction ends with its connection.
-            await connection.close()
+        return await load_whole(
+            database_url,
+            lambda connection: _load(connection, keyring, file, columns, at or datetime.now(UTC), on_progress),
+            dry_run=dry_run,
+        )
 
 
 async def _load(

@@ -1,11 +1,11 @@
 """A file of rows taken in by batches, in bounded memory: the good rows with their line numbers, and what is wrong with the others."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from itertools import islice
-from typing import BinaryIO, Generic
+from typing import BinaryIO, Generic, Protocol, TypeVar
 
 import asyncpg
 
@@ -23,6 +23,14 @@ class Batch(Generic[CsvRow]):
     lines: int
     rows: list[tuple[int, CsvRow]]
     errors: list[RowError]
+
+
+class _Reports(Protocol):
+    @property
+    def error_count(self) -> int: ...
+
+
+Report = TypeVar("Report", bound=_Reports)
 
 
 class Faults:
@@ -80,6 +88,25 @@ def _read_next(
         else:
             batch.rows.append((row.line, parsed))
     return batch
+
+
+async def load_whole(
+    database_url: str, load: Callable[[asyncpg.Connection], Awaitable[Report]], *, dry_run: bool
+) -> Report:
+    """What `load` reports. What it did in the database stays only if the report has no error, and this is no `dry_run`."""
+    connection = await asyncpg.connect(database_url)
+    try:
+        transaction = connection.transaction()
+        await transaction.start()
+        report = await load(connection)
+        if dry_run or report.error_count:
+            await transaction.rollback()
+        else:
+            await transaction.commit()
+        return report
+    finally:
+        # An open transaction ends with its connection.
+        await connection.close()
 
 
 async def regions_in_force(connection: asyncpg.Connection, day: date) -> frozenset[str]:

@@ -17,7 +17,7 @@ from uuid import UUID, uuid4
 import asyncpg
 from pydantic import TypeAdapter
 
-from activities.csv_batches import SHOWN, Faults, read_batches, regions_in_force
+from activities.csv_batches import SHOWN, Faults, load_whole, read_batches, regions_in_force
 from activities.csv_cells import RowRules
 from activities.csv_file import HeaderError, RowError, read_header
 from activities.keyring import DataKey, Keyring
@@ -93,19 +93,11 @@ async def load_register(
             columns = read_header(file, LAYOUT)
         except HeaderError as error:
             return LoadReport(0, 0, 0, 0, (), 0, tuple(error.errors), len(error.errors))
-        connection = await asyncpg.connect(database_url)
-        try:
-            transaction = connection.transaction()
-            await transaction.start()
-            report = await _load(connection, keyring, file, columns, as_of, today, on_progress)
-            if dry_run or report.error_count:
-                await transaction.rollback()
-            else:
-                await transaction.commit()
-            return report
-        finally:
-            # An open transaction ends with its connection.
-            await connection.close()
+        return await load_whole(
+            database_url,
+            lambda connection: _load(connection, keyring, file, columns, as_of, today, on_progress),
+            dry_run=dry_run,
+        )
 
 
 async def _load(

@@ -22,8 +22,13 @@ def contribution(**changes: str) -> str:
     return ",".join(cells[column] for column in COLUMNS)
 
 
+def feed_text(*lines: str, header: str = HEADER) -> str:
+    """These lines below the header."""
+    return "".join(f"{line}\n" for line in (header, *lines))
+
+
 def feed(directory: Path, *lines: str, header: str = HEADER, name: str = "feed.csv") -> Path:
-    """A file of these lines below the header."""
+    """A file of them."""
     path = directory / name
-    path.write_text("".join(f"{line}\n" for line in (header, *lines)), "utf-8")
+    path.write_text(feed_text(*lines, header=header), "utf-8")
     return path

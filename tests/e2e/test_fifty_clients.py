@@ -16,7 +16,8 @@ from tests.e2e.caller import Caller, UnavailableError, new_key
 from tests.e2e.case import Case, Desks, persist
 from tests.e2e.people import BALANCE_FEN, BEIJING, SHANGHAI, Registers, active, today
 from tests.e2e.system import System, until
-from tests.faults.checker import Openings, check, openings
+from tests.faults.books import Openings, openings
+from tests.faults.checker import check
 from workflows.vocabulary import Role
 
 CLIENTS = 50

@@ -6,17 +6,17 @@ It reads PostgreSQL with statements of its own and the bank's file, and shares n
 import hashlib
 import itertools
 import json
-import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import asyncpg
 
-# Whose account: person, region, scheme.
-Held = tuple[str, str, str]
+from tests.faults import outside_money
+from tests.faults.books import Books, Damage, Opening, Openings, openings, read
+
 # Derived totals, and the world outside: all others belong to one transfer and hold what it has there.
 MAY_BE_NEGATIVE = {"PERSONAL_ACCOUNTS", "CLEARING"}
 IN_BETWEEN = ("FROZEN", "IN_TRANSIT", "RECEIVED", "RETURNED")
@@ -24,23 +24,6 @@ IN_BETWEEN = ("FROZEN", "IN_TRANSIT", "RECEIVED", "RETURNED")
 FROZEN_AT_ORIGIN = ("RETURNED", "SUSPENSE")
 HAS_LEFT = {"REMITTED", "RECEIVED", "MISMATCHED", "CREDITED"}
 ENDS = {"funds_credited", "funds_paid_out", "funds_returned"}
-
-
-class Damage(NamedTuple):
-    """`rule`: which of the rules below is broken; `what`: by what."""
-
-    rule: str
-    what: str
-
-
-class Opening(NamedTuple):
-    """What a register held before anything moved, in fen."""
-
-    usable_fen: int
-    frozen_fen: int
-
-
-Openings = dict[Held, Opening]
 
 
 @dataclass(frozen=True)
@@ -54,19 +37,13 @@ class Report:
         return {damage.rule for damage in self.damages}
 
 
-async def openings(connection: asyncpg.Connection) -> Openings:
-    """The registers before the first transfer of the persons in them."""
-    rows = await connection.fetch("select person_id, region, scheme, personal_account_fen, frozen_fen from enrolments")
-    return {(str(row[0]), row[1], row[2]): Opening(row[3], row[4]) for row in rows}
-
-
 async def check(connection: asyncpg.Connection, bank: Path, opened: Openings, *, no: str | None = None) -> Report:
     """Every rule over all persons whose registers are in `opened`, all transfers, and all that the bank keeps.
 
     With `no` over that transfer alone, where others are still under way.
     """
     async with connection.transaction(isolation="repeatable_read", readonly=True):
-        books = await _read(connection, bank, no)
+        books = await read(connection, bank, no)
         held = await openings(connection)
     lost_fen = sum(_wherever(books, opened, held).values())
     rules = (
@@ -79,78 +56,15 @@ async def check(connection: asyncpg.Connection, bank: Path, opened: Openings, *,
         _nothing_is_completed_early(books),
         _events_are_chained(books),
         _commands_take_effect_once(books),
+        *(rule(books) for rule in outside_money.RULES),
     )
     return Report(list(itertools.chain(*rules)), lost_fen)
-
-
-# ------------------------------------------------------------------ what is read
-
-
-@dataclass(frozen=True)
-class _Books:
-    transfers: dict[str, Any]
-    events: dict[str, list[Any]]
-    # By posting: its row, and its entries.
-    postings: dict[int, tuple[Any, list[Any]]]
-    strays: list[Any]
-    remittances: list[Any]
-    commands: list[Any]
-    bank_orders: list[dict[str, Any]]
-
-    def facts(self, transfer_id: str, kind: str) -> list[tuple[int, dict[str, Any]]]:
-        return [(each["seq"], each["fact"]) for each in self.events[transfer_id] if each["type"] == kind]
-
-    def moved_by(self, transfer_id: str, seq: int) -> Counter[str]:
-        """Fen by account that the postings of an event moved."""
-        moved: Counter[str] = Counter()
-        for posting, entries in self.postings.values():
-            if (posting["id"], posting["seq"]) == (transfer_id, seq):
-                for entry in entries:
-                    moved[entry["account"]] += entry["amount_fen"]
-        return moved
-
-
-async def _read(connection: asyncpg.Connection, bank: Path, no: str | None) -> _Books:
-    async def rows(table: str, columns: str = "*", order: str = "1") -> list[Any]:
-        whose = "$1::text is null or transfer_id = (select transfer_id from transfers where no = $1)"
-        sql = f"select {columns}, transfer_id::text as id from {table} where {whose} order by {order}"  # noqa: S608 - our own
-        return list(await connection.fetch(sql, no))
-
-    transfers = {row["id"]: row for row in await rows("transfers")}
-    events: dict[str, list[Any]] = defaultdict(list)
-    for row in await rows("transfer_events", order="transfer_id, seq"):
-        document = json.loads(row["event"])
-        # An event keeps its kind when its form is a newer one.
-        kind = row["type"].partition(".")[0]
-        events[row["id"]].append(dict(row) | {"type": kind, "document": document, "fact": document["fact"]})
-    entries: dict[int, list[Any]] = defaultdict(list)
-    owner = "*, coalesce(transfer_id::text, unmatched) as owner"
-    for row in await rows("ledger_entries", owner, "posting_id, line"):
-        entries[row["posting_id"]].append(row)
-    heads = await rows("ledger_postings", order="posting_id")
-    postings = {row["posting_id"]: (row, entries.pop(row["posting_id"], [])) for row in heads}
-    return _Books(
-        transfers=transfers,
-        events=events,
-        postings=postings,
-        strays=list(itertools.chain(*entries.values())),
-        remittances=await rows("remittances"),
-        commands=await rows("commands"),
-        bank_orders=[each for each in _bank_orders(bank) if no is None or each["reference"].startswith(no)],
-    )
-
-
-def _bank_orders(bank: Path) -> list[dict[str, Any]]:
-    if not bank.exists():
-        return []
-    with sqlite3.connect(f"file:{bank}?mode=ro", uri=True) as memory:
-        return [json.loads(document) for (document,) in memory.execute("select document from orders")]
 
 
 # ------------------------------------------------------------------ the rules
 
 
-def _postings_are_whole(books: _Books) -> Iterator[Damage]:
+def _postings_are_whole(books: Books) -> Iterator[Damage]:
     for number, (posting, entries) in books.postings.items():
         total = sum(entry["amount_fen"] for entry in entries)
         if total != 0 or len(entries) < 2:
@@ -161,7 +75,7 @@ def _postings_are_whole(books: _Books) -> Iterator[Damage]:
         yield Damage("ENTRY_WITHOUT_POSTING", f"line {entry['line']} of posting {entry['posting_id']}")
 
 
-def _accounts_are_not_negative(books: _Books) -> Iterator[Damage]:
+def _accounts_are_not_negative(books: Books) -> Iterator[Damage]:
     """At no time: the entries in the order in which they were posted."""
     balances: Counter[tuple[str, ...]] = Counter()
     for _, (_, entries) in sorted(books.postings.items()):
@@ -172,7 +86,7 @@ def _accounts_are_not_negative(books: _Books) -> Iterator[Damage]:
                 yield Damage("NEGATIVE_ACCOUNT", f"{account[1]} of {account[0]}: {balances[account]} fen")
 
 
-def _booked(books: _Books) -> Counter[tuple[str, ...]]:
+def _booked(books: Books) -> Counter[tuple[str, ...]]:
     """Fen by person, region, scheme and account; FROZEN is all that the register holds as frozen."""
     booked: Counter[tuple[str, ...]] = Counter()
     for _, entries in books.postings.values():
@@ -185,7 +99,7 @@ def _booked(books: _Books) -> Counter[tuple[str, ...]]:
     return booked
 
 
-def _registers_agree(books: _Books, opened: Openings, held: Openings) -> Iterator[Damage]:
+def _registers_agree(books: Books, opened: Openings, held: Openings) -> Iterator[Damage]:
     """What a register holds is what it held, and what the ledger has moved since: usable and frozen, to the fen."""
     booked = _booked(books)
     for side, then in opened.items():
@@ -197,27 +111,29 @@ def _registers_agree(books: _Books, opened: Openings, held: Openings) -> Iterato
             yield Damage("REGISTER_DISAGREES", f"{side}: {now.frozen_fen} frozen, {then.frozen_fen} {frozen:+} booked")
 
 
-def _wherever(books: _Books, opened: Openings, held: Openings) -> dict[str, int]:
-    """By person: how far the money in the registers, on its way and paid out is from what there was."""
+def _wherever(books: Books, opened: Openings, held: Openings) -> dict[str, int]:
+    """By person: how far the money in the registers, on its way and paid out is from what there was, and came since."""
     missing: Counter[str] = Counter()
     for (person, _, _), then in opened.items():
         missing[person] += sum(then)
+    for person, fen in outside_money.contributed(books):
+        missing[person] += fen
     for (person, *_), now in held.items():
         if person in missing:
             missing[person] -= sum(now)
     for (person, _, _, account), fen in _booked(books).items():
-        if account not in {"PERSONAL_ACCOUNTS", "FROZEN"}:
+        if account not in {"PERSONAL_ACCOUNTS", "FROZEN", "CLEARING"}:
             missing[person] -= fen
     return {person: abs(fen) for person, fen in missing.items()}
 
 
-def _money_is_conserved(books: _Books, opened: Openings, held: Openings) -> Iterator[Damage]:
+def _money_is_conserved(books: Books, opened: Openings, held: Openings) -> Iterator[Damage]:
     for person, fen in _wherever(books, opened, held).items():
         if fen:
             yield Damage("MONEY_NOT_CONSERVED", f"person {person}: {fen} fen too few or too many")
 
 
-def _each_order_moves_once(books: _Books) -> Iterator[Damage]:
+def _each_order_moves_once(books: Books) -> Iterator[Damage]:
     """An order that has left was debited once; one that is at its end was credited once; nothing else moved for it."""
     for order in books.remittances:
         reference, transfer = order["reference"], order["id"]
@@ -246,7 +162,7 @@ def _each_order_moves_once(books: _Books) -> Iterator[Damage]:
                 yield Damage("CREDIT_NOT_ONCE", f"{reference} of {order['amount_fen']} fen: {dict(moved)}")
 
 
-def _the_bank_agrees(books: _Books) -> Iterator[Damage]:
+def _the_bank_agrees(books: Books) -> Iterator[Damage]:
     ours = {order["reference"]: order for order in books.remittances}
     theirs = Counter(order["reference"] for order in books.bank_orders)
     by_post = {
@@ -255,11 +171,12 @@ def _the_bank_agrees(books: _Books) -> Iterator[Damage]:
         for each in events
         if (fact := each["fact"]).get("by_post")
     }
+    home = outside_money.ordered_home(books)
     for order in books.bank_orders:
-        mine = ours.get(order["reference"])
-        if mine is None:
+        mine, paid_fen = ours.get(order["reference"]), sum(each["amount_fen"] for each in order["payments"])
+        if mine is None and order["reference"] not in home:
             yield Damage("BANK_PAYS_UNORDERED", f"{order['reference']}: {order['amount_fen']} fen")
-        elif mine["amount_fen"] != order["amount_fen"]:
+        elif mine is not None and {mine["amount_fen"]} != {order["amount_fen"], paid_fen}:
             yield Damage("BANK_PAYS_ANOTHER_AMOUNT", f"{order['reference']}: {order['amount_fen']} fen")
     for reference, order in ours.items():
         if theirs[reference] > 1:
@@ -268,7 +185,7 @@ def _the_bank_agrees(books: _Books) -> Iterator[Damage]:
             yield Damage("BANK_NEVER_PAID", f"{reference} is {order['status']}")
 
 
-def _nothing_is_completed_early(books: _Books) -> Iterator[Damage]:
+def _nothing_is_completed_early(books: Books) -> Iterator[Damage]:
     """已办结 in the order of the events: every order before it at its end, nothing of the case in between."""
     for transfer, row in books.transfers.items():
         completed = [seq for seq, _ in books.facts(transfer, "completed")]
@@ -289,7 +206,7 @@ def _is_an_end(event: dict[str, Any]) -> bool:
     return event["type"] in ENDS or event["fact"].get("decision") == "SEND_HOME"
 
 
-def _in_between(books: _Books, transfer: str, seq: int) -> Iterator[Damage]:
+def _in_between(books: Books, transfer: str, seq: int) -> Iterator[Damage]:
     left: Counter[str] = Counter()
     for posting, entries in books.postings.values():
         if posting["id"] == transfer and posting["seq"] < seq:
@@ -300,7 +217,7 @@ def _in_between(books: _Books, transfer: str, seq: int) -> Iterator[Damage]:
             yield Damage("COMPLETED_TOO_EARLY", f"{left[account]} fen {account} at event {seq}")
 
 
-def _events_are_chained(books: _Books) -> Iterator[Damage]:
+def _events_are_chained(books: Books) -> Iterator[Damage]:
     for transfer, row in books.transfers.items():
         last = b""
         for seq, event in enumerate(books.events[transfer], start=1):
@@ -317,7 +234,7 @@ def _events_are_chained(books: _Books) -> Iterator[Damage]:
             )
 
 
-def _commands_take_effect_once(books: _Books) -> Iterator[Damage]:
+def _commands_take_effect_once(books: Books) -> Iterator[Damage]:
     """A command that was carried out stands in the events once, one that was not stands there never."""
     done_by: dict[str, list[int]] = defaultdict(list)
     for events in books.events.values():

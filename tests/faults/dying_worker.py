@@ -11,7 +11,6 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -21,13 +20,10 @@ from pydantic import BaseModel
 from temporalio.testing import ActivityEnvironment
 
 from activities.bank.http import HttpBank
-from activities.bank.polling import Poller
 from activities.database import open_pool
-from activities.dispatch import regrow
 from activities.keyring import Keyring
-from activities.reopening import PATIENCE, open_again
 from activities.worker import activities
-from workflows.messages import BankSaid, CommandOutcome
+from tests.faults.beside import Beside
 
 Moment = Literal["before", "in flight", "after"]
 Victim = Literal["worker", "postgres"]
@@ -57,18 +53,6 @@ class Errand(BaseModel, frozen=True):
     postmaster: int
     report: Path
     point: Point | None = None
-
-
-class Nothing(BaseModel):
-    """Said to what needs to be told nothing."""
-
-
-class Reopening(BaseModel, frozen=True):
-    """What a completed case is opened again by."""
-
-    no: str
-    said: BankSaid
-    now: datetime
 
 
 class Faults:
@@ -131,6 +115,11 @@ class CountingConnection(asyncpg.Connection):
         prepared = self._inherited("_executemany")
         return await self.faults.around(_named(query), lambda: prepared(query, *args, **options))
 
+    async def copy_records_to_table(self, table_name: str, **options: Any) -> str:
+        copy = self._inherited("copy_records_to_table")
+        copied: str = await self.faults.around(f"COPY {table_name}", lambda: copy(table_name, **options))
+        return copied
+
     def _inherited(self, name: str) -> Callable[..., Awaitable[Any]]:
         """A method that the driver's published types leave out."""
         inherited: Callable[..., Awaitable[Any]] = getattr(super(), name)
@@ -152,13 +141,19 @@ class CountingBank:
 
 
 class CountingTemporal:
-    """Temporal's side of a reopening is one call, which the sweeper makes again for a case whose workflow does not run."""
+    """Temporal's side of a reopening is one call, which the sweeper makes again for a case whose workflow does not run.
+
+    That of a word is one too, which is made again until the case has noted it.
+    """
 
     def __init__(self, faults: Faults) -> None:
         self._faults = faults
 
     async def start_workflow(self, *_: Any, **__: Any) -> None:
         await self._faults.around("temporal: start_workflow", lambda: asyncio.sleep(0))
+
+    async def signal(self, *_: Any) -> None:
+        await self._faults.around("temporal: signal", lambda: asyncio.sleep(0))
 
 
 def _named(query: str) -> str:
@@ -170,10 +165,12 @@ async def run(errand: Errand) -> None:
     """Call the activity until it answers, as Temporal does."""
     faults = CountingConnection.faults = Faults(errand)
     asyncpg.create_pool = functools.partial(asyncpg.create_pool, connection_class=CountingConnection)
+    asyncpg.connect = functools.partial(asyncpg.connect, connection_class=CountingConnection)  # type: ignore[assignment]
     pool = await open_pool(errand.database_url)
     bank: Any = CountingBank(HttpBank(errand.bank_url), faults)
     keyring, temporal = Keyring.from_text(errand.keyring), CountingTemporal(faults)
-    bound = {_name(each): each for each in (*activities(pool, keyring, bank), *_beside(pool, keyring, bank, temporal))}
+    beside = Beside(errand.database_url, pool, keyring, bank, temporal, errand.report.parent)
+    bound = {_name(each): each for each in (*activities(pool, keyring, bank), *beside.errands)}
     carry_out = bound[errand.activity]
     given = carry_out.__annotations__["given"].model_validate_json(errand.given)
     for attempt in range(1, ATTEMPTS + 1):
@@ -186,22 +183,6 @@ async def run(errand: Errand) -> None:
             said = answer.model_dump(mode="json") if isinstance(answer, BaseModel) else answer
             faults.tell(attempt=attempt, acts=faults.acts, answer=said)
             return
-
-
-def _beside(pool: asyncpg.Pool, keyring: Keyring, bank: Any, temporal: Any) -> list[Callable[..., Any]]:
-    """What moves money, or notes what the bank says of it, without being an activity."""
-
-    async def reopen_case(given: Reopening) -> CommandOutcome:
-        reopened = await open_again(pool, keyring, given.said, given.now)
-        if reopened.state is not None:
-            await regrow(temporal, reopened.state, timeout=PATIENCE)
-        return reopened.outcome
-
-    async def read_outbox(given: Nothing) -> int:  # noqa: ARG001 - as every errand's
-        words: Any = None
-        return await Poller(pool, keyring, bank, words).read_outbox()
-
-    return [reopen_case, read_outbox]
 
 
 def _name(carry_out: Callable[..., Any]) -> str:

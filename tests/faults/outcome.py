@@ -16,6 +16,9 @@ BY_CHANCE = {
     "next_attempt_at",
     *("document_sealed", "words_sealed", "visible_at", "message_id"),
 }
+# What a telling more makes another; whether it was told, and whether something was resolved, counts and not when.
+OFTENER = {"attempts"}
+WHENEVER = {"told_at", "resolved_at"}
 # Numbers of a sequence: an attempt that died leaves a hole, so only their order counts.
 FROM_A_SEQUENCE = ("posting_id", "movement_id")
 
@@ -43,6 +46,12 @@ def _kept_by(bank: Path) -> Outcome:
 
 
 def _comparable(rows: list[dict[str, Any]]) -> list[str]:
+    for row in rows:
+        for column in WHENEVER & row.keys():
+            row[column] = row[column] is not None
+        if "posted_at" in row and row["transfer_id"] is None:
+            # Money that no case owns is booked when the bank's message is taken in.
+            del row["posted_at"]
     for column in FROM_A_SEQUENCE:
         order = {number: at for at, number in enumerate(sorted({row[column] for row in rows if column in row}))}
         for row in rows:
@@ -53,7 +62,7 @@ def _comparable(rows: list[dict[str, Any]]) -> list[str]:
 
 def _without_chance(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _without_chance(each) for name, each in value.items() if name not in BY_CHANCE}
+        return {name: _without_chance(each) for name, each in value.items() if name not in BY_CHANCE | OFTENER}
     return [_without_chance(each) for each in value] if isinstance(value, list) else value
 
 

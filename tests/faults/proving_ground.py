@@ -22,7 +22,8 @@ from stack.postgres import PostgresServer
 from stack.processes import free_port
 from tests.conftest import ROLE_PASSWORDS, Database, migrated_template_of
 from tests.faults.acts import Act, open_money_desk
-from tests.faults.checker import Openings, Report, check
+from tests.faults.books import Openings
+from tests.faults.checker import Report, check
 from tests.faults.dying_worker import Errand, Point
 from tests.faults.outcome import Outcome, outcome
 
@@ -84,7 +85,8 @@ class ProvingGround:
         name = f"scene_{uuid.uuid4().hex}"
         await self._copy(self.template, name)
         url = f"{self.bank_url}/{name}"
-        async with open_money_desk(self._database(name), Keyring.from_text(self.keyring), url, act) as desk:
+        keyring = Keyring.from_text(self.keyring)
+        async with open_money_desk(self._database(name), keyring, url, self.bank_dir(name), act) as desk:
             await act.before(desk)
             given = await act.given(desk)
         return Scene(act, name, self.bank_dir(name), given.model_dump_json(), desk.openings)
