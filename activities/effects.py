@@ -177,6 +177,7 @@ async def _decline(scene: Scene, fact: e.Declined) -> e.AnyFact:
 
 
 async def _complete(scene: Scene, fact: e.Completed) -> e.AnyFact:
+    await scene.keep_documents()
     code = store.new_verification_code()
     content = compose.completion_content(
         scene.state,
@@ -234,7 +235,7 @@ async def _issue_version(scene: Scene, content: DocumentContent, kind: DocumentK
 async def _certificate(scene: Scene) -> Issued:
     enrolment = await registers.origin_row(scene.connection, scene.state)
     regions = await scene.regions()
-    return await certificate(
+    issued = await certificate(
         scene.connection,
         await scene.person(),
         enrolment,
@@ -242,6 +243,8 @@ async def _certificate(scene: Scene) -> Issued:
         at=scene.at,
         state=scene.state,
     )
+    scene.issued.append(issued)
+    return issued
 
 
 async def certificate(
@@ -253,7 +256,7 @@ async def certificate(
     at: datetime,
     state: TransferState | None = None,
 ) -> Issued:
-    """Issue an enrolment certificate from O's register row, for a transfer or by itself."""
+    """An enrolment certificate by O's register row, for a transfer or by itself, to be kept."""
     issued_on = shanghai_date(at)
     code = store.new_verification_code()
     serial = await connection.fetchval("select nextval('certificate_serial')")
@@ -270,13 +273,11 @@ async def certificate(
         route=state.route if state else TransferRoute.PLATFORM,
         valid_until=valid_until,
     )
-    return await store.issue(
-        connection,
+    return store.drawn_up(
         person,
         content,
         number=certificate_number(region.code, issued_on.year, serial),
         issued_at=at,
-        transfer_id=state.transfer_id if state else None,
         issued_by=region.code,
         verification_code=code,
         valid_until=valid_until,

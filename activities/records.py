@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 
 from activities.database import Connection
+from activities.documents.store import Issued, columns_of, keep_documents
 from activities.reference import CALENDAR_KEY_SQL, REGIONS_TEXT_SQL, RegionEntry, calendar_in_force, regions_of
 from activities.registers import NAMED_PERSON_SQL
 from workflows.deadlines import SHANGHAI
@@ -101,7 +102,7 @@ async def insert_transfer(connection: Connection, state: TransferState, *, close
     )  # fmt: skip
 
 
-RECORD_SQL = """
+RECORD_SQL = f"""
 with appended as (
     insert into transfer_events (transfer_id, seq, type, occurred_at, command_id, event, hash)
     select $1, seq, type, occurred_at, $2, event::jsonb, hash
@@ -117,12 +118,14 @@ with appended as (
 ), told as (
     insert into notices (transfer_id, seq, recipient, kind, step, due_on)
     select $1, * from unnest($27::int[], $28::text[], $29::text[], $30::text[], $31::date[])
+), issued as (
+    {keep_documents(32)}
 ), answered as (
     update commands set outcome = $15, carried_out_at = clock_timestamp() where command_id = $2
 )
 update transfers set status = $18, funds_status = $19, state = $20, revision = $21, closed_at = $22, completed_at = $23
  where transfer_id = $1 returning pg_notify($24, $25)
-"""
+"""  # noqa: S608 - our own statement
 
 
 async def record(
@@ -132,15 +135,16 @@ async def record(
     events: tuple[TransferEvent, ...],
     *,
     last_hash: bytes,
+    documents: Sequence[Issued] = (),
     command_id: str | None = None,
     outcome: CommandOutcome | None = None,
 ) -> None:
     """Append `events`, bring the read model and the worklist to `after`, and answer the command, in one statement.
 
-    Those who are to be told of an event stand beside it.
+    The `documents` that came with them are kept by the same statement. Those who are to be told of an event stand beside it.
     """
     gone, came = _changed_items(before, after)
-    documents = [canonical(event) for event in events]
+    texts = [canonical(event) for event in events]
     told = notices_of(after, events)
     await connection.execute(
         RECORD_SQL,
@@ -149,8 +153,8 @@ async def record(
         [event.seq for event in events],
         [event.fact.type for event in events],
         [event.occurred_at for event in events],
-        documents,
-        chain(last_hash, documents),
+        texts,
+        chain(last_hash, texts),
         [step.kind for step in gone],
         [step.round for step in gone],
         [step.kind for step in came],
@@ -175,6 +179,7 @@ async def record(
         [notice.kind for notice in told],
         [notice.step for notice in told],
         [notice.due_on for notice in told],
+        *columns_of(documents),
     )
 
 

@@ -40,6 +40,8 @@ class Scene:
     known_sides: registers.BothSides | None = None
     # The row of `registers.NAMED_PERSON_SQL`, where another statement brought it along.
     named: asyncpg.Record | None = None
+    # Documents of this step that are kept when it is recorded.
+    issued: list[Issued] = field(default_factory=list)
 
     @property
     def seq(self) -> int:
@@ -82,6 +84,12 @@ class Scene:
             self.known_regions = self.known_regions | await regions_on(self.connection, self.today, sorted(unread))
         return self.known_regions
 
+    async def keep_documents(self) -> None:
+        """Keep what was issued so far: for a statement that reads the case's documents before the step is recorded."""
+        if self.issued:
+            await store.keep(self.connection, self.issued, transfer_id=self.state.transfer_id)
+            self.issued.clear()
+
 
 async def issue(
     scene: Scene,
@@ -91,15 +99,15 @@ async def issue(
     version: int = 1,
     verification_code: str | None = None,
 ) -> Issued:
-    """Keep a document of the case, by the agency that it names; its number is the transfer's unless it has its own."""
-    return await store.issue(
-        scene.connection,
+    """Issue a document of the case, by the agency that it names; its number is the transfer's unless it has its own."""
+    document = store.drawn_up(
         await scene.person(),
         content,
         number=number or scene.state.no,
         version=version,
         issued_at=scene.at,
-        transfer_id=scene.state.transfer_id,
         issued_by=content.agency.region,
         verification_code=verification_code,
     )
+    scene.issued.append(document)
+    return document

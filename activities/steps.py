@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 
 from activities import mandates, records, registers
 from activities.database import Connection, transaction
+from activities.documents import store
 from activities.effects import certificate, complete, issue_application
 from activities.keyring import Keyring
 from activities.mandates import Agent, MandateCommand, MandateGrant, MandateRevocation
@@ -101,7 +102,14 @@ class Steps:
             events = (*opening, *following)
             outcome = CommandOutcome(kind="DONE", seq=1)
             await records.record(
-                connection, None, after, events, last_hash=b"", command_id=order.command_id, outcome=outcome
+                connection,
+                None,
+                after,
+                events,
+                last_hash=b"",
+                documents=scene.issued,
+                command_id=order.command_id,
+                outcome=outcome,
             )
             return step_result(outcome, events)
 
@@ -183,6 +191,7 @@ class Steps:
             person = PersonRef(enrolment["person_id"], data_key, enrolment["resident_id_sealed"])
             regions = await regions_on(connection, shanghai_date(at), [said["region"]])
             issued = await certificate(connection, person, enrolment, regions[said["region"]], at=at)
+            await store.keep(connection, [issued], transfer_id=None)
             outcome = CommandOutcome(kind="DONE", document_id=issued.document_id)
             await _answer(connection, order.command_id, outcome, released=False)
             return outcome
@@ -317,7 +326,14 @@ async def record_step(
     records_it = next((each for each in events if not isinstance(each.fact, before_it)), events[0])
     outcome = CommandOutcome(kind="DONE", seq=records_it.seq) if command_id else DONE
     await records.record(
-        connection, locked.state, after, events, last_hash=locked.last_hash, command_id=command_id, outcome=outcome
+        connection,
+        locked.state,
+        after,
+        events,
+        last_hash=locked.last_hash,
+        documents=scene.issued,
+        command_id=command_id,
+        outcome=outcome,
     )
     missed = locked.state.revision != order.after_seq
     return step_result(

@@ -6,6 +6,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import PydanticPayloadConverter
 from temporalio.converter import DataConverter, DefaultFailureConverterWithEncodedAttributes
 from temporalio.envconfig import ClientConfig
+from temporalio.service import GrpcCompression
 
 from activities.codec import EncryptionCodec
 from activities.keyring import Keyring
@@ -37,5 +38,7 @@ async def connect(keyring: Keyring, *, lazy: bool = False, **overrides: Any) -> 
 
     `lazy` connects at the first call. Raises `RuntimeError` when Temporal cannot be reached and `lazy` is false.
     """
-    options: dict[str, Any] = {"target_host": "127.0.0.1:7233"} | dict(ClientConfig.load_client_connect_config())
+    # What travels is sealed, and sealed bytes do not get smaller.
+    options: dict[str, Any] = {"target_host": "127.0.0.1:7233", "grpc_compression": GrpcCompression.NONE}
+    options |= dict(ClientConfig.load_client_connect_config())
     return await Client.connect(**(options | overrides), data_converter=data_converter(keyring), lazy=lazy)

@@ -2,8 +2,10 @@
 
 import asyncio
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any, Final, NamedTuple
 from urllib.parse import quote, urlencode
 from uuid import UUID, uuid4
 
@@ -25,13 +27,36 @@ from workflows.vocabulary import DocumentKind
 
 _CONTENT = b"document"
 _PDF = b"pdf"
+# The columns of a document as it is issued, in the order of `Issued`.
+_COLUMNS: Final = {
+    "document_id": "uuid",
+    "person_id": "uuid",
+    "kind": "text",
+    "number": "text",
+    "version": "int",
+    "issued_at": "timestamptz",
+    "issued_by": "text",
+    "sha256": "text",
+    "content_sealed": "bytea",
+    "verification_code": "text",
+    "valid_until": "date",
+}
 
 
-@dataclass(frozen=True)
-class Issued:
+class Issued(NamedTuple):
+    """A document as it is kept: the row of `documents`, as `keep_documents` takes it. `digest` is its content's SHA-256."""
+
     document_id: UUID
+    person_id: UUID
+    kind: DocumentKind
     number: str
+    version: int
+    issued_at: datetime
+    issued_by: str | None
     digest: str
+    content_sealed: bytes
+    verification_code: str
+    valid_until: date | None
 
 
 @dataclass(frozen=True)
@@ -41,34 +66,54 @@ class RenderedDocument:
     pdf: bytes
 
 
-async def issue(
-    connection: Connection,
+def drawn_up(
     person: PersonRef,
     content: DocumentContent,
     *,
     number: str,
     issued_at: datetime,
-    transfer_id: UUID | None = None,
     version: int = 1,
     issued_by: str | None = None,
     verification_code: str | None = None,
     valid_until: date | None = None,
 ) -> Issued:
-    """Keep a document as it is at this moment. `issued_by` is the agency's region, None for the platform.
+    """A document as it is at this moment, to be kept. `issued_by` is the agency's region, None for the platform.
 
     Every document can be verified by its number and code; one whose content does not show the code has it in its QR code.
     """
     text = canonical_bytes(content)
-    issued = Issued(uuid4(), number, digest_of(text))
-    await connection.execute(
-        """insert into documents (document_id, transfer_id, person_id, kind, number, version, issued_at, issued_by, sha256,
-                                  content_sealed, verification_code, valid_until)
-           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)""",
-        issued.document_id, transfer_id, person.person_id, content.kind, number, version, issued_at, issued_by,
-        issued.digest, person.data_key.seal(text, _CONTENT),
-        verification_code or new_verification_code(), valid_until,
-    )  # fmt: skip
-    return issued
+    return Issued(
+        document_id=uuid4(),
+        person_id=person.person_id,
+        kind=content.kind,
+        number=number,
+        version=version,
+        issued_at=issued_at,
+        issued_by=issued_by,
+        digest=digest_of(text),
+        content_sealed=person.data_key.seal(text, _CONTENT),
+        verification_code=verification_code or new_verification_code(),
+        valid_until=valid_until,
+    )
+
+
+def keep_documents(first: int) -> str:
+    """The statement that keeps documents of the transfer $1; the parameters from `$first` on are `columns_of` them."""
+    columns = ", ".join(f"${number}::{kind}[]" for number, kind in enumerate(_COLUMNS.values(), first))
+    return f"insert into documents (transfer_id, {', '.join(_COLUMNS)}) select $1, * from unnest({columns})"  # noqa: S608 - of constants
+
+
+def columns_of(documents: Sequence[Issued]) -> list[list[Any]]:
+    """The documents column by column."""
+    return [[document[place] for document in documents] for place in range(len(_COLUMNS))]
+
+
+_KEEP_SQL = keep_documents(2)
+
+
+async def keep(connection: Connection, documents: Sequence[Issued], *, transfer_id: UUID | None) -> None:
+    """Keep documents of a transfer, or of none."""
+    await connection.execute(_KEEP_SQL, transfer_id, *columns_of(documents))
 
 
 def new_verification_code() -> str:

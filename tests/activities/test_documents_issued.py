@@ -17,6 +17,7 @@ from activities.documents.render import render_pdf
 from activities.documents.sheet import texts
 from activities.documents.sheets import sheet_of
 from activities.documents.verification import contact_letter_number
+from activities.documents.words import TITLE
 from activities.people import person_by_id
 from activities.reference import set_policy
 from tests.activities.desk import RECEIPT, THURSDAY, TUESDAY, WEDNESDAY, Desk, open_desk
@@ -107,6 +108,12 @@ async def test_the_continuation_statement_says_that_a_balance_of_zero_need_not_m
         completion = await content_of(desk, K.COMPLETION_NOTICE)
         assert isinstance(completion, CompletionNoticeContent)
         assert completion.amount_fen == 0
+        # The statement was issued by the step that completes the case.
+        listed = [each.title for each in completion.documents]
+        assert listed == [
+            TITLE[kind]
+            for kind in (K.ACCEPTANCE_NOTICE, K.ENROLMENT_CERTIFICATE, K.INFORMATION_FORM, K.CONTINUATION_STATEMENT)
+        ]
         assert NOTHING_TO_MOVE in printed(completion)
 
 
@@ -205,9 +212,8 @@ async def test_a_version_that_supersedes_leaves_the_earlier_ones_void_and_itself
         person = await person_by_id(desk.db, desk.cases.keyring, state.person_id)
         assert person is not None
         second = INFORMATION_FORM.model_copy(update={"transfer_no": state.no, "version": 2})
-        await store.issue(
-            desk.db, person, second, number=state.no, issued_at=WEDNESDAY, transfer_id=state.transfer_id, version=2
-        )
+        issued = store.drawn_up(person, second, number=state.no, issued_at=WEDNESDAY, version=2)
+        await store.keep(desk.db, [issued], transfer_id=state.transfer_id)
         await store.void_earlier_versions(desk.db, state.transfer_id, K.INFORMATION_FORM, 2, WEDNESDAY)
         rows = await desk.db.fetch(
             "select version, voided_at from documents where kind = 'INFORMATION_FORM' order by 1"
@@ -229,10 +235,10 @@ async def test_a_contact_letter_is_kept_under_its_number_and_printed_with_the_wa
         assert person is not None
         letter = CONTACT_LETTER.model_copy(update={"transfer_no": state.no})
         number, code = contact_letter_number(SHANGHAI_POOL, 2026, 42), store.new_verification_code()
-        issued = await store.issue(
-            desk.db, person, letter, number=number, issued_at=TUESDAY, transfer_id=state.transfer_id,
-            issued_by=SHANGHAI_POOL, verification_code=code,
-        )  # fmt: skip
+        issued = store.drawn_up(
+            person, letter, number=number, issued_at=TUESDAY, issued_by=SHANGHAI_POOL, verification_code=code
+        )
+        await store.keep(desk.db, [issued], transfer_id=state.transfer_id)
         assert issued.digest == digest(letter)
         printed_letter = await store.rendered(
             desk.db, desk.cases.keyring, issued.document_id, public_url="https://y.example"

@@ -265,10 +265,17 @@ async def test_what_was_to_come_home_and_is_owed_after_all_stays_where_it_is(
     await case.receives(desks.r_finance, BALANCE_FEN)
     await _corrected(case, personalAccountBalance=BALANCE_FEN - 4_205, note="4205 fen were another person's")
     reference = (await case.read())["remittances"][-1]["reference"]
+    # The supervisor's approval waits beside R's step, and the case is in R's hands.
+    approval = "APPROVE_REVERSE_REMITTANCE 1"
+    read = await case.read()
+    assert (read["currentStep"], read["steps"][-1]["state"]) == ({"kind": "CONFIRM_CONTINUATION"}, "OPEN")
+    assert approval in await _work(desks.r_supervisor, case)
     answered = await _corrected(case, personalAccountBalance=BALANCE_FEN, note="they were this person's after all")
     assert answered["transfer"]["fundsStatus"] == "CREDITED"
     given_up = await case.asks(desks.r_supervisor, "approveReverseRemittance", remittanceReference=reference)
     assert given_up["__typename"] == "StepNotAllowed"
+    assert approval not in await _work(desks.r_supervisor, case)
+    assert (await case.read())["steps"][-1]["state"] == "SKIPPED"
     assert (await case.take(desks.r_clerk, "confirmContinuation"))["transfer"]["status"] == "COMPLETED"
     read = await case.read()
     assert [each[:4] for each in _orders(read)] == [

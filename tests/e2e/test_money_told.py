@@ -191,7 +191,7 @@ async def test_a_return_after_completion_is_told_listed_and_mended_until_the_cas
     system: System, registers: Registers
 ) -> None:
     case = await _continued(system, registers)
-    _does(system, case, FaultKind.RETURN, code="AC04", after_credit=True, seconds=4)
+    _does(system, case, FaultKind.RETURN, code="AC04", after_credit=True, seconds=60)
     returned = Told(
         "AWAITING_FUNDS",
         "RETURNED",
@@ -206,6 +206,7 @@ async def test_a_return_after_completion_is_told_listed_and_mended_until_the_cas
         await says(case, CREDITED)
         closed_at = (await case.read())["closedAt"]
         assert await _listed(case, "COMPLETED") == ("COMPLETED", "CREDITED")
+        _returns_now(system, case)
         await says(case, returned)
         read = await case.read()
         assert (read["closedAt"], read["progress"]["holder"]) == (None, {"code": f"YB{FROM}"})
@@ -239,6 +240,13 @@ async def test_a_return_after_completion_is_told_listed_and_mended_until_the_cas
     assert await _listed(case, "AWAITING_FUNDS") is None
     assert (await system.cli("why", case.no)).out.splitlines()[0] == f"{case.no}  已办结"
     await require_ended(system, case, booked=MOVED)
+
+
+def _returns_now(system: System, case: Case) -> None:
+    """What the bank will take back of `case` it takes back at once."""
+    with sqlite3.connect(system.data_dir / "bank.sqlite3") as bank:
+        hasten = "update bookings set visible_at = 0 where message_id is null and entry like ?"
+        assert bank.execute(hasten, (f"%{case.no}-01%",)).rowcount == 2
 
 
 async def _listed(case: Case, status: str) -> tuple[str, str] | None:

@@ -16,7 +16,7 @@ from temporalio.api.common.v1 import Payload, Payloads
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.documents.store import issue
+from activities.documents.store import drawn_up, keep
 from activities.keyring import Keyring
 from activities.people import find_person
 from activities.register_load import load_register
@@ -467,9 +467,8 @@ async def test_a_signed_link_downloads_the_pdf_which_is_rendered_once(
     worker = await asyncpg.connect(database.worker_url)
     person = await find_person(worker, keyring, WANG)
     assert person is not None
-    issued = await issue(
-        worker, person, CERTIFICATE, number=NUMBER, issued_at=ISSUED_AT, verification_code="7K3M-0QXZ-9V2C"
-    )
+    issued = drawn_up(person, CERTIFICATE, number=NUMBER, issued_at=ISSUED_AT, verification_code="7K3M-0QXZ-9V2C")
+    await keep(worker, [issued], transfer_id=None)
     async for gateway in running(load_settings(environment)):
         link = signed_link("", issued.document_id, datetime.now(UTC), keyring)
         first, second = await gateway.client.get(link), await gateway.client.get(link)
