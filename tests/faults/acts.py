@@ -31,7 +31,7 @@ from tests.cases import (
 from tests.conftest import Database
 from tests.faults import givens as g
 from tests.faults.books import openings
-from tests.faults.desk import HOME, P_FINANCE, SMALLER_FORM, TOO_MUCH_FEN, MoneyDesk
+from tests.faults.desk import HOME, K_CLERK, P_FINANCE, SMALLER_FORM, TOO_MUCH_FEN, MoneyDesk
 from tests.faults.outside_desk import CONTRIBUTION_FEN, LATER, OutsideDesk
 from tests.office import BY_POST as UNCONNECTED
 from tests.office import PAYING_OUT, POLICIES, RETAINING, SUPERVISOR, WITH_CHECKER
@@ -201,6 +201,13 @@ ACTS = (
         PAYING_BY_POST,
     ),
     Act("confirm_receipt", "told by post", D.remittance_posted, g.taken(RECEIPT, R_FINANCE), BY_POST),
+    Act(
+        "deliver_information_form",
+        "kept in the province",
+        D.accepted,
+        g.taken(c.DeliverInformationForm(), K_CLERK),
+        FROM_RETAINING,
+    ),
 )
 
 
