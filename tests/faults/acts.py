@@ -177,6 +177,7 @@ ACTS = (
     Act("read_outbox", "a credit twice", Out.advised_twice, g.nothing),
     Act("read_outbox", "a credit that pays instead of another", Out.advised_after_another, g.nothing),
     Act("leave_confirmed", "it named no order", Out.stray_confirmed, g.nothing),
+    Act("leave_confirmed", "its case sends it home", Out.stray_sent_home, g.nothing),
     Act("leave_confirmed", "another one had paid", Out.second_confirmed, g.nothing),
     Act("tell_due", "it came back", Out.return_to_tell, g.clock),
     Act("tell_due", "it came back late", Out.return_to_tell_late, g.clock),

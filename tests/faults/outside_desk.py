@@ -75,6 +75,14 @@ class OutsideDesk(MoneyDesk):
         await self.stray()
         await self.take(RECEIPT.model_copy(update={"bank_reference": "C1"}), R_FINANCE, THURSDAY)
 
+    async def stray_sent_home(self) -> None:
+        """Finance knows that it is the order's, and that it is too little: its case sends it home."""
+        await self.remitted()
+        await self.inbox.takes(advice("M1", await self._credit("C1", named=False, amount_fen=BALANCE_FEN - 1)))
+        receipt = RECEIPT.model_copy(update={"bank_reference": "C1", "amount_fen": BALANCE_FEN - 1})
+        await self.take(receipt, R_FINANCE, THURSDAY)
+        await self.take(await self.match(MatchDecision.SEND_HOME), R_FINANCE, THURSDAY)
+
     async def second_confirmed(self) -> None:
         """The order was paid twice, and finance has entered the credit that is on the list."""
         await self.remitted()
@@ -171,7 +179,8 @@ class OutsideDesk(MoneyDesk):
         said = {"other_name": PAYER_NAME, "other_account": PAYER_ACCOUNT} | more
         said |= {"own_name": region["receiving_account_name"]} if named else {}
         reference = f"{self.transfer.transfer_no}-01" if named else None
-        return entry(EntryKind.CREDIT, name, region["receiving_account"], BALANCE_FEN, reference, **said)
+        fen = said.pop("amount_fen", BALANCE_FEN)
+        return entry(EntryKind.CREDIT, name, region["receiving_account"], fen, reference, **said)
 
     async def _back(self) -> None:
         """The bank has advised that the order came back."""

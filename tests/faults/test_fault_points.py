@@ -16,7 +16,13 @@ from tests.faults.proving_ground import ProvingGround, Scene
 
 VICTIMS: tuple[Victim, ...] = ("worker", "postgres")
 # Of each of these the point in the middle of the commit, and those around it.
-SAMPLE = ("remit_personal_account: to R", "send_to_bank: to R", "confirm_receipt: the last of the case")
+SAMPLE = (
+    "remit_personal_account: to R",
+    "send_to_bank: to R",
+    "confirm_receipt: the last of the case",
+    "send_due_home: it named no order",
+    "sweep_late_contributions: it came after the case",
+)
 
 
 def points_of(acts: Sequence[str], victim: Victim) -> list[Point]:
