@@ -113,6 +113,8 @@ def make_worker(
         "sticky_queue_schedule_to_start_timeout": DEAD_WORKER_AFTER,
         "workflow_task_poller_behavior": autoscaling,
         "activity_task_poller_behavior": autoscaling,
+        # No payload is stored outside the history: at more than one at a time, each of them would still have a task to itself.
+        "max_workflow_task_external_storage_concurrency": 1,
     }
     return Worker(
         client,

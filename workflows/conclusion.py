@@ -14,11 +14,13 @@ from workflows.workdays import WorkingCalendar
 
 def conclude(state: TransferState, facts: Facts, *, at: datetime, actor: Actor, calendar: WorkingCalendar) -> Facts:
     """`facts` and what follows from them. 已办结 follows when both tracks are at an end, and never otherwise."""
+    after, latest = state, facts
     for following in (settle, start_clocks, _end):
-        after = advance(state, facts, at=at, actor=actor)[1]
+        _, after = advance(after, latest, at=at, actor=actor)
         if after.closed:
             break
-        facts = (*facts, *following(after, at, calendar))
+        latest = following(after, at, calendar)
+        facts = (*facts, *latest)
     return facts
 
 
