@@ -1,7 +1,6 @@
 """The record of a transfer: its state, its events and its worklist, written together in the step's transaction."""
 
 import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import NamedTuple
@@ -9,6 +8,7 @@ from uuid import UUID
 
 import asyncpg
 
+from activities.canonical import spelled
 from activities.database import Connection
 from activities.documents.store import Issued, columns_of, keep_documents
 from activities.reference import CALENDAR_KEY_SQL, REGIONS_TEXT_SQL, RegionEntry, calendar_in_force, regions_of
@@ -186,7 +186,7 @@ async def record(
 def canonical(event: TransferEvent) -> str:
     """The one spelling of an event that its hash runs over."""
     document = event.model_copy(update={"occurred_at": in_shanghai(event.occurred_at)}).model_dump(mode="json")
-    return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return spelled(document).decode()
 
 
 def chain(last_hash: bytes, documents: list[str]) -> list[bytes]:

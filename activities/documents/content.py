@@ -8,12 +8,12 @@ holds what every earlier document meant (`_later`).
 """
 
 import hashlib
-import json
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
+from activities.canonical import spelled
 from activities.documents.amounts import MAX_FEN
 from workflows.vocabulary import CorrectionReason, DocumentKind, InsuranceScheme, RefusalCode, Side, TransferRoute
 
@@ -394,8 +394,7 @@ def canonical_bytes(content: DocumentContent) -> bytes:
 
     What is absent is written `null`, but for fields that came later: those are left out.
     """
-    fields = content.model_dump(mode="json")
-    return json.dumps(fields, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+    return spelled(content.model_dump(mode="json"))
 
 
 def digest(content: DocumentContent) -> str:
