@@ -3,13 +3,15 @@
 import asyncio
 import contextlib
 import ctypes
+import functools
+import itertools
 import json
 import secrets
 import signal
 import socket
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypedDict
@@ -30,10 +32,17 @@ STOP_WITHIN_SECONDS = 15.0
 FREE_PORTS = range(20_000, 32_000)
 
 
+@functools.cache
+def _ports() -> Iterator[int]:
+    return itertools.cycle(secrets.SystemRandom().sample(FREE_PORTS, len(FREE_PORTS)))
+
+
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that is free now. Raises `StackError` when there is none."""
-    port: int
-    for port in secrets.SystemRandom().sample(FREE_PORTS, len(FREE_PORTS)):
+    """Return a port of 127.0.0.1 that is free now. Raises `StackError` when there is none.
+
+    No port is given twice before all were given once: who was given one may not have taken it yet.
+    """
+    for port in itertools.islice(_ports(), len(FREE_PORTS)):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
             return port

@@ -15,7 +15,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 
 from activities.migrate import migrate
-from stack import postgres, temporal
+from stack import postgres, processes, temporal
 from stack.postgres import PostgresServer
 from stack.processes import free_port
 from stack.temporal import TemporalServer
@@ -119,6 +119,15 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 SESSION = pytest.StashKey[pytest.Session]()
+
+
+def pytest_configure() -> None:
+    """Files that are tested at the same time take ports of their own: one that is free may be another's a moment later."""
+    worker, of = (
+        int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:]),
+        int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")),
+    )
+    processes.FREE_PORTS = processes.FREE_PORTS[worker::of]
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activities.canonical import spelled
@@ -16,6 +16,7 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 )
 
 
+@settings(max_examples=40)
 @given(st.dictionaries(TEXTS, VALUES))
 def test_every_document_is_spelled_as_the_standard_library_spells_it(document: dict[str, Any]) -> None:
     assert (
