@@ -32,7 +32,7 @@ from gateway.types.unmatched_funds import (
     UnmatchedFundsProposal,
 )
 from gateway.validation import failed, violations_of_key, violations_of_text
-from gateway.visibility import supervised
+from gateway.visibility import area_of
 from workflows.messages import UnmatchedFundsOrder
 from workflows.unmatched_funds import UnmatchedFundsWorkflow
 from workflows.vocabulary import Role
@@ -128,10 +128,8 @@ def _regions(telling: Telling) -> list[str]:
     viewer = telling.context.viewer
     if viewer.region is None:
         return []
-    regions = {viewer.region} if viewer.has(Role.FINANCE, Role.AGENCY_SYSTEM) else set()
-    if viewer.has(Role.SUPERVISOR):
-        regions |= supervised(viewer.region, telling.reference.regions)
-    return sorted(regions)
+    own = {viewer.region} if viewer.has(Role.FINANCE, Role.AGENCY_SYSTEM) else set()
+    return sorted(own | area_of(viewer, telling.reference.regions))
 
 
 def _place(booked_on: str, entry_id: str) -> Place:

@@ -165,7 +165,7 @@ async def run(errand: Errand) -> None:
     """Call the activity until it answers, as Temporal does."""
     faults = CountingConnection.faults = Faults(errand)
     asyncpg.create_pool = functools.partial(asyncpg.create_pool, connection_class=CountingConnection)
-    asyncpg.connect = functools.partial(asyncpg.connect, connection_class=CountingConnection)  # type: ignore[assignment]
+    asyncpg.connect = functools.partial(asyncpg.connect, connection_class=CountingConnection)  # type: ignore[assignment]  # a partial is no function
     pool = await open_pool(errand.database_url)
     bank: Any = CountingBank(HttpBank(errand.bank_url), faults)
     keyring, temporal = Keyring.from_text(errand.keyring), CountingTemporal(faults)
