@@ -1,13 +1,16 @@
 """Contribution months: a set of calendar months, each paid (actual) or recognised (deemed 视同), in a region's scheme.
 
-A month is a string `YYYY-MM` at the borders and the integer `year * 12 + month - 1` in calculations. Totals are the
-size of the union: contribution years are cumulative (社会保险法 art. 32), but no month counts twice.
+A month is a string `YYYY-MM` at the borders and the integer `year * 12 + month - 1` in calculations, where a set of months
+is an integer with one bit for each, counted from 1900: unions and sizes of forty years' months cost one operation. Totals are
+the size of the union: contribution years are cumulative (社会保险法 art. 32), but no month counts twice.
 """
 
 import re
 from collections.abc import Iterable, Iterator
 from datetime import date
-from typing import Annotated, TypeAlias, TypeVar
+from functools import reduce
+from operator import attrgetter, or_
+from typing import Annotated, Final, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -62,12 +65,12 @@ class ContributionPeriod(BaseModel):
     @property
     def first(self) -> int:
         """The first month's number."""
-        return month_number(self.first_month)
+        return _number_of(self.first_month)
 
     @property
     def last(self) -> int:
         """The last month's number."""
-        return month_number(self.last_month)
+        return _number_of(self.last_month)
 
     @property
     def months(self) -> int:
@@ -76,7 +79,8 @@ class ContributionPeriod(BaseModel):
 
 
 _Kind: TypeAlias = tuple[bool, str, InsuranceScheme]
-_K = TypeVar("_K")
+_Months: TypeAlias = int
+_FIRST_MONTH: Final = FIRST_YEAR * 12
 
 
 def parse_months(text: str, *, region: str, scheme: InsuranceScheme) -> tuple[ContributionPeriod, ...]:
@@ -101,8 +105,9 @@ def parse_months(text: str, *, region: str, scheme: InsuranceScheme) -> tuple[Co
 
 def format_months(periods: Iterable[ContributionPeriod]) -> str:
     """The months of all regions and schemes together, normalised, in the form that `parse_months` reads."""
-    kinds = {month: deemed for month, (deemed, _, _) in _months(periods).items()}
-    return ";".join(_compact((first, last, deemed)) for first, last, deemed in _runs(kinds))
+    actual, deemed = _by_payment(periods)
+    runs = [*((*run, False) for run in _runs(actual)), *((*run, True) for run in _runs(deemed))]
+    return ";".join(map(_compact, sorted(runs)))
 
 
 def normalise(periods: Iterable[ContributionPeriod]) -> tuple[ContributionPeriod, ...]:
@@ -110,7 +115,8 @@ def normalise(periods: Iterable[ContributionPeriod]) -> tuple[ContributionPeriod
 
     Where two periods hold one month, an actual month stands before a deemed one, and then the period named first.
     """
-    return tuple(_period(first, last, kind) for first, last, kind in _runs(_months(periods)))
+    runs = sorted((*run, kind) for kind, months in _by_kind(periods).items() for run in _runs(months))
+    return tuple(_period(first, last, kind) for first, last, kind in runs)
 
 
 def merge(
@@ -133,29 +139,30 @@ def come_home(
     A month paid in one region is only recognised in the next (视同); back where it was paid, it is a paid one. But the
     own register has the last word on what was never paid: a month that it holds as deemed is left as it is.
     """
-    held = _months(own).keys()
+    held = _union(own)
     for period in incoming:
         if not period.deemed or period.region != home:
             yield period
             continue
-        months = range(period.first, period.last + 1)
-        for first, last, deemed in _runs({month: month in held for month in months}):
+        months = _months_of(period)
+        runs = [*((*run, False) for run in _runs(months & ~held)), *((*run, True) for run in _runs(months & held))]
+        for first, last, deemed in sorted(runs):
             yield _period(first, last, (deemed, home, period.scheme))
 
 
 def actual_months(periods: Iterable[ContributionPeriod]) -> int:
     """How many months were paid; a month both actual and deemed counts here."""
-    return sum(not deemed for deemed, _, _ in _months(periods).values())
+    return _by_payment(periods)[0].bit_count()
 
 
 def deemed_months(periods: Iterable[ContributionPeriod]) -> int:
     """How many months are recognised without payment and not paid as well."""
-    return sum(deemed for deemed, _, _ in _months(periods).values())
+    return _by_payment(periods)[1].bit_count()
 
 
 def total_months(periods: Iterable[ContributionPeriod]) -> int:
     """The size of the union."""
-    return len(_months(periods))
+    return _union(periods).bit_count()
 
 
 def overlapping_months(a: Iterable[ContributionPeriod], b: Iterable[ContributionPeriod]) -> tuple[str, ...]:
@@ -164,9 +171,9 @@ def overlapping_months(a: Iterable[ContributionPeriod], b: Iterable[Contribution
     A month that both have from the same scheme of the same region is one record seen twice (it moved along with an
     earlier transfer), not a month insured twice.
     """
-    of_a, of_b = _months(a), _months(b)
-    both = sorted(of_a.keys() & of_b.keys())
-    return tuple(month_text(month) for month in both if of_a[month][1:] != of_b[month][1:])
+    of_a, of_b = _by_kind(a), _by_kind(b)
+    both = reduce(or_, (of_a[x] & of_b[y] for x in of_a for y in of_b if x[1:] != y[1:]), 0)
+    return tuple(month_text(month) for first, last in _runs(both) for month in range(first, last + 1))
 
 
 def months_without_a_break(periods: Iterable[ContributionPeriod], until: date) -> int:
@@ -174,19 +181,14 @@ def months_without_a_break(periods: Iterable[ContributionPeriod], until: date) -
 
     Where that month is not held, up to the one before: the last month of cover is often not paid any more.
     """
-    months = _months(periods)
     last = month_of(until)
-    if last not in months:
-        last -= 1
-    first = last
-    while first in months:
-        first -= 1
-    return last - first
+    runs = (run for run in _runs(_union(periods)) if run[0] <= last <= run[1] + 1)
+    return next((min(end, last) - first + 1 for first, end in runs), 0)
 
 
 def years_with_a_month(periods: Iterable[ContributionPeriod]) -> frozenset[int]:
     """The calendar years of which at least one month is held."""
-    return frozenset(month // 12 for month in _months(periods))
+    return frozenset(year for first, last in _runs(_union(periods)) for year in range(first // 12, last // 12 + 1))
 
 
 def gap_months(last_covered: date, begins: date) -> int:
@@ -194,24 +196,45 @@ def gap_months(last_covered: date, begins: date) -> int:
     return max(0, month_of(begins) - month_of(last_covered) - 1)
 
 
-def _months(periods: Iterable[ContributionPeriod]) -> dict[int, _Kind]:
-    months: dict[int, _Kind] = {}
-    for period in periods:
+def _months_of(period: ContributionPeriod) -> _Months:
+    return ((1 << period.months) - 1) << (period.first - _FIRST_MONTH)
+
+
+def _union(periods: Iterable[ContributionPeriod]) -> _Months:
+    return reduce(or_, map(_months_of, periods), 0)
+
+
+def _by_kind(periods: Iterable[ContributionPeriod]) -> dict[_Kind, _Months]:
+    """The months by kind, each under one: actual before deemed, and then that of the period named first."""
+    found: dict[_Kind, _Months] = {}
+    taken = 0
+    for period in sorted(periods, key=attrgetter("deemed")):
         kind = (period.deemed, period.region, period.scheme)
-        for month in range(period.first, period.last + 1):
-            if month not in months or (months[month][0] and not period.deemed):
-                months[month] = kind
-    return months
+        months = _months_of(period) & ~taken
+        found[kind] = found.get(kind, 0) | months
+        taken |= months
+    return found
 
 
-def _runs(months: dict[int, _K]) -> Iterator[tuple[int, int, _K]]:
-    ordered = sorted(months)
-    start = 0
-    for end, month in enumerate(ordered, 1):
-        following = ordered[end] if end < len(ordered) else None
-        if following != month + 1 or months[following] != months[month]:
-            yield ordered[start], month, months[month]
-            start = end
+def _by_payment(periods: Iterable[ContributionPeriod]) -> tuple[_Months, _Months]:
+    """The months that were paid, and those that are recognised without."""
+    found = [0, 0]
+    for period in periods:
+        found[period.deemed] |= _months_of(period)
+    actual, deemed = found
+    return actual, deemed & ~actual
+
+
+def _runs(months: _Months) -> Iterator[tuple[int, int]]:
+    """The first and the last number of each unbroken run of months, in order."""
+    first = _FIRST_MONTH
+    while months:
+        gap = (months & -months).bit_length() - 1
+        months >>= gap
+        length = (~months & (months + 1)).bit_length() - 1
+        months >>= length
+        yield first + gap, first + gap + length - 1
+        first += gap + length
 
 
 def _parse_range(piece: str) -> tuple[int, int, bool]:
@@ -224,6 +247,11 @@ def _parse_range(piece: str) -> tuple[int, int, bool]:
     if first_number > last_number:
         raise MonthsError(f"{piece} runs backwards")
     return first_number, last_number, bool(deemed)
+
+
+def _number_of(month: str) -> int:
+    """`month_number` of a text that has the form."""
+    return int(month[:4]) * 12 + int(month[5:]) - 1
 
 
 def _number(year: str, month: str) -> int:
