@@ -62,6 +62,8 @@ GRACE = timedelta(seconds=8)
 CASES_KEPT_IN_MEMORY = 300
 # The collector's thresholds, youngest generation first: cases in memory are many small objects that live for a while.
 YOUNG_OBJECTS_KEPT = (20_000, 20, 50)
+# Of Temporal's core, beneath Python: what it takes in, one thread can carry, and several spend their time waking each other.
+CORE_THREADS = "1"
 
 
 def activities(pool: asyncpg.Pool, keyring: Keyring, bank: Bank) -> list[Callable[..., Any]]:
@@ -184,6 +186,7 @@ def main() -> None:
         # What is loaded by now stays for good; the collector looks at what cases leave behind, less often than for a script.
         gc.freeze()
         gc.set_threshold(*YOUNG_OBJECTS_KEPT)
+        os.environ.setdefault("TOKIO_WORKER_THREADS", CORE_THREADS)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(run(settings, keyring))
         code = 0
