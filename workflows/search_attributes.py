@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 
-from workflows.state import TransferState
+from workflows.state import Step, TransferState
 from workflows.vocabulary import DeadlineState, FundsStatus, RemittanceStatus
 
 STATUS_KEY: Final = SearchAttributeKey.for_keyword("TransferStatus")
@@ -16,18 +16,38 @@ NEXT_DEADLINE_KEY: Final = SearchAttributeKey.for_datetime("TransferNextDeadline
 NEEDS_ATTENTION_KEY: Final = SearchAttributeKey.for_bool("TransferNeedsAttention")
 
 
-def search_attributes(state: TransferState) -> list[SearchAttributeUpdate[Any]]:
-    """What operators list and filter transfers by."""
-    holding = next((step for step in state.open_steps if step.deadline), None)
-    deadline = holding.deadline if holding else None
+KEYS: Final[tuple[SearchAttributeKey[Any], ...]] = (
+    STATUS_KEY,
+    OUT_REGION_KEY,
+    IN_REGION_KEY,
+    HOLDER_KEY,
+    DEADLINE_STATE_KEY,
+    NEXT_DEADLINE_KEY,
+    NEEDS_ATTENTION_KEY,
+)
+
+
+def shown(state: TransferState) -> tuple[Any, ...]:
+    """What operators list and filter transfers by, in the order of `KEYS`; None where there is nothing to show."""
+    opened = state.open_steps
+    holding = next((step for step in opened if step.deadline), None)
+    return (
+        state.status.value,
+        state.from_region,
+        state.to_region,
+        holding.region if holding else None,
+        _deadline_state(opened),
+        holding.deadline.due_at if holding and holding.deadline else None,
+        needs_attention(state),
+    )
+
+
+def changed(before: tuple[Any, ...], after: tuple[Any, ...]) -> list[SearchAttributeUpdate[Any]]:
+    """What Temporal is to be told once `after` is shown and no longer `before`; all of it where that is empty."""
     return [
-        STATUS_KEY.value_set(state.status.value),
-        OUT_REGION_KEY.value_set(state.from_region),
-        IN_REGION_KEY.value_set(state.to_region),
-        HOLDER_KEY.value_set(holding.region) if holding else HOLDER_KEY.value_unset(),
-        DEADLINE_STATE_KEY.value_set(_deadline_state(state)),
-        NEXT_DEADLINE_KEY.value_set(deadline.due_at) if deadline else NEXT_DEADLINE_KEY.value_unset(),
-        NEEDS_ATTENTION_KEY.value_set(needs_attention(state)),
+        key.value_unset() if value is None else key.value_set(value)
+        for position, (key, value) in enumerate(zip(KEYS, after, strict=True))
+        if not before or before[position] != value
     ]
 
 
@@ -43,12 +63,12 @@ def needs_attention(state: TransferState) -> bool:
     )
 
 
-def _deadline_state(state: TransferState) -> str:
-    running = [step for step in state.open_steps if step.deadline is None or step.deadline.paused_since is None]
+def _deadline_state(opened: tuple[Step, ...]) -> str:
+    running = [step for step in opened if step.deadline is None or step.deadline.paused_since is None]
     if any(step.missed_noted for step in running):
         return DeadlineState.OVERDUE
     if any(step.due_soon_noted for step in running):
         return DeadlineState.DUE_SOON
     if running:
         return DeadlineState.ON_TRACK
-    return DeadlineState.PAUSED if state.open_steps else "NONE"
+    return DeadlineState.PAUSED if opened else "NONE"

@@ -30,7 +30,7 @@ with workflow.unsafe.imports_passed_through():
         TransferCase,
     )
     from workflows.operator_view import cycle_summary, details, event_line, timer_summary
-    from workflows.search_attributes import search_attributes
+    from workflows.search_attributes import changed, shown
     from workflows.state import TransferState
     from workflows.steps import (
         ACTIONS,
@@ -52,7 +52,7 @@ class TransferWorkflow:
     def __init__(self, case: TransferCase) -> None:
         self._case = case
         self._state = case.state
-        self._shown: dict[str, Any] = {}
+        self._shown: tuple[Any, ...] = ()
         self._recent: list[str] = []
         self._one_at_a_time = asyncio.Lock()
         self._at_the_bank: asyncio.Task[None] | None = None
@@ -238,9 +238,8 @@ class TransferWorkflow:
 
     def _show(self) -> None:
         state = self._present()
-        attributes = search_attributes(state)
-        changed = [update for update in attributes if self._shown.get(update.key.name, ...) != update.value]
-        if changed:
-            workflow.upsert_search_attributes(changed)
-            self._shown |= {update.key.name: update.value for update in changed}
+        now_shown = shown(state)
+        if now_shown != self._shown:
+            workflow.upsert_search_attributes(changed(self._shown, now_shown))
+            self._shown = now_shown
         workflow.set_current_details(details(state, self._recent))

@@ -3,6 +3,7 @@
 import uuid
 from datetime import date
 from enum import StrEnum
+from functools import cached_property
 
 from pydantic import BaseModel, Field
 
@@ -49,7 +50,7 @@ class BankEntry(BaseModel, frozen=True):
         """As the bank books it, and NONE for a word."""
         return {EntryKind.DEBIT: "DBIT", EntryKind.CREDIT: "CRDT", EntryKind.RETURN: "CRDT"}.get(self.kind, "NONE")
 
-    @property
+    @cached_property
     def entry_id(self) -> uuid.UUID:
         return uuid.uuid5(_ENTRIES, f"{self.account}\n{self.direction}\n{self.entry_reference}")
 
