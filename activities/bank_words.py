@@ -14,7 +14,8 @@ from activities.keyring import Keyring
 from activities.records import Locked
 from activities.reference import regions_on
 from activities.scene import Scene
-from activities.steps import receipt_facts, record_step, step_result
+from activities.step_facts import receipt_facts
+from activities.step_record import record_step, step_result
 from workflows.actors import BANK
 from workflows.bank_word import bank_credits, bank_says, spent
 from workflows.deadlines import shanghai_date

@@ -12,7 +12,7 @@ from activities.bank_words import NOTED, SPENT, bank_scene
 from activities.database import transaction
 from activities.dispatch import regrow
 from activities.keyring import Keyring
-from activities.steps import record_step
+from activities.step_record import record_step
 from workflows.bank_word import bank_reopens, spent
 from workflows.deadlines import shanghai_date
 from workflows.messages import BankNote, BankSaid, CommandOutcome

@@ -19,7 +19,7 @@ from activities.dispatch import regrow
 from activities.keyring import Keyring
 from activities.remit_policy import remit_facts
 from activities.scene import Scene
-from activities.steps import record_step
+from activities.step_record import record_step
 from workflows import events as e
 from workflows.actors import PLATFORM
 from workflows.deadlines import shanghai_date

@@ -5,32 +5,31 @@ Run twice a step changes nothing and answers the same: what is recorded is the a
 
 import json
 from collections.abc import Callable
-from datetime import date, datetime
-from typing import Any
+from datetime import datetime
 
 import asyncpg
 from pydantic import TypeAdapter
 
 from activities import mandates, records, registers
+from activities.application import read_application, rechecked, submission
 from activities.database import Connection, transaction
 from activities.documents import store
 from activities.effects import certificate, complete, issue_application
 from activities.keyring import Keyring
-from activities.mandates import Agent, MandateCommand, MandateGrant, MandateRevocation
+from activities.mandates import MandateCommand, MandateGrant, MandateRevocation
 from activities.people import PersonRef
 from activities.records import Locked
 from activities.reference import calendar_in_force, regions_on
-from activities.registers import Applicant, Reading
-from activities.remit_policy import remit_facts, sent_on
 from activities.scene import Scene
+from activities.step_facts import read_facts
+from activities.step_record import DONE, record_step, step_result
 from workflows import commands as c
-from workflows import events as e
 from workflows.actors import BANK, PLATFORM, Actor
 from workflows.clocks import tick
 from workflows.conclusion import conclude
 from workflows.deadlines import shanghai_date
-from workflows.decide import Recheck, Submission, decide, decide_submission, issue_certificate, recheck
-from workflows.eligibility import Assessment, assess, shortened_periods
+from workflows.decide import decide, decide_submission, issue_certificate, recheck
+from workflows.eligibility import assess
 from workflows.fold import Facts, advance
 from workflows.messages import (
     BankWord,
@@ -38,30 +37,16 @@ from workflows.messages import (
     ClockOrder,
     CommandOutcome,
     MandateOrder,
-    Order,
     StepOrder,
     StepResult,
 )
 from workflows.money import bank_took_order
 from workflows.rules import Invalid, NotAllowed, Objection, Stale, objection
 from workflows.state import TransferState
-from workflows.vocabulary import RefusalCode, TransferRoute
+from workflows.vocabulary import TransferRoute
 from workflows.workdays import WorkingCalendar
 
 _ASK: TypeAdapter[c.AnyAsk] = TypeAdapter(c.AnyAsk)
-# What a bank's reference has been credited for, be it that the bank took it back since, or that R sent it home. Money that is on the list
-# of what is nobody's is held, so that it does not go home meanwhile.
-PAID_BY_SQL = """
-with listed as (
-    select coalesce(end_to_end_id, entry_reference) as reference, state in ('GOING_HOME', 'SENT_HOME') as gone
-      from bank_entries
-     where entry_reference = $1 and kind = 'CREDIT' and state in ('UNMATCHED', 'GOING_HOME', 'SENT_HOME') for update)
-select coalesce(
-    (select reference from remittances where bank_reference = $1 and status = 'CREDITED'),
-    (select max(reference) from remittances where bank_reference = $1 and status = 'RETURNED' and received_fen is not null),
-    (select max(reference) filter (where gone) from listed))
-"""
-DONE = CommandOutcome(kind="DONE")
 NOT_RECORDED = CommandOutcome(kind="NOT_ALLOWED", why="NOT_RECORDED")
 
 
@@ -79,10 +64,10 @@ class Steps:
             if row["outcome"] is not None:
                 return await _recorded(connection, row, order)
             actor, at = Actor.model_validate_json(row["actor"]), row["received_at"]
-            reading, application = await self._read_application(connection, row, actor, shanghai_date(at))
+            reading, application = await read_application(connection, self._keyring, row, actor, shanghai_date(at))
             calendar = await calendar_in_force(connection, shanghai_date(at))
             assessment = assess(reading.check, today=shanghai_date(at), calendar=calendar)
-            facts = decide_submission(_submission(application, reading, assessment), at, calendar)
+            facts = decide_submission(submission(application, reading, assessment), at, calendar)
             opening, state = advance(None, facts[:1], at=at, actor=actor)
             await records.insert_transfer(connection, state, closed_at=at if assessment.blocking else None)
             scene = Scene(
@@ -246,99 +231,11 @@ class Steps:
         )
         if row is None:
             raise LookupError(f"there is no application of transfer {state.transfer_id}")
-        today = shanghai_date(now)
-        reading, _ = await self._read_application(connection, row, Actor.model_validate_json(row["actor"]), today)
+        actor, today = Actor.model_validate_json(row["actor"]), shanghai_date(now)
+        reading, _ = await read_application(connection, self._keyring, row, actor, today)
         assessment = assess(reading.check, today=today, calendar=calendar)
-        checked = e.RegisterChecked(
-            findings=assessment.remaining,
-            waiting=assessment.waiting,
-            manual=assessment.manual,
-            stop_needed=assessment.stop_needed,
-            stopped_on=assessment.stopped_on,
-            gap=assessment.gap,
-            employer_ids=reading.employer_ids,
-        )
-        again = Recheck(checked, assessment.blocking, _arrears(assessment), assessment.periods)
+        again = rechecked(reading, assessment)
         return recheck(state, again, now, calendar)
-
-    async def _read_application(
-        self, connection: Connection, row: Any, actor: Actor, today: date
-    ) -> tuple[Reading, c.Application]:
-        said = json.loads(row["input"])
-        application = c.Application.model_validate(said["application"])
-        applicant = Applicant(
-            actor=actor,
-            person_keys=[bytes.fromhex(each) for each in said["person_keys"]],
-            name_key=bytes.fromhex(said["name_key"]) if said.get("name_key") else None,
-            is_self=said["is_self"],
-            agent=_agent(said, row["received_at"]),
-        )
-        reading = await registers.read_precheck(
-            connection, self._keyring, applicant, application, today=today, command_id=row["command_id"]
-        )
-        return reading, application
-
-
-def _agent(said: dict[str, Any], at: datetime) -> Agent | None:
-    """Who asked on another's mandate. It counts as of the receipt: one that ends meanwhile undoes nothing."""
-    keys = [bytes.fromhex(each) for each in said.get("agent_keys", ())]
-    return Agent(keys, at) if keys else None
-
-
-def _submission(application: c.Application, reading: Reading, assessment: Assessment) -> Submission:
-    if reading.person is None:
-        raise LookupError(f"no register knows the person of application {application.no} any more")
-    submitted = e.Submitted(
-        **application.model_dump(exclude={"request_stop", "wait_for_register", "certificate_number"}),
-        person_id=reading.person.person_id,
-        route=assessment.route,
-        findings=assessment.remaining,
-        stop_needed=assessment.stop_needed,
-        manual=assessment.manual,
-        waiting=assessment.waiting,
-        unconnected=tuple(code for code, entry in reading.regions.items() if not entry.policy.connected),
-        stopped_on=assessment.stopped_on,
-        gap=assessment.gap,
-        employer_ids=reading.employer_ids,
-    )
-    return Submission(submitted, assessment.blocking, _arrears(assessment), assessment.periods)
-
-
-def _arrears(assessment: Assessment) -> e.ArrearsNotified | None:
-    arrears = next((each for each in assessment.remaining if each.code is RefusalCode.ARREARS_OUTSTANDING), None)
-    return e.ArrearsNotified.model_validate(arrears.figures) if arrears else None
-
-
-async def record_step(
-    scene: Scene,
-    locked: Locked,
-    facts: Facts,
-    order: Order,
-    *,
-    command_id: str | None = None,
-) -> StepResult:
-    """Carry the facts out and record them; the answer has every event that the workflow has not folded in yet."""
-    connection = scene.connection
-    events, after = await complete(scene, facts)
-    # Only a command asks which event records it. A credit may first prove what the bank has not said yet, and an end
-    # first gives back what was frozen.
-    before_it = (e.FundsRemitted, e.FundsReleased)
-    records_it = next((each for each in events if not isinstance(each.fact, before_it)), events[0])
-    outcome = CommandOutcome(kind="DONE", seq=records_it.seq) if command_id else DONE
-    await records.record(
-        connection,
-        locked.state,
-        after,
-        events,
-        last_hash=locked.last_hash,
-        documents=scene.issued,
-        command_id=command_id,
-        outcome=outcome,
-    )
-    missed = locked.state.revision != order.after_seq
-    return step_result(
-        outcome, await records.events_after(connection, order.transfer_id, order.after_seq) if missed else events
-    )
 
 
 async def _decide(scene: Scene, command: c.Command) -> Facts | Objection:
@@ -346,49 +243,7 @@ async def _decide(scene: Scene, command: c.Command) -> Facts | Objection:
     refused = objection(scene.state, command.ask.action, command.actor, command.ask.expected_revision)
     if refused is not None:
         return refused
-    return decide(scene.state, command, await _read_facts(scene, command), scene.calendar)
-
-
-async def _read_facts(scene: Scene, command: c.Command) -> c.StepFacts | None:  # noqa: PLR0911 - one arm for each kind of facts
-    """What the registers say that the step rests on."""
-    connection, state = scene.connection, scene.state
-    match command.ask:
-        case c.AcceptTransfer():
-            return c.AcceptanceFacts(periods=await _shortened(scene))
-        case c.StopCoverage():
-            return await registers.stop_facts(connection, state, await _shortened(scene))
-        case c.DeliverInformationForm() | c.CheckInformationForm():
-            # The form is written from the row that it was decided on.
-            scene.known_sides = await registers.lock_both(connection, state)
-            return registers.form_facts(state, scene.known_sides, scene.today, await scene.regions())
-        case c.RemitPersonalAccount() | c.ReleaseRemittance():
-            return await remit_facts(scene)
-        case c.MatchFunds():
-            order = state.on_its_way
-            return await receipt_facts(connection, state, order.bank_reference if order else None)
-        case c.ApproveReverseRemittance():
-            held = await registers.reverse_facts(connection, state)
-            # What comes home is sent by R.
-            return held.model_copy(update={"send_on": await sent_on(scene, state.to_region)})
-        case c.ConfirmContinuation():
-            regions = await scene.regions()
-            return await registers.destination_facts(connection, state, scene.today, regions[state.to_region])
-        case c.ConfirmReceipt(bank_reference=bank_reference):
-            return await receipt_facts(connection, state, bank_reference)
-        case _:
-            return None
-
-
-async def receipt_facts(connection: Connection, state: TransferState, bank_reference: str | None) -> c.ReceiptFacts:
-    """Whether the bank's reference has credited another remittance, or its money goes home. Both sides are locked."""
-    # The advice may prove that O's balance has left before the bank says so: a receipt may change both.
-    await registers.lock_both(connection, state)
-    return c.ReceiptFacts(paid_by_bank_reference=await connection.fetchval(PAID_BY_SQL, bank_reference))
-
-
-async def _shortened(scene: Scene) -> dict[Any, int]:
-    regions = await scene.regions()
-    return shortened_periods(regions[scene.state.from_region].policy, regions[scene.state.to_region].policy)
+    return decide(scene.state, command, await read_facts(scene, command), scene.calendar)
 
 
 async def _locked_command(connection: Connection, command_id: str) -> asyncpg.Record:
@@ -419,7 +274,3 @@ def _refused(why: Objection) -> CommandOutcome:
             return CommandOutcome(kind="STALE")
         case Invalid():
             return CommandOutcome(kind="INVALID", violations=why.violations)
-
-
-def step_result(outcome: CommandOutcome, events: tuple[e.TransferEvent, ...]) -> StepResult:
-    return StepResult(outcome=outcome, events=tuple(event.without_words() for event in events))
