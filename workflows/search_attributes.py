@@ -5,7 +5,7 @@ from typing import Any, Final
 from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 
 from workflows.state import Step, TransferState
-from workflows.vocabulary import DeadlineState, FundsStatus, RemittanceStatus
+from workflows.vocabulary import DeadlineState, FundsStatus, RemittanceStatus, StepState
 
 STATUS_KEY: Final = SearchAttributeKey.for_keyword("TransferStatus")
 OUT_REGION_KEY: Final = SearchAttributeKey.for_keyword("TransferOutRegion")
@@ -31,11 +31,13 @@ def shown(state: TransferState) -> tuple[Any, ...]:
     """What operators list and filter transfers by, in the order of `KEYS`; None where there is nothing to show."""
     opened = state.open_steps
     holding = next((step for step in opened if step.deadline), None)
+    # A supervisor's approval has no period: it is waited for where nothing else is.
+    holder = holding or next((each for each in state.approvals if each.state is StepState.OPEN), None)
     return (
         state.status.value,
         state.from_region,
         state.to_region,
-        holding.region if holding else None,
+        holder.region if holder else None,
         _deadline_state(opened),
         holding.deadline.due_at if holding and holding.deadline else None,
         needs_attention(state),

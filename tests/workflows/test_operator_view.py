@@ -226,7 +226,8 @@ async def test_a_case_that_is_ending_says_which_money_a_supervisor_must_approve(
         "- 主管部门已终止，等待资金退回转出地",
         f"- 待主管部门批准退回资金：4,200.00 元（{transfer.transfer_no}-02）",
     ]
-    assert (await _search_attributes(office, transfer))["TransferNeedsAttention"] is True
+    shown = await _search_attributes(office, transfer)
+    assert (shown["TransferHolder"], shown["TransferNeedsAttention"]) == ("319900", True)
     await office.approve_reverse(transfer)
     await office.confirm_receipt(transfer)
     await office.ending(transfer)
