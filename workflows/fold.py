@@ -28,21 +28,23 @@ Changes = dict[str, Any]
 K = TransferStepKind
 
 # A clock's events leave every fact that a caller rests on as it was.
-CLOCK_FACTS = (e.DeadlineDueSoon, e.DeadlineMissed, e.DeadlineRevised, e.Escalated, e.ClockStarted)
+CLOCK_FACTS = frozenset({e.DeadlineDueSoon, e.DeadlineMissed, e.DeadlineRevised, e.Escalated, e.ClockStarted})
 # Events after which nothing read before still holds for any step: the form's version, or the case's course, changed.
-CASE_FACTS = (
-    e.Submitted,
-    e.RegisterChecked,
-    e.Accepted,
-    e.Declined,
-    e.FormDelivered,
-    e.CorrectionRequested,
-    e.Withdrawn,
-    e.TerminationOrdered,
-    e.Terminated,
-    e.CompletedUnsaid,
-    e.Completed,
-    e.Reopened,
+CASE_FACTS = frozenset(
+    {
+        e.Submitted,
+        e.RegisterChecked,
+        e.Accepted,
+        e.Declined,
+        e.FormDelivered,
+        e.CorrectionRequested,
+        e.Withdrawn,
+        e.TerminationOrdered,
+        e.Terminated,
+        e.CompletedUnsaid,
+        e.Completed,
+        e.Reopened,
+    }
 )
 
 
@@ -79,11 +81,11 @@ def apply(state: TransferState | None, event: e.TransferEvent) -> TransferState:
             raise ValueError(f"a transfer begins with its submission, not with {fact.type}")
         return _submitted(event, fact)
     changes = _changes(state, event)
-    if event.step is not None and not isinstance(fact, CLOCK_FACTS):
+    if event.step is not None and type(fact) not in CLOCK_FACTS:
         changes["steps"] = rounds.changed(changes.get("steps", state.steps), event.step, seq=event.seq)
-    if isinstance(fact, CASE_FACTS):
+    if type(fact) in CASE_FACTS:
         changes["case_seq"] = event.seq
-    if isinstance(fact, rounds.START_FACTS):
+    if type(fact) in rounds.START_FACTS:
         changes["starts"] = state.starts | {rounds.name_of_start(fact): event.seq}
     return state.model_copy(update=changes | {"revision": event.seq})
 

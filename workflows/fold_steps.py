@@ -12,16 +12,18 @@ K = TransferStepKind
 Steps = tuple[Step, ...]
 
 # Events that a clock can count from.
-START_FACTS = (
-    e.Submitted,
-    e.RegisterChecked,
-    e.ApplicationAccepted,
-    e.Accepted,
-    e.MailRecorded,
-    e.FormDelivered,
-    e.CorrectionRequested,
-    e.FundsOrdered,
-    e.FundsCredited,
+START_FACTS = frozenset(
+    {
+        e.Submitted,
+        e.RegisterChecked,
+        e.ApplicationAccepted,
+        e.Accepted,
+        e.MailRecorded,
+        e.FormDelivered,
+        e.CorrectionRequested,
+        e.FundsOrdered,
+        e.FundsCredited,
+    }
 )
 
 
