@@ -6,6 +6,7 @@ Recipients are codes: `agency:110000`, `supervisor:110000`, `province:110000` by
 
 from collections.abc import Iterable
 from datetime import date
+from functools import cache
 from typing import Final
 from uuid import UUID
 
@@ -69,10 +70,10 @@ class Notice(BaseModel, frozen=True):
         return f"{self.transfer_id}:{self.seq}:{self.recipient}"
 
 
-def event_name(fact: Fact | type[Fact]) -> str:
+@cache
+def event_name(kind: type[Fact]) -> str:
     """`deadline_missed` for every version of that event."""
-    of = fact if isinstance(fact, type) else type(fact)
-    return str(of.model_fields["type"].default).partition(".")[0]
+    return str(kind.model_fields["type"].default).partition(".")[0]
 
 
 def recipients(state: TransferState, event: TransferEvent) -> tuple[str, ...]:
@@ -80,7 +81,7 @@ def recipients(state: TransferState, event: TransferEvent) -> tuple[str, ...]:
     named: tuple[str, ...] | None = event.said("told")
     if named is None:
         regions = {"from_region": state.from_region, "to_region": state.to_region}
-        named = tuple(each.format(**regions) for each in TOLD.get(event_name(event.fact), ()))
+        named = tuple(each.format(**regions) for each in TOLD.get(event_name(type(event.fact)), ()))
     return tuple(dict.fromkeys(named))
 
 
@@ -92,7 +93,7 @@ def notices_of(state: TransferState, events: Iterable[TransferEvent]) -> tuple[N
             transfer_no=state.no,
             seq=event.seq,
             recipient=recipient,
-            kind=event_name(event.fact),
+            kind=event_name(type(event.fact)),
             step=event.step,
             due_on=event.said("due_on") or event.said("closes_on"),
         )

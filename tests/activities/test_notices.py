@@ -158,7 +158,7 @@ async def test_each_rung_that_the_clock_climbs_is_told_to_those_whom_it_names_an
         for moment in (instant, instant + timedelta(hours=1)):
             await desk.steps.note_deadlines(await desk.clock(moment))
     events = await desk.cases.events(desk.transfer.transfer_id)
-    rungs = [(event.seq, event_name(event.fact), getattr(event.fact, "told", ())) for event in events]
+    rungs = [(event.seq, event_name(type(event.fact)), getattr(event.fact, "told", ())) for event in events]
     clocked = [rung for rung in rungs if rung[2]]
     assert [name for _, name, _ in clocked] == ["deadline_due_soon", "deadline_missed", *ESCALATIONS]
     assert (await told(desk))[3:] == [(seq, name, whom) for seq, name, named in clocked for whom in sorted(named)]
