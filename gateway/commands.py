@@ -196,9 +196,15 @@ async def in_time(work: Awaitable[CommandOutcome]) -> CommandOutcome:
 async def _told(telling: Telling, transfer_id: UUID, outcome: CommandOutcome, *, replayed: bool) -> StepAnswer:
     """An outcome as the contract says it, with the transfer as it is now."""
     pool = telling.context.pool
+    if outcome.kind == "DONE":
+        found = await reads.transfer_with_event(pool, telling.scope, transfer_id, outcome.seq or 1)
+        if found is None:
+            # The mandate ended while the step was carried out.
+            return _not_found(telling)
+        case = Case(found[0], telling)
+        return StepPayload(transfer=case, event=tell_event(found[1], case, telling), replayed=replayed)
     state = await reads.transfer_by_id(pool, telling.scope, transfer_id)
     if state is None:
-        # The mandate ended while the step was carried out.
         return _not_found(telling)
     match outcome.kind:
         case "NOT_ALLOWED":
@@ -207,11 +213,6 @@ async def _told(telling: Telling, transfer_id: UUID, outcome: CommandOutcome, *,
             return _stale(telling, state)
         case "INVALID":
             return failed_in_the_step(telling, outcome.violations)
-        case "DONE":
-            seq = outcome.seq or 1
-            (stored,) = await reads.events_after(pool, transfer_id, seq - 1, limit=1)
-            case = Case(state, telling)
-            return StepPayload(transfer=case, event=tell_event(stored, case, telling), replayed=replayed)
 
 
 def _not_found(telling: Telling) -> TransferNotFound:

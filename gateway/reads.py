@@ -42,6 +42,19 @@ async def transfer_by_id(pool: asyncpg.Pool, scope: Scope, transfer_id: UUID) ->
     return _state(await pool.fetchval(sql, *parameters))
 
 
+async def transfer_with_event(
+    pool: asyncpg.Pool, scope: Scope, transfer_id: UUID, seq: int
+) -> tuple[TransferState, TransferEvent] | None:
+    """The transfer as it is now, if `scope` covers it, and its event `seq`, which it has."""
+    parameters: list[Any] = [transfer_id, seq]
+    sql = f"""select t.state, e.event from transfers t join transfer_events e using (transfer_id)
+               where t.transfer_id = $1 and e.seq = $2 and {visible(scope, parameters)}"""
+    row = await pool.fetchrow(sql, *parameters)
+    if row is None:
+        return None
+    return TransferState.model_validate_json(row["state"]), TransferEvent.model_validate_json(row["event"])
+
+
 class OwnPerson(NamedTuple):
     """The person of a transfer: their wrapped data key, and their name as O's register spells it, sealed."""
 
