@@ -185,7 +185,7 @@ def _pending(state: TransferState, telling: Telling, figures: dict[str, object])
     frozen_at = next((step.done_at for step in state.steps if step.kind is _FORM and step.done_at), None)
     if state.form is None or frozen_at is None:
         return telling.say("money.PENDING", **figures)
-    figures["amount"] = yuan(state.owed_fen)
+    figures |= {"amount": yuan(state.owed_fen), "missing": yuan(state.missing_fen)}
     figures["frozen_on"] = day(telling.language, shanghai_date(frozen_at))
     return telling.say(f"money.PENDING.{_why_pending(state)}", **figures)
 
@@ -195,6 +195,7 @@ def _why_pending(state: TransferState) -> str:
     whys = (
         (state.to_release is not None, "RELEASE"),
         (_is_home_uncredited(state), "AGAIN"),
+        (0 < state.missing_fen != state.owed_fen, "MISSING_AND_MORE"),
         (state.missing_fen > 0, "MISSING"),
         (state.awaits_account, "ACCOUNT"),
         (state.pays_out, "PAYOUT"),

@@ -84,6 +84,30 @@ async def test_money_that_came_short_is_matched_with_a_reason_and_the_rest_is_se
     assert (await register_printed(system, case.person))[TO]["personal_account_fen"] == BALANCE_FEN
 
 
+async def test_what_came_short_is_told_apart_from_what_a_correction_adds(system: System, registers: Registers) -> None:
+    case = Case(system, await registers.person(at(FROM), at(TO)), Desks(system, FROM, TO))
+    await case.submits()
+    form = {"personalAccountBalance": BALANCE_FEN - 100, "note": "as of the last statement"}
+    await case.take(case.desks.o_clerk, "deliverInformationForm", **form)
+    await case.take(case.desks.r_clerk, "confirmContinuation")
+    await case.remits()
+    await case.receives(case.desks.r_finance, BALANCE_FEN - 101)
+    match = {"remittanceReference": f"{case.no}-01", "decision": "ACCEPT_AMOUNT", "reason": "以对账单为准"}
+    await case.take(case.desks.r_finance, "matchFunds", **match)
+    await case.take(
+        case.desks.r_clerk, "requestCorrection", reason="AMOUNT_DISPUTED", note="the last salary is missing"
+    )
+    await case.take(case.desks.o_clerk, "deliverInformationForm")
+    told = (await case.read())["progress"]["money"]
+    assert "0.01 yuan less than ordered arrived" in told
+    assert "it has yet to remit 1.01 yuan" in told
+    await case.remits()
+    await case.receives(case.desks.r_finance, 101)
+    await case.take(case.desks.r_clerk, "confirmContinuation")
+    assert (await case.read())["status"] == "COMPLETED"
+    assert (await register_printed(system, case.person))[TO]["personal_account_fen"] == BALANCE_FEN
+
+
 async def test_nobody_releases_their_own_order_and_a_system_says_for_whom_it_acts(
     system: System, registers: Registers
 ) -> None:

@@ -62,6 +62,7 @@ WORDS: dict[str, str] = {
     "money.PENDING.PAYOUT": "The balance of {amount} yuan is to be paid to the account that you gave ({account}).",
     "money.PENDING.MORE": "After a correction {amount} yuan more are to be remitted to {transfer_in}; what came before is credited.",
     "money.PENDING.MISSING": "{amount} yuan less than ordered arrived: {transfer_out} is looking for them and will send them again; what arrived is credited to your account.",
+    "money.PENDING.MISSING_AND_MORE": "{missing} yuan less than ordered arrived: {transfer_out} is looking for them. With what a correction added it has yet to remit {amount} yuan; what arrived is credited to your account.",
     "money.PENDING.AGAIN": "What arrived with a wrong amount was not credited and is back in {transfer_out}, which will send {amount} yuan anew.",
     "money.REVERSE.AWAITING_RELEASE": "{amount} yuan too much were remitted and must go back to {transfer_out}, once the supervising authority approves.",
     "money.REVERSE.ON_ITS_WAY": "{amount} yuan are on their way back from {transfer_in} to {transfer_out}.",

@@ -62,6 +62,7 @@ WORDS: dict[str, str] = {
     "money.PENDING.PAYOUT": "个人账户余额{amount}元待支付至您提供的账户（{account}）。",
     "money.PENDING.MORE": "更正后尚有{amount}元待划转至{transfer_in}；此前的划转已计入。",
     "money.PENDING.MISSING": "到账少了{amount}元：{transfer_out}正在查找并将补划，已到账的部分已计入您的个人账户。",
+    "money.PENDING.MISSING_AND_MORE": "到账少了{missing}元：{transfer_out}正在查找。连同核对后增加的余额，还将补划{amount}元，已到账的部分已计入您的个人账户。",
     "money.PENDING.AGAIN": "金额不符、未计入的款项已退回{transfer_out}，{transfer_out}将重新划转{amount}元。",
     "money.REVERSE.AWAITING_RELEASE": "多划转的{amount}元须退回{transfer_out}，待主管部门批准。",
     "money.REVERSE.ON_ITS_WAY": "{amount}元正在由{transfer_in}退回{transfer_out}。",
