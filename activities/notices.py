@@ -12,11 +12,10 @@ from contextlib import aclosing
 from datetime import timedelta
 from typing import Any, Final, NamedTuple, Protocol
 
+import aiohttp
 import asyncpg
-import httpx
 from pydantic import BaseModel, ValidationError
 
-from activities.http_connections import KeptConnections
 from workflows.notices import REMINDERS, Notice, must_wait
 from workflows.state import TransferState
 
@@ -35,6 +34,8 @@ LONGEST_WAIT: Final = timedelta(minutes=5)
 # When a reminder of a clock that stands still is looked at again.
 HELD_FOR: Final = timedelta(minutes=15)
 ERROR_CHARACTERS: Final = 200
+# A redirection is none: nobody has agreed to where it leads.
+SUCCESS: Final = range(200, 300)
 
 # `now()` is the statement's start and can be compared within the index; a row that another worker has just taken in
 # hand is seen again with its later next attempt, and left.
@@ -79,24 +80,39 @@ class Answer(BaseModel, frozen=True):
 
 
 class HttpNotices:
-    """The port over HTTP: `PUT /notices` with a list. Whatever the answer does not name as taken was not."""
+    """The port over HTTP: `PUT /notices` with a list. Whatever the answer does not name as taken was not.
+
+    Made where a loop runs. What breaks off may be sent a second time at once, which changes nothing.
+    """
 
     def __init__(self, url: str) -> None:
-        self._client = httpx.AsyncClient(base_url=url, timeout=SECONDS, transport=KeptConnections())
+        self._url = f"{url.rstrip('/')}/notices"
+        self._session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=SECONDS), cookie_jar=aiohttp.DummyCookieJar()
+        )
 
     async def put(self, notices: Sequence[Notice]) -> Mapping[str, str]:
-        """Raises `OSError` or `NotTakenError`; of the address, which may hold a password, they name the host at most."""
-        answer = await self._client.put("/notices", json=[each.model_dump(mode="json") for each in notices])
-        if not answer.is_success:
-            raise NotTakenError(f"the receiver answered {answer.status_code}")
+        """Raises `OSError`, `aiohttp.ClientError` or `NotTakenError`.
+
+        Of the address, which may hold a password, they name the host at most.
+        """
+        body = [each.model_dump(mode="json") for each in notices]
         try:
-            said = Answer.model_validate_json(answer.content)
+            async with self._session.put(self._url, json=body, allow_redirects=False) as answer:
+                status, content = answer.status, await answer.read()
+        except aiohttp.ClientResponseError as broken:
+            # It would name all of the address but the password.
+            raise NotTakenError(f"the receiver answered, and not in HTTP: {broken.message}") from None
+        if status not in SUCCESS:
+            raise NotTakenError(f"the receiver answered {status}")
+        try:
+            said = Answer.model_validate_json(content)
         except ValidationError:
             raise NotTakenError("the receiver does not say which notices it has taken") from None
         return {each.id: said.refused.get(each.id, "not taken") for each in notices if each.id not in said.taken}
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        await self._session.close()
 
 
 class Tally(NamedTuple):

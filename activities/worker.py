@@ -178,8 +178,6 @@ async def _patiently(attempt: Callable[[], Awaitable[Any]], what: str) -> Any:
 def main() -> None:
     """`yibao worker`: configured by the environment. Exits by `os._exit`, which a Temporal client makes necessary."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    # A line for each notice and each question to the bank, with the address in it: the tables say it better.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
     code = 1
     try:
         settings, keyring = configuration(os.environ)

@@ -11,7 +11,6 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import asyncpg
-import httpx
 
 from activities.bank.http import HttpBank
 from activities.database import open_pool
@@ -19,6 +18,7 @@ from activities.dispatch import PendingCommand
 from activities.keyring import Keyring
 from activities.register_load import load_register
 from stack.bank import bank_app
+from stack.outside import outside_server
 from tests.activities.register_extracts import WANG, extract, row
 from tests.conftest import Database
 from workflows import commands as c
@@ -159,8 +159,18 @@ async def open_cases(database: Database, keyring: Keyring | None = None) -> Asyn
         await worker_pool.close()
 
 
-def sandbox_bank(folder: Path) -> HttpBank:
-    """The real port and the sandbox bank's real application, without a socket between them."""
-    bank = HttpBank("http://bank")
-    bank._client = httpx.AsyncClient(base_url="http://bank", transport=httpx.ASGITransport(app=bank_app(folder)))
-    return bank
+@contextlib.asynccontextmanager
+async def open_bank(url: str) -> AsyncIterator[HttpBank]:
+    """The real port, to whatever bank there is at `url`."""
+    bank = HttpBank(url)
+    try:
+        yield bank
+    finally:
+        await bank.close()
+
+
+@contextlib.asynccontextmanager
+async def sandbox_bank(folder: Path) -> AsyncIterator[HttpBank]:
+    """The real port, and the sandbox bank at its other end, with its memory in `folder`."""
+    async with outside_server(bank_app(folder)) as url, open_bank(url) as bank:
+        yield bank

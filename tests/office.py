@@ -354,15 +354,15 @@ class Office:
     async def history(self, transfer: PendingCommand) -> WorkflowHistory:
         return await self.handle(transfer).fetch_history()
 
-    def worker(self, folder: Path) -> Worker:
+    @contextlib.asynccontextmanager
+    async def worker(self, folder: Path) -> AsyncIterator[Worker]:
         """A worker of the system, its bank's memory in `folder`; a bug in a workflow fails it instead of hanging."""
-        return make_worker(
-            self.client,
-            self.cases.worker_pool,
-            self.cases.keyring,
-            sandbox_bank(folder),
-            workflow_failure_exception_types=[Exception],
-        )
+        pool, keyring = self.cases.worker_pool, self.cases.keyring
+        async with (
+            sandbox_bank(folder) as bank,
+            make_worker(self.client, pool, keyring, bank, workflow_failure_exception_types=[Exception]) as worker,
+        ):
+            yield worker
 
 
 async def payout_ask(cases: Cases, state: TransferState) -> c.ProvidePayoutAccount:

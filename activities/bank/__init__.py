@@ -74,9 +74,17 @@ class Posted(NamedTuple):
     document: bytes
 
 
+class BankAwayError(OSError):
+    """Nobody takes a connection at the bank's address."""
+
+
+class NotAnsweredError(OSError):
+    """The bank is there, and its answer is an error, not as agreed, cut short or missing: what it was asked may be done."""
+
+
 class Bank(Protocol):
     async def status(self, reference: str) -> Answer:
-        """What the bank knows of a reference. Raises `OSError` or `httpx.HTTPError` when it cannot be asked."""
+        """What the bank knows of a reference. Raises `BankAwayError`, `NotAnsweredError` or `TimeoutError`, all of them `OSError`."""
         ...
 
     async def hand_in(self, order: PaymentOrder) -> None:

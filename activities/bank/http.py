@@ -2,23 +2,23 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
-from urllib.parse import quote
+from typing import NamedTuple
+from urllib.parse import quote, urlencode
 
-import httpx
+import aiohttp
 from pydantic import BaseModel, ValidationError
+from yarl import URL
 
-from activities.bank import Answer, BankStatus, PaymentOrder, Posted
+from activities.bank import Answer, BankAwayError, BankStatus, NotAnsweredError, PaymentOrder, Posted
 from activities.bank.advices import Statement, read_statement
 from activities.bank.initiation import initiation_of
 from activities.bank.reports import answer_of
-from activities.http_connections import KeptConnections
 
 SECONDS = 5.0
 _XML = {"Content-Type": "application/xml"}
-
-
-class BankSpeaksOtherwiseError(OSError):
-    """The bank answered, and not as agreed; it is asked again as if it were away."""
+NOT_FOUND = 404
+# A redirection is none: nobody has agreed to where it leads.
+SUCCESS = range(200, 300)
 
 
 class _Outbox(BaseModel):
@@ -30,40 +30,69 @@ class _Outbox(BaseModel):
     messages: list[Message]
 
 
+class _Answered(NamedTuple):
+    status: int
+    content: bytes
+
+
 class HttpBank:
-    """`GET` and `PUT /orders/REFERENCE`, `GET /messages?after=CURSOR`, `GET /statements/ACCOUNT/DATE`."""
+    """`GET` and `PUT /orders/REFERENCE`, `GET /messages?after=CURSOR`, `GET /statements/ACCOUNT/DATE`. Made where a loop runs."""
 
     def __init__(self, url: str) -> None:
-        self._client = httpx.AsyncClient(base_url=url, timeout=SECONDS, transport=KeptConnections())
+        self._url = str(URL(url)).rstrip("/")
+        self._session = aiohttp.ClientSession(
+            timeout=aiohttp.ClientTimeout(total=SECONDS), cookie_jar=aiohttp.DummyCookieJar()
+        )
 
     async def status(self, reference: str) -> Answer:
         """Raises `RefusedMessageError` too, for an answer that is no status report."""
-        answer = await self._client.get(f"/orders/{quote(reference, safe='')}")
-        if answer.status_code == httpx.codes.NOT_FOUND:
+        answer = await self._ask("GET", f"/orders/{quote(reference, safe='')}")
+        if answer.status == NOT_FOUND:
             return Answer(BankStatus.UNKNOWN)
-        answer.raise_for_status()
-        return answer_of(answer.content)
+        return answer_of(_content(answer))
 
     async def hand_in(self, order: PaymentOrder) -> None:
         """Raises `RefusedMessageError` too, for an order that no message can carry."""
         document = initiation_of(order, datetime.now(UTC))
-        answer = await self._client.put(f"/orders/{quote(order.reference, safe='')}", content=document, headers=_XML)
-        answer.raise_for_status()
+        _content(await self._ask("PUT", f"/orders/{quote(order.reference, safe='')}", document))
 
     async def messages(self, after: str, limit: int) -> Sequence[Posted]:
-        answer = await self._client.get("/messages", params={"after": after, "limit": limit})
-        answer.raise_for_status()
+        content = _content(await self._ask("GET", f"/messages?{urlencode({'after': after, 'limit': limit})}"))
         try:
-            outbox = _Outbox.model_validate_json(answer.content)
+            outbox = _Outbox.model_validate_json(content)
         except ValidationError as invalid:
-            raise BankSpeaksOtherwiseError(f"the outbox is not as agreed: {invalid.error_count()} faults") from None
+            raise NotAnsweredError(f"the outbox is not as agreed: {invalid.error_count()} faults") from None
         return [Posted(each.cursor, each.message_id, each.document.encode()) for each in outbox.messages]
 
     async def statement(self, account: str, day: date) -> Statement:
         """The account's statement of a day. Raises `RefusedMessageError` too."""
-        answer = await self._client.get(f"/statements/{quote(account, safe='')}/{day.isoformat()}")
-        answer.raise_for_status()
-        return read_statement(answer.content)
+        return read_statement(
+            _content(await self._ask("GET", f"/statements/{quote(account, safe='')}/{day.isoformat()}"))
+        )
 
     async def close(self) -> None:
-        await self._client.aclose()
+        await self._session.close()
+
+    async def _ask(self, method: str, path: str, document: bytes | None = None) -> _Answered:
+        """`path` is quoted already. Raises as `Bank.status` says.
+
+        What breaks off is asked once more before that, orders too: the bank takes an order once.
+        """
+        url, headers = URL(self._url + path, encoded=True), _XML if document is not None else None
+        asked = self._session.request(method, url, data=document, headers=headers, allow_redirects=False)
+        try:
+            async with asked as answer:
+                return _Answered(answer.status, await answer.read())
+        except aiohttp.ClientConnectorError as away:
+            raise BankAwayError(str(away)) from away
+        except TimeoutError:
+            raise
+        except aiohttp.ClientError as broken:
+            raise NotAnsweredError(f"{type(broken).__name__}: {broken}") from broken
+
+
+def _content(answer: _Answered) -> bytes:
+    """What the bank answered with. Raises `NotAnsweredError` for an error."""
+    if answer.status not in SUCCESS:
+        raise NotAnsweredError(f"the bank answered {answer.status}")
+    return answer.content

@@ -7,10 +7,9 @@ from typing import Final
 from uuid import UUID
 
 import asyncpg
-import httpx
 from pydantic import BaseModel
 
-from activities.bank import Answer, Bank, BankStatus, Payee, Payment, PaymentOrder
+from activities.bank import Answer, Bank, BankStatus, NotAnsweredError, Payee, Payment, PaymentOrder
 from activities.bank.kept import read_entry
 from activities.bank.orders import payment_order, regions_today
 from activities.bank.suspense import take_out
@@ -39,8 +38,8 @@ update bank_entries e set state = 'GOING_HOME', resolved_at = $2, resolved_by = 
 """  # noqa: S608 - constants
 
 
-# Of a bank that is there. Connections that are kept raise what their socket does; one that cannot be made is a bank away.
-NO_ANSWER: Final = (TimeoutError, ConnectionResetError, ConnectionAbortedError, httpx.HTTPStatusError)
+# Of a bank that is there; one that is away keeps everything as it is.
+NO_ANSWER: Final = (TimeoutError, NotAnsweredError)
 
 
 class NoAnswerError(Exception):

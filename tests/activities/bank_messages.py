@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from activities.bank import Posted
+from activities.bank import Payment, PaymentOrder, Posted
 from activities.bank.advising import advice_of
 from activities.bank.entries import BankEntry, EntryKind
 from activities.bank.inbox import Tally, take_in
@@ -38,6 +38,24 @@ def advice(message_id: str, *entries: BankEntry) -> Posted:
 
 def report(message_id: str, reference: str, *lines: tuple[str, str, str | None]) -> Posted:
     return Posted("0", message_id, report_of(message_id, reference, lines, AT))
+
+
+def order(reference: str, *, amount_fen: int = 1) -> PaymentOrder:
+    """Beijing pays Shanghai, in one payment."""
+    return PaymentOrder(
+        reference=reference,
+        amount_fen=amount_fen,
+        execute_on=DAY,
+        payments=(Payment(end_to_end_id=reference, amount_fen=amount_fen),),
+        payer_agency="110000-YB",
+        payer_name="北京市医疗保障事务中心",
+        payer_bank="示例银行",
+        payer_account="87654321",
+        payee_name="上海市医疗保险事业管理中心",
+        payee_bank="示例银行",
+        payee_bank_code=None,
+        payee_account="12345678",
+    )
 
 
 class Inbox:

@@ -45,8 +45,8 @@ async def _closing(desk: Desk, books: BankBooks, region: str) -> tuple[int, list
 async def test_money_that_comes_back_late_leaves_the_account_that_it_had_come_to(
     database: Database, tmp_path: Path, spent: bool
 ) -> None:
-    async with open_desk(database) as desk:
-        pool, keyring, bank = desk.cases.worker_pool, desk.cases.keyring, sandbox_bank(tmp_path)
+    async with open_desk(database) as desk, sandbox_bank(tmp_path) as bank:
+        pool, keyring = desk.cases.worker_pool, desk.cases.keyring
         await desk.completed()
         reference = f"{desk.transfer.transfer_no}-01"
         FaultFile(tmp_path).write(

@@ -3,25 +3,25 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import httpx
 import pytest
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from activities.bank import sending_home
+from activities.bank import BankAwayError, http, sending_home
 from activities.bank.entries import BankEntry, EntryKind
-from activities.bank.http import HttpBank
 from activities.bank.sending_home import reference_home, send_due_home
 from activities.bank.unmatched import unmatched_funds
 from activities.ledger.auditor import open_auditor
 from activities.reconciliation.keeping import open_differences
 from stack import bank as sandbox
 from stack.bank_faults import BankFault, FaultFile, FaultKind
+from stack.outside import outside_server
 from stack.processes import free_port
 from tests.activities.bank_messages import PAYER_NAME, Inbox, advice, ask_home, entry
 from tests.activities.desk import RECEIPT, THURSDAY, TUESDAY, Desk, open_desk
 from tests.activities.reconciliation.statements import run
-from tests.cases import BALANCE_FEN, R_FINANCE, sandbox_bank
+from tests.activities.wire import cut_short, until_given_up
+from tests.cases import BALANCE_FEN, R_FINANCE, open_bank, sandbox_bank
 from tests.conftest import Database
 from workflows.commands import MatchFunds
 from workflows.deadlines import shanghai_date
@@ -48,9 +48,9 @@ async def _stray(desk: Desk) -> tuple[Inbox, BankEntry]:
 
 
 async def test_it_is_decided_once_paid_once_and_then_off_the_books(database: Database, tmp_path: Path) -> None:
-    async with open_desk(database) as desk:
+    async with open_desk(database) as desk, sandbox_bank(tmp_path) as bank:
         inbox, stray = await _stray(desk)
-        pool, bank = desk.cases.worker_pool, sandbox_bank(tmp_path)
+        pool = desk.cases.worker_pool
         order = UnmatchedFundsOrder(command_id="C")
         assert await sending_home.carry_out(pool, order) == await sending_home.carry_out(pool, order)
         assert await inbox.entries() == {"C1": ("GOING_HOME", "NO_REFERENCE")}
@@ -73,9 +73,9 @@ async def test_it_is_decided_once_paid_once_and_then_off_the_books(database: Dat
 
 
 async def test_what_the_bank_refuses_to_take_home_is_on_the_list_again(database: Database, tmp_path: Path) -> None:
-    async with open_desk(database) as desk:
+    async with open_desk(database) as desk, sandbox_bank(tmp_path) as bank:
         inbox, stray = await _stray(desk)
-        pool, bank = desk.cases.worker_pool, sandbox_bank(tmp_path)
+        pool = desk.cases.worker_pool
         FaultFile(tmp_path).write(
             [BankFault(kind=FaultKind.REFUSE, reference=reference_home(stray.entry_id), code="AC04")]
         )
@@ -95,8 +95,8 @@ async def test_what_the_bank_refuses_to_take_home_is_on_the_list_again(database:
 async def test_what_came_beyond_an_order_goes_home_and_the_order_stays_as_it_was(
     database: Database, tmp_path: Path, advised: bool
 ) -> None:
-    async with open_desk(database) as desk:
-        inbox, pool, bank = Inbox(desk), desk.cases.worker_pool, sandbox_bank(tmp_path)
+    async with open_desk(database) as desk, sandbox_bank(tmp_path) as bank:
+        inbox, pool = Inbox(desk), desk.cases.worker_pool
         reference = f"{desk.transfer.transfer_no}-01"
         await desk.continued()
         payee = await desk.row("select * from pooling_regions where code = '319900'")
@@ -135,18 +135,21 @@ async def test_what_came_beyond_an_order_goes_home_and_the_order_stays_as_it_was
 
 
 class Faulty:
-    """The sandbox bank, which answers requests about one reference as it is told to: a status and a body, or no word at all."""
+    """The sandbox bank, which answers requests about one reference as it is told to: a status and a body, half of one, or no word at all."""
 
-    def __init__(self, folder: Path, method: str, reference: str, answer: Response | None) -> None:
-        self._bank, self._met, self._answer = sandbox.bank_app(folder), (method, f"/orders/{reference}"), answer
+    def __init__(self, folder: Path, method: str, answer: ASGIApp | None) -> None:
+        self._bank, self._met, self._answer = sandbox.bank_app(folder), (method, ""), answer
+
+    def meets(self, reference: str) -> None:
+        self._met = (self._met[0], f"/orders/{reference}")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if (scope["method"], scope["path"]) != self._met:
+        if scope["type"] != "http" or (scope["method"], scope["path"]) != self._met:
             await self._bank(scope, receive, send)
         elif self._answer is not None:
             await self._answer(scope, receive, send)
         else:
-            raise TimeoutError
+            await until_given_up(receive)
 
 
 @pytest.mark.parametrize(
@@ -154,17 +157,27 @@ class Faulty:
     [
         ("GET", Response("overloaded", 503)),
         ("GET", Response("<html>sign in</html>")),
+        ("GET", cut_short),
         ("GET", None),
         ("PUT", Response("no", 422)),
         ("PUT", Response("overloaded", 503)),
+        ("PUT", cut_short),
         ("PUT", None),
     ],
 )
 async def test_a_payment_without_an_answer_keeps_no_other_from_going_and_is_asked_after_again(
-    database: Database, tmp_path: Path, method: str, answer: Response | None
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, answer: ASGIApp | None
 ) -> None:
-    async with open_desk(database) as desk:
+    monkeypatch.setattr(http, "SECONDS", 0.3)
+    app = Faulty(tmp_path, method, answer)
+    async with (
+        open_desk(database) as desk,
+        outside_server(app) as url,
+        open_bank(url) as faulty,
+        sandbox_bank(tmp_path) as honest,
+    ):
         inbox, first = await _stray(desk)
+        app.meets(reference_home(first.entry_id))
         pool = desk.cases.worker_pool
         await sending_home.carry_out(pool, UnmatchedFundsOrder(command_id="C"))
         second = first.model_copy(update={"entry_reference": "C2"})
@@ -174,9 +187,6 @@ async def test_a_payment_without_an_answer_keeps_no_other_from_going_and_is_aske
                 where entry_reference = 'C2'""",
             *(R_FINANCE.subject, THURSDAY),
         )
-        faulty, honest = HttpBank("http://bank"), sandbox_bank(tmp_path)
-        app = Faulty(tmp_path, method, reference_home(first.entry_id), answer)
-        faulty._client = httpx.AsyncClient(base_url="http://bank", transport=httpx.ASGITransport(app=app))
         assert [await send_due_home(pool, inbox.keyring, faulty) for _ in range(3)] == [0, 1, 0]
         assert await inbox.entries() == {"C1": ("GOING_HOME", "NO_REFERENCE"), "C2": ("SENT_HOME", "NO_REFERENCE")}
         assert await inbox.suspense() == {("SUSPENSE", "319900"): BALANCE_FEN, ("CLEARING", "319900"): -BALANCE_FEN}
@@ -191,14 +201,12 @@ async def test_a_payment_without_an_answer_keeps_no_other_from_going_and_is_aske
 
 
 async def test_while_the_bank_is_away_everything_stays_as_it_is(database: Database) -> None:
-    async with open_desk(database) as desk:
+    async with open_desk(database) as desk, open_bank(f"http://127.0.0.1:{free_port()}") as bank:
         inbox, _ = await _stray(desk)
         pool = desk.cases.worker_pool
         await sending_home.carry_out(pool, UnmatchedFundsOrder(command_id="C"))
-        bank = HttpBank(f"http://127.0.0.1:{free_port()}")
-        with pytest.raises(ConnectionRefusedError):
+        with pytest.raises(BankAwayError):
             await send_due_home(pool, inbox.keyring, bank)
-        await bank.close()
         assert await inbox.entries() == {"C1": ("GOING_HOME", "NO_REFERENCE")}
         assert (await desk.row("select tries from bank_entries"))["tries"] == 1
 

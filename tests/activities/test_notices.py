@@ -7,7 +7,6 @@ import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from datetime import datetime, timedelta
-from errno import ECONNREFUSED
 from pathlib import Path
 from typing import Any
 
@@ -226,7 +225,10 @@ async def test_a_receiver_that_is_down_for_a_while_gets_all_of_it_when_it_is_bac
                 await asyncio.sleep(0.05)
         waiting = await rows(desk)
         assert [row["delivered_at"] for row in waiting] == [None] * 3
-        nobody = f"ConnectionRefusedError: [Errno {ECONNREFUSED}] Connect call failed ('127.0.0.1', {port})"
+        nobody = (
+            f"ClientConnectorError: Cannot connect to host 127.0.0.1:{port} ssl:default "
+            f"[Connect call failed ('127.0.0.1', {port})]"
+        )
         assert {row["last_error"] for row in waiting} == {nobody}
         async with outside_server(notice_app(tmp_path), port):
             await all_delivered(desk)

@@ -104,8 +104,7 @@ class OutsideDesk(MoneyDesk):
         await self.remittance_ordered()
         tomorrow = shanghai_date(datetime.now(UTC)) + timedelta(days=1)
         other = advice("M1", await self._credit("Z1", booked_on=tomorrow, value_on=tomorrow))
-        answer = await self.bank._client.put("/sandbox/messages/M1", content=other.document)
-        answer.raise_for_status()
+        assert (await self.bank._ask("PUT", "/sandbox/messages/M1", other.document)).status == 202
         words: Any = None
         await Poller(self.cases.worker_pool, self.cases.keyring, self.bank, words).read_outbox()
         await self.to_the_bank()

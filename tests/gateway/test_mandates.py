@@ -134,10 +134,12 @@ async def working(database: Database, temporal_client: Client, tmp_path: Path) -
     async with open_window(database, temporal=temporal_client) as each:
         await each.desk.db.execute("delete from commands")
         await each.desk.db.execute("select setval('transfer_serial', $1)", random.randrange(1, 900_000))
-        cases, bank = each.desk.cases, sandbox_bank(tmp_path)
-        async with make_worker(temporal_client, cases.worker_pool, cases.keyring, bank):
+        cases = each.desk.cases
+        async with (
+            sandbox_bank(tmp_path) as bank,
+            make_worker(temporal_client, cases.worker_pool, cases.keyring, bank),
+        ):
             yield each
-        await bank.close()
 
 
 async def sees(window: Window, viewer: Viewer) -> bool:

@@ -22,6 +22,7 @@ TEMPORAL_FILES = {
     "search_attributes.py",
 }
 EFFECTS = {
+    "aiohttp",
     "asyncpg",
     "cryptography",
     "httpx",

@@ -1,13 +1,12 @@
 """A worker that dies in the middle of a long story is replaced by another; a long case goes on in a new run with all it had."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from temporalio.worker import Worker
 
 from activities.dispatch import PendingCommand
 from stack import temporal
@@ -31,25 +30,26 @@ class Shifts:
 
     office: Office
     folder: Path
-    worker: Worker
+    at_work: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def begin(self) -> None:
+        await self.at_work.enter_async_context(self.office.worker(self.folder))
+
+    async def end(self) -> None:
+        await self.at_work.aclose()
 
     async def change(self) -> None:
-        await self.worker.shutdown()
-        self.worker = await _at_work(self.office, self.folder)
-
-
-async def _at_work(office: Office, folder: Path) -> Worker:
-    worker = office.worker(folder)
-    await worker.__aenter__()
-    return worker
+        await self.end()
+        await self.begin()
 
 
 @asynccontextmanager
 async def _shifts(database: Database, server: TemporalServer, folder: Path) -> AsyncIterator[Shifts]:
     async with open_office(database, server.address, folder, working=False) as office:
-        shifts = Shifts(office, folder, await _at_work(office, folder))
+        shifts = Shifts(office, folder)
+        await shifts.begin()
         yield shifts
-        await shifts.worker.shutdown()
+        await shifts.end()
 
 
 @pytest.mark.long
@@ -86,10 +86,10 @@ async def test_clocks_that_ran_out_while_nobody_worked_say_each_thing_once(datab
     async with _shifts(database, server, tmp_path / "bank") as shifts:
         office = shifts.office
         transfer = await office.submit()
-        await shifts.worker.shutdown()
+        await shifts.end()
         now = office.now(transfer)
         await temporal.skip_time(office.client, office.handle(transfer).id, timedelta(days=60))
-        shifts.worker = await _at_work(office, shifts.folder)
+        await shifts.begin()
         await office.until(transfer, lambda state: state.step(K.DELIVER_INFORMATION_FORM).escalated == 2)
         office.ahead[transfer.transfer_no] = timedelta(days=60)
         assert office.now(transfer) > now
