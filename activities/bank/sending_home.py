@@ -26,7 +26,13 @@ COMMAND: Final = "SEND_UNMATCHED_FUNDS_HOME"
 AT_ONCE: Final = 20
 DONE: Final = CommandOutcome(kind="DONE")
 
-LEAVING_SQL = "select * from bank_entries where state = 'GOING_HOME' order by resolved_at, entry_id limit $1"
+# Those that were asked after longest ago come first.
+LEAVING_SQL = """
+update bank_entries set asked_at = clock_timestamp()
+ where entry_id in (select entry_id from bank_entries where state = 'GOING_HOME'
+                     order by asked_at nulls first, resolved_at, entry_id limit $1)
+returning *
+"""
 BACK_SQL = """
 update bank_entries set state = 'UNMATCHED', resolution = $2, tries = tries + 1 where entry_id = $1 and state = 'GOING_HOME'
 """

@@ -200,6 +200,26 @@ async def test_a_payment_without_an_answer_keeps_no_other_from_going_and_is_aske
         assert sum(each.document.count(paid) for each in outbox) == 1
 
 
+async def test_a_payment_that_the_bank_never_answers_leaves_others_their_turn(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sending_home, "AT_ONCE", 1)
+    app = Faulty(tmp_path, "PUT", Response("no", 422))
+    async with open_desk(database) as desk, outside_server(app) as url, open_bank(url) as faulty:
+        inbox, first = await _stray(desk)
+        app.meets(reference_home(first.entry_id))
+        await sending_home.carry_out(desk.cases.worker_pool, UnmatchedFundsOrder(command_id="C"))
+        await inbox.takes(advice("M2", first.model_copy(update={"entry_reference": "C2"})))
+        await desk.db.execute(
+            "update bank_entries set state = 'GOING_HOME', resolution = '重复', resolved_by = 'x', resolved_at = now()"
+        )
+        assert [await send_due_home(desk.cases.worker_pool, inbox.keyring, faulty) for _ in range(4)] == [0, 0, 0, 1]
+        assert {reference: state for reference, (state, _) in (await inbox.entries()).items()} == {
+            "C1": "GOING_HOME",
+            "C2": "SENT_HOME",
+        }
+
+
 async def test_while_the_bank_is_away_everything_stays_as_it_is(database: Database) -> None:
     async with open_desk(database) as desk, open_bank(f"http://127.0.0.1:{free_port()}") as bank:
         inbox, _ = await _stray(desk)
