@@ -22,6 +22,7 @@ from stack import postgres, processes, temporal
 from stack.postgres import PostgresServer
 from stack.processes import free_port
 from stack.temporal import TemporalServer
+from tests.turns import Turns
 
 ROLE_PASSWORDS = {"yibao_worker": "worker", "yibao_gateway": "gateway"}
 TEMPLATE = "migrated"
@@ -164,6 +165,12 @@ def _has_room_in_memory() -> bool:
     """A container gives its /dev/shm 64 MB, and not every system has one: then all is on the disk as ever."""
     free = shutil.disk_usage(MEMORY).free if MEMORY.is_dir() else 0
     return min(free, psutil.virtual_memory().available // 2) >= MEMORY_BYTES
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config) -> Turns | None:
+    """What `--dist loadfile` hands out, in `Turns`."""
+    return Turns(config) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
