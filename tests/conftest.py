@@ -37,7 +37,7 @@ FAST_SETTINGS = {
     "synchronous_commit": "off",
     "full_page_writes": "off",
     "max_connections": "200",
-    # A password is hashed 4,096 times for whoever guesses it, at every one of thousands of logins; these are no secret.
+    # The roles' passwords, else hashed 4,096 times at every one of thousands of logins for whoever guesses; these are no secret.
     "scram_iterations": "1",
 }
 # Objects that live for one test, a few for the session: looked at as often as in a script, they were a fifth of the
@@ -82,7 +82,7 @@ async def fresh_database(server: PostgresServer, template: str) -> AsyncIterator
     name = f"test_{uuid.uuid4().hex}"
     owner_url = _database_url(server, name)
     address = owner_url.rpartition("@")[2]
-    # One login for both: it costs a quarter of what the copy does.
+    # One login for both: it costs a third of what the copy does.
     async with _connected(server.url) as owner:
         await owner.execute(f"create database {name} template {template} strategy file_copy")
         yield Database(

@@ -4,8 +4,8 @@ from xdist.scheduler import LoadFileScheduling  # type: ignore[import-untyped] #
 from xdist.workermanage import WorkerController  # type: ignore[import-untyped] # it has no types
 
 # What stands on the same costly thing, made once in a process: the system whose parts are killed, the one that is left
-# running, the proving ground, the state space. A file is of the first that names it. In this order before the rest, so
-# that none of it is left for the end, when the other processes have nothing to do.
+# running, the proving ground, the state space. A file is of the first that names it. They begin in this order before the
+# rest, so that none of it is left for the end, when the other processes have nothing to do.
 TOGETHER = {
     "breakable": ("tests/e2e/test_kills.py", "tests/e2e/test_outages.py"),
     "system": ("tests/e2e/",),
