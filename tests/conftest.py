@@ -9,6 +9,7 @@ import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import psutil
@@ -168,9 +169,9 @@ def _has_room_in_memory() -> bool:
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config) -> Turns | None:
-    """What `--dist loadfile` hands out, in `Turns`."""
-    return Turns(config) if config.getvalue("dist") == "loadfile" else None
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Turns | None:
+    """What `--dist loadfile` hands out, in `Turns`. Without xdist's own `log` each handing out would be printed."""
+    return Turns(config, log) if config.getvalue("dist") == "loadfile" else None
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
