@@ -15,6 +15,7 @@ BY_CHANCE = {
     *("document_id", "sha256", "digest", "content_sealed", "verification_code", "hash"),
     *("carried_out_at", "recorded_at", "written_in", "handed_in_at", "received_at", "created_at"),
     "next_attempt_at",
+    "asked_at",
     *("document_sealed", "words_sealed", "visible_at", "message_id"),
 }
 # What a telling more makes another; whether it was told, and whether something was resolved, counts and not when.
