@@ -3,7 +3,6 @@
 import uuid
 from datetime import date
 from enum import StrEnum
-from functools import cached_property
 
 from pydantic import BaseModel, Field
 
@@ -50,7 +49,7 @@ class BankEntry(BaseModel, frozen=True):
         """As the bank books it, and NONE for a word."""
         return {EntryKind.DEBIT: "DBIT", EntryKind.CREDIT: "CRDT", EntryKind.RETURN: "CRDT"}.get(self.kind, "NONE")
 
-    @cached_property
+    @property
     def entry_id(self) -> uuid.UUID:
         return uuid.uuid5(_ENTRIES, f"{self.account}\n{self.direction}\n{self.entry_reference}")
 

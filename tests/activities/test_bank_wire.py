@@ -234,3 +234,9 @@ def test_the_restrictions_of_a_schema_are_found_wherever_they_stand() -> None:
         "/Ntfctn: there are 0 of them",
     ]
     assert faults(c.AccountIdentification4Choice()) == [": 0 of a choice of one"]
+
+
+def test_a_booking_that_differs_by_its_reference_has_an_id_of_its_own() -> None:
+    other = CREDIT.model_copy(update={"entry_reference": f"{CREDIT.entry_reference}-2"})
+    assert CREDIT.entry_id != other.entry_id
+    assert CREDIT.model_copy(update={"entry_reference": other.entry_reference}).entry_id == other.entry_id
