@@ -26,11 +26,12 @@ COMMAND: Final = "SEND_UNMATCHED_FUNDS_HOME"
 AT_ONCE: Final = 20
 DONE: Final = CommandOutcome(kind="DONE")
 
-# Those that were asked after longest ago come first.
+# Those that were asked after longest ago come first. The state is looked at again: whoever held the row may have decided otherwise.
 LEAVING_SQL = """
 update bank_entries set asked_at = clock_timestamp()
  where entry_id in (select entry_id from bank_entries where state = 'GOING_HOME'
                      order by asked_at nulls first, resolved_at, entry_id limit $1)
+   and state = 'GOING_HOME'
 returning *
 """
 BACK_SQL = """

@@ -1,5 +1,6 @@
 """Unmatched money goes home: decided once, paid by the bank once, and out of SUSPENSE when the bank has taken it."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from activities.bank import BankAwayError, http, sending_home
+from activities.bank import Answer, BankAwayError, BankStatus, http, sending_home
 from activities.bank.entries import BankEntry, EntryKind
 from activities.bank.sending_home import reference_home, send_due_home
 from activities.bank.unmatched import unmatched_funds
@@ -218,6 +219,24 @@ async def test_a_payment_that_the_bank_never_answers_leaves_others_their_turn(
             "C1": "GOING_HOME",
             "C2": "SENT_HOME",
         }
+
+
+async def test_money_that_is_decided_about_at_the_same_moment_is_not_paid_on_an_older_word(
+    database: Database, tmp_path: Path
+) -> None:
+    async with open_desk(database) as desk, sandbox_bank(tmp_path) as bank:
+        inbox, stray = await _stray(desk)
+        pool = desk.cases.worker_pool
+        await sending_home.carry_out(pool, UnmatchedFundsOrder(command_id="C"))
+        async with desk.db.transaction():
+            await desk.db.execute("update bank_entries set state = 'UNMATCHED'")
+            sending = asyncio.create_task(send_due_home(pool, inbox.keyring, bank))
+            waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+            while not await desk.db.fetchval(waiting):
+                await asyncio.sleep(0.01)
+        assert await sending == 0
+        assert await bank.status(reference_home(stray.entry_id)) == Answer(BankStatus.UNKNOWN)
+        assert await inbox.entries() == {"C1": ("UNMATCHED", "NO_REFERENCE")}
 
 
 async def test_while_the_bank_is_away_everything_stays_as_it_is(database: Database) -> None:
