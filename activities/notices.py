@@ -16,6 +16,7 @@ import aiohttp
 import asyncpg
 from pydantic import BaseModel, ValidationError
 
+from activities.outside_http import SUCCESS, open_session
 from workflows.notices import REMINDERS, Notice, must_wait
 from workflows.state import TransferState
 
@@ -34,8 +35,6 @@ LONGEST_WAIT: Final = timedelta(minutes=5)
 # When a reminder of a clock that stands still is looked at again.
 HELD_FOR: Final = timedelta(minutes=15)
 ERROR_CHARACTERS: Final = 200
-# A redirection is none: nobody has agreed to where it leads.
-SUCCESS: Final = range(200, 300)
 
 # `now()` is the statement's start and can be compared within the index; a row that another worker has just taken in
 # hand is seen again with its later next attempt, and left.
@@ -87,9 +86,7 @@ class HttpNotices:
 
     def __init__(self, url: str) -> None:
         self._url = f"{url.rstrip('/')}/notices"
-        self._session = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=SECONDS), cookie_jar=aiohttp.DummyCookieJar()
-        )
+        self._session = open_session(SECONDS)
 
     async def put(self, notices: Sequence[Notice]) -> Mapping[str, str]:
         """Raises `OSError`, `aiohttp.ClientError` or `NotTakenError`.

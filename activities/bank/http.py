@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from http import HTTPStatus
 from typing import NamedTuple
 from urllib.parse import quote, urlencode
 
@@ -13,12 +14,10 @@ from activities.bank import Answer, BankAwayError, BankStatus, NotAnsweredError,
 from activities.bank.advices import Statement, read_statement
 from activities.bank.initiation import initiation_of
 from activities.bank.reports import answer_of
+from activities.outside_http import SUCCESS, open_session
 
 SECONDS = 5.0
 _XML = {"Content-Type": "application/xml"}
-NOT_FOUND = 404
-# A redirection is none: nobody has agreed to where it leads.
-SUCCESS = range(200, 300)
 
 
 class _Outbox(BaseModel):
@@ -40,14 +39,12 @@ class HttpBank:
 
     def __init__(self, url: str) -> None:
         self._url = str(URL(url)).rstrip("/")
-        self._session = aiohttp.ClientSession(
-            timeout=aiohttp.ClientTimeout(total=SECONDS), cookie_jar=aiohttp.DummyCookieJar()
-        )
+        self._session = open_session(SECONDS)
 
     async def status(self, reference: str) -> Answer:
         """Raises `RefusedMessageError` too, for an answer that is no status report."""
         answer = await self._ask("GET", f"/orders/{quote(reference, safe='')}")
-        if answer.status == NOT_FOUND:
+        if answer.status == HTTPStatus.NOT_FOUND:
             return Answer(BankStatus.UNKNOWN)
         return answer_of(_content(answer))
 
@@ -86,6 +83,7 @@ class HttpBank:
         except aiohttp.ClientConnectorError as away:
             raise BankAwayError(str(away)) from away
         except TimeoutError:
+            # aiohttp's are of both families.
             raise
         except aiohttp.ClientError as broken:
             raise NotAnsweredError(f"{type(broken).__name__}: {broken}") from broken
