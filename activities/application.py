@@ -46,30 +46,29 @@ def submission(application: c.Application, reading: Reading, assessment: Assessm
         **application.model_dump(exclude={"request_stop", "wait_for_register", "certificate_number"}),
         person_id=reading.person.person_id,
         route=assessment.route,
-        findings=assessment.remaining,
-        stop_needed=assessment.stop_needed,
-        manual=assessment.manual,
-        waiting=assessment.waiting,
         unconnected=tuple(code for code, entry in reading.regions.items() if not entry.policy.connected),
-        stopped_on=assessment.stopped_on,
-        gap=assessment.gap,
-        employer_ids=reading.employer_ids,
+        **_found(reading, assessment),
     )
     return Submission(submitted, assessment.blocking, _arrears(assessment), assessment.periods)
 
 
 def rechecked(reading: Reading, assessment: Assessment) -> Recheck:
     """What the registers say now of a case that waits for them."""
-    checked = e.RegisterChecked(
-        findings=assessment.remaining,
-        waiting=assessment.waiting,
-        manual=assessment.manual,
-        stop_needed=assessment.stop_needed,
-        stopped_on=assessment.stopped_on,
-        gap=assessment.gap,
-        employer_ids=reading.employer_ids,
-    )
+    checked = e.RegisterChecked(**_found(reading, assessment))
     return Recheck(checked, assessment.blocking, _arrears(assessment), assessment.periods)
+
+
+def _found(reading: Reading, assessment: Assessment) -> dict[str, Any]:
+    """What the first look and every later one say of the case, field by field."""
+    return {
+        "findings": assessment.remaining,
+        "waiting": assessment.waiting,
+        "manual": assessment.manual,
+        "stop_needed": assessment.stop_needed,
+        "stopped_on": assessment.stopped_on,
+        "gap": assessment.gap,
+        "employer_ids": reading.employer_ids,
+    }
 
 
 def _agent(said: dict[str, Any], at: datetime) -> Agent | None:
