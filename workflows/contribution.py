@@ -105,9 +105,7 @@ def parse_months(text: str, *, region: str, scheme: InsuranceScheme) -> tuple[Co
 
 def format_months(periods: Iterable[ContributionPeriod]) -> str:
     """The months of all regions and schemes together, normalised, in the form that `parse_months` reads."""
-    actual, deemed = _by_payment(periods)
-    runs = [*((*run, False) for run in _runs(actual)), *((*run, True) for run in _runs(deemed))]
-    return ";".join(map(_compact, sorted(runs)))
+    return ";".join(map(_compact, _marked(*_by_payment(periods))))
 
 
 def normalise(periods: Iterable[ContributionPeriod]) -> tuple[ContributionPeriod, ...]:
@@ -145,8 +143,7 @@ def come_home(
             yield period
             continue
         months = _months_of(period)
-        runs = [*((*run, False) for run in _runs(months & ~held)), *((*run, True) for run in _runs(months & held))]
-        for first, last, deemed in sorted(runs):
+        for first, last, deemed in _marked(months & ~held, months & held):
             yield _period(first, last, (deemed, home, period.scheme))
 
 
@@ -235,6 +232,11 @@ def _runs(months: _Months) -> Iterator[tuple[int, int]]:
         months >>= length
         yield first + gap, first + gap + length - 1
         first += gap + length
+
+
+def _marked(actual: _Months, deemed: _Months) -> list[tuple[int, int, bool]]:
+    """The runs of both in one order, each with whether it is deemed."""
+    return sorted([*((*run, False) for run in _runs(actual)), *((*run, True) for run in _runs(deemed))])
 
 
 def _parse_range(piece: str) -> tuple[int, int, bool]:
