@@ -27,12 +27,12 @@ from tests.turns import Turns
 
 ROLE_PASSWORDS = {"yibao_worker": "worker", "yibao_gateway": "gateway"}
 TEMPLATE = "migrated"
-# Nothing here must survive a power cut.
 # Where the data directories are: a database is five hundred files, and on a disk's file system making and removing them
 # for every test was a third of the suite's processor time.
 MEMORY = Path("/dev/shm")  # noqa: S108 - pytest makes a directory of its own in it
 # Three times what all tests together were seen to leave there.
 MEMORY_BYTES = 4 * 2**30
+# Nothing here must survive a power cut.
 FAST_SETTINGS = {
     "fsync": "off",
     "synchronous_commit": "off",

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stack.processes import PidFile, mark_of
+from stack.processes import PidFile, free_port, mark_of
 
 STUBBORN = (
     "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
@@ -81,3 +81,8 @@ async def test_each_process_is_on_disk_as_soon_as_it_is_recorded(
     assert json.loads(pids.path.read_text()) == {"worker": {"pid": stranger.pid, "started_at": started_at}}
     pids.forget("worker")
     assert json.loads(pids.path.read_text()) == {}
+
+
+def test_no_port_is_given_to_two_before_all_were_given_once() -> None:
+    given = [free_port() for _ in range(300)]
+    assert len(set(given)) == len(given)
