@@ -57,6 +57,8 @@ AWAY_SECONDS = 1.0
 DEAD_WORKER_AFTER = timedelta(seconds=3)
 # A step in hand has time to end, and its answer to arrive; who stops a worker waits longer than this.
 GRACE = timedelta(seconds=8)
+# Then it leaves, whatever Temporal's core does: that has been seen to wait for ever, with nothing left in hand.
+LEAVES_AFTER = GRACE + timedelta(seconds=4)
 # A case rests for days between two steps: only those in a burst of steps are worth their 150 kB each. The others are read
 # again from their history, which is short.
 CASES_KEPT_IN_MEMORY = 300
@@ -128,6 +130,21 @@ def make_worker(
     )
 
 
+@contextlib.asynccontextmanager
+async def at_work(
+    client: Client, pool: asyncpg.Pool, keyring: Keyring, bank: Bank, **options: Any
+) -> AsyncIterator[Worker]:
+    """A worker of this system while the block lasts, and `LEAVES_AFTER` longer at most; `options` as `make_worker` has them."""
+    async with contextlib.AsyncExitStack() as stack:
+        yield await stack.enter_async_context(make_worker(client, pool, keyring, bank, **options))
+        leaving = stack.pop_all()
+    try:
+        async with asyncio.timeout(LEAVES_AFTER.total_seconds()):
+            await leaving.aclose()
+    except TimeoutError:
+        log.warning("Temporal's core has not ended, and nothing waits for it any more")
+
+
 async def run(settings: WorkerSettings, keyring: Keyring) -> None:
     """Work until SIGTERM or SIGINT, then finish what is in hand. Waits for PostgreSQL and Temporal to be there."""
     pool = await _patiently(lambda: open_pool(settings.database_url), "PostgreSQL")
@@ -136,7 +153,7 @@ async def run(settings: WorkerSettings, keyring: Keyring) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    async with make_worker(client, pool, keyring, bank, graceful_shutdown_timeout=GRACE):
+    async with at_work(client, pool, keyring, bank, graceful_shutdown_timeout=GRACE):
         log.info("working on task queue %s", TASK_QUEUE)
         async with (
             _in_the_background(Sweeper(pool, client, Steps(pool, keyring)).run()),

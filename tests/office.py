@@ -23,7 +23,7 @@ from activities.people import person_by_id
 from activities.reference import set_policy
 from activities.residuals import ResidualSweep
 from activities.temporal import data_converter
-from activities.worker import make_worker
+from activities.worker import at_work
 from stack.temporal import skip_time
 from tests.activities.contribution_feeds import contribution, feed
 from tests.activities.register_extracts import resident_ids
@@ -360,7 +360,7 @@ class Office:
         pool, keyring = self.cases.worker_pool, self.cases.keyring
         async with (
             sandbox_bank(folder) as bank,
-            make_worker(self.client, pool, keyring, bank, workflow_failure_exception_types=[Exception]) as worker,
+            at_work(self.client, pool, keyring, bank, workflow_failure_exception_types=[Exception]) as worker,
         ):
             yield worker
 

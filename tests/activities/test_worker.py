@@ -5,10 +5,14 @@ import json
 import os
 import signal
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from temporalio.bridge import worker as bridge
+from temporalio.client import Client
 
+from activities import worker
 from activities.keyring import Keyring
 from activities.settings import VARIABLES
 from gateway.settings import Settings
@@ -16,6 +20,7 @@ from stack import temporal
 from stack.bank import bank_app
 from stack.outside import outside_server
 from stack.processes import free_port
+from tests.cases import open_cases, sandbox_bank
 from tests.conftest import Database
 
 NOWHERE = {
@@ -36,9 +41,9 @@ async def _worker(environment: dict[str, str]) -> asyncio.subprocess.Process:
 
 async def _refused(environment: dict[str, str]) -> list[str]:
     """What the worker says before it exits 1, with nothing there to connect to."""
-    worker = await _worker(environment)
-    _, said = await asyncio.wait_for(worker.communicate(), 20)
-    assert worker.returncode == 1
+    process = await _worker(environment)
+    _, said = await asyncio.wait_for(process.communicate(), 20)
+    assert process.returncode == 1
     return said.decode().splitlines()
 
 
@@ -80,12 +85,36 @@ async def test_a_worker_that_is_stopped_leaves_without_a_word_of_failure(databas
     parts = {"YIBAO_DATABASE_URL": database.worker_url, "TEMPORAL_ADDRESS": server.address}
     try:
         async with outside_server(bank_app(tmp_path)) as bank_url, asyncio.timeout(30):
-            worker = await _worker(NOWHERE | parts | {"YIBAO_BANK_URL": bank_url})
-            assert worker.stderr is not None
-            await worker.stderr.readuntil(b"working on task queue")
-            worker.send_signal(signal.SIGTERM)
-            said = (await worker.stderr.read()).decode()
-            assert await worker.wait() == 0
+            process = await _worker(NOWHERE | parts | {"YIBAO_BANK_URL": bank_url})
+            assert process.stderr is not None
+            await process.stderr.readuntil(b"working on task queue")
+            process.send_signal(signal.SIGTERM)
+            said = (await process.stderr.read()).decode()
+            assert await process.wait() == 0
     finally:
         await server.stop()
     assert not [line for line in said.splitlines() if "ERROR" in line or "Traceback" in line], said
+
+
+async def test_a_core_that_never_ends_is_left_and_said_so(
+    database: Database,
+    temporal_client: Client,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    begun = asyncio.Event()
+
+    async def for_ever(_core: bridge.Worker) -> None:
+        begun.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(bridge.Worker, "finalize_shutdown", for_ever)
+    monkeypatch.setattr(worker, "LEAVES_AFTER", timedelta(seconds=0.5))
+    async with open_cases(database) as cases, sandbox_bank(tmp_path) as bank, asyncio.timeout(30):
+        async with worker.at_work(temporal_client, cases.worker_pool, cases.keyring, bank, task_queue="never ends"):
+            pass
+        assert begun.is_set()
+    assert [each.message for each in caplog.records] == [
+        "Temporal's core has not ended, and nothing waits for it any more"
+    ]

@@ -11,7 +11,7 @@ import asyncpg
 import pytest
 from temporalio.client import Client
 
-from activities.worker import make_worker
+from activities.worker import at_work
 from gateway.auth import Viewer
 from stack.errors import StackError
 from stack.why import read_case
@@ -98,7 +98,7 @@ async def working(database: Database, temporal_client: Client, tmp_path: Path) -
         cases = each.desk.cases
         async with (
             sandbox_bank(tmp_path) as bank,
-            make_worker(temporal_client, cases.worker_pool, cases.keyring, bank),
+            at_work(temporal_client, cases.worker_pool, cases.keyring, bank),
         ):
             yield each
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
-from activities.worker import make_worker
+from activities.worker import at_work
 from gateway.auth import Viewer
 from gateway.types.reference import node_id
 from tests.activities.desk import MONDAY, TUESDAY, changed, snapshot
@@ -137,7 +137,7 @@ async def working(database: Database, temporal_client: Client, tmp_path: Path) -
         cases = each.desk.cases
         async with (
             sandbox_bank(tmp_path) as bank,
-            make_worker(temporal_client, cases.worker_pool, cases.keyring, bank),
+            at_work(temporal_client, cases.worker_pool, cases.keyring, bank),
         ):
             yield each
 
