@@ -28,7 +28,9 @@ def _history(name: str) -> WorkflowHistory:
 
 def _replayer(workflow: type) -> Replayer:
     # In the SDK's sandbox, which the worker goes without: what it forbids is found here.
-    return Replayer(workflows=[workflow], data_converter=data_converter(keyring()), workflow_runner=SandboxedWorkflowRunner())
+    return Replayer(
+        workflows=[workflow], data_converter=data_converter(keyring()), workflow_runner=SandboxedWorkflowRunner()
+    )
 
 
 @pytest.mark.parametrize("name", [path.stem for path in FILES])
