@@ -1,7 +1,7 @@
 """A remittance on its way through the bank: looked up before it is sent, and asked after until the bank has said yes or no."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import asyncpg
 from temporalio import activity
@@ -9,9 +9,11 @@ from temporalio.exceptions import ApplicationError
 
 from activities import payout
 from activities.bank import Bank, BankStatus, Payee, PaymentOrder
-from activities.bank.orders import payee_of, payment_order, payments_of, regions_today
+from activities.bank.orders import payee_of, payment_order, payments_of
 from activities.bank.reasons import law_reason
 from activities.keyring import Keyring
+from activities.reference import REGIONS_TEXT_SQL, regions_of
+from workflows.deadlines import shanghai_date
 from workflows.messages import BankOrder, BankSaid
 from workflows.vocabulary import BankReturnReason, RemittanceKind
 
@@ -19,6 +21,14 @@ from workflows.vocabulary import BankReturnReason, RemittanceKind
 QUICK_LOOKS = 3
 QUICK_LOOK_SECONDS = 0.4
 SLOWEST_LOOK = timedelta(minutes=5)
+
+# The order $1, and both regions as they are on the day $2.
+ORDER_SQL = f"""
+select r.amount_fen, r.kind, t.from_region, t.to_region, a.account_sealed, p.wrapped_key,
+       ({REGIONS_TEXT_SQL.format(day="$2::date", codes="array[t.from_region, t.to_region]")}) as regions
+  from remittances r join transfers t using (transfer_id) join persons p using (person_id)
+  left join payout_accounts a using (transfer_id) where r.reference = $1
+"""  # noqa: S608 - our own statement
 
 
 async def send_to_bank(pool: asyncpg.Pool, keyring: Keyring, bank: Bank, order: BankOrder) -> BankSaid:
@@ -46,16 +56,13 @@ async def send_to_bank(pool: asyncpg.Pool, keyring: Keyring, bank: Bank, order: 
 
 
 async def _payment_order(pool: asyncpg.Pool, keyring: Keyring, order: BankOrder) -> PaymentOrder:
+    today = shanghai_date(datetime.now(UTC))
     async with pool.acquire() as connection:
-        row = await connection.fetchrow(
-            """select r.amount_fen, r.kind, t.from_region, t.to_region, a.account_sealed, p.wrapped_key
-                 from remittances r join transfers t using (transfer_id) join persons p using (person_id)
-                 left join payout_accounts a using (transfer_id) where r.reference = $1""",
-            order.reference,
-        )
+        row = await connection.fetchrow(ORDER_SQL, order.reference, today)
         if row is None:
             raise LookupError(f"there is no remittance {order.reference}")
-        regions, today = await regions_today(connection, [row["from_region"], row["to_region"]])
+        # As of now: an account that was changed after the order is the one that the money goes to.
+        regions = regions_of(row["regions"])
         kind, origin, destination = RemittanceKind(row["kind"]), regions[row["from_region"]], regions[row["to_region"]]
         # What comes home is sent by R.
         payer, agency = (destination, origin) if kind is RemittanceKind.REVERSE else (origin, destination)

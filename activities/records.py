@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -38,45 +38,64 @@ class Locked(NamedTuple):
     named: asyncpg.Record | None
 
 
-_NAMED = NAMED_PERSON_SQL.format(person="t.person_id", region="t.from_region", scheme="t.from_scheme")
-# $1 is the day, $2 both regions.
-AS_LOCKED_SQL = f"""
-select hash, ({CALENDAR_KEY_SQL}) as calendar_key, ({REGIONS_TEXT_SQL}) as regions, named.*
-  from transfer_events e join transfers t using (transfer_id) left join lateral ({_NAMED}) named on true
- where e.transfer_id = $3 and e.seq = $4
-"""  # noqa: S608 - our own statement
+# The transfer $1, locked, and what a step on `day` rests on, in one statement.
+_LOCKED_SQL = """
+with locked as (
+    select t.transfer_id, t.person_id, t.from_region, t.to_region, t.from_scheme, t.state, t.revision, {day} as day{asked}
+      from {locked} where t.transfer_id = $1 for update)
+select locked.*, e.hash, ({calendar_key}) as calendar_key, ({regions}) as regions,
+       named.wrapped_key, named.resident_id_sealed, named.name_sealed
+  from locked left join transfer_events e on e.transfer_id = locked.transfer_id and e.seq = locked.revision
+  left join lateral ({named}) named on true
+"""
+_RESTS_ON = {
+    "calendar_key": CALENDAR_KEY_SQL.format(day="locked.day"),
+    "regions": REGIONS_TEXT_SQL.format(day="locked.day", codes="array[locked.from_region, locked.to_region]"),
+    "named": NAMED_PERSON_SQL.format(
+        person="locked.person_id", region="locked.from_region", scheme="locked.from_scheme"
+    ),
+}
+# Of a command `c`: the day on which it was received.
+RECEIVED_ON = "(c.received_at at time zone 'Asia/Shanghai')::date"
+LOCK_SQL = _LOCKED_SQL.format(day="$2::date", asked="", locked="transfers t", **_RESTS_ON)
+# The command $2 is locked first.
+LOCK_WITH_COMMAND_SQL = _LOCKED_SQL.format(
+    day=RECEIVED_ON,
+    asked=", c.actor, c.received_at, c.input, c.outcome",
+    locked="commands c join transfers t on c.command_id = $2",
+    **_RESTS_ON,
+)
 
 
 async def lock(connection: Connection, transfer_id: UUID, day: date) -> Locked:
     """The transfer as its events have it on `day`; nobody else writes until the transaction ends. LookupError if there is none."""
-    row = await connection.fetchrow(
-        "select state, revision from transfers where transfer_id = $1 for update", transfer_id
-    )
+    row = await _locked_row(connection, LOCK_SQL, transfer_id, day)
     if row is None:
         raise LookupError(f"there is no transfer {transfer_id}")
-    return await as_locked(connection, transfer_id, row, day)
+    return await as_locked(connection, row)
 
 
 async def lock_with_command(connection: Connection, transfer_id: UUID, command_id: str) -> asyncpg.Record | None:
-    """The command and the `state` and `revision` of its transfer, both locked, in this order; None without either."""
-    return await connection.fetchrow(
-        """select c.actor, c.received_at, c.input, c.outcome, t.state, t.revision
-             from commands c join transfers t on t.transfer_id = $2 where c.command_id = $1 for update""",
-        command_id, transfer_id,
-    )  # fmt: skip
+    """The command and its transfer, both locked, in this order, for `as_locked`; None without either."""
+    return await _locked_row(connection, LOCK_WITH_COMMAND_SQL, transfer_id, command_id)
 
 
-async def as_locked(connection: Connection, transfer_id: UUID, row: asyncpg.Record, day: date) -> Locked:
-    """The transfer of `row`, which was locked before this, with the calendar of `day`."""
+async def _locked_row(connection: Connection, statement: str, *given: Any) -> asyncpg.Record | None:
+    row = await connection.fetchrow(statement, *given)
+    if row is not None and row["hash"] is None:
+        # It waited for the lock, and saw all else as it was before its wait.
+        row = await connection.fetchrow(statement, *given)
+    return row
+
+
+async def as_locked(connection: Connection, row: asyncpg.Record) -> Locked:
+    """The transfer of `row`, as it was locked, with the calendar of its day."""
     state = TransferState.model_validate_json(row["state"])
-    # A statement of its own: the one that waited for the lock still sees the events as they were before its wait.
-    sides = [state.from_region, state.to_region]
-    last = await connection.fetchrow(AS_LOCKED_SQL, day, sides, transfer_id, row["revision"])
-    if last is None:
-        raise LookupError(f"transfer {transfer_id} has no event {row['revision']}")
-    calendar = await calendar_in_force(connection, day, last["calendar_key"])
-    named = last if last["person_id"] is not None else None
-    return Locked(state, last["hash"], calendar, regions_of(last["regions"]), named)
+    if row["hash"] is None:
+        raise LookupError(f"transfer {state.transfer_id} has no event {row['revision']}")
+    calendar = await calendar_in_force(connection, row["day"], row["calendar_key"])
+    named = row if row["wrapped_key"] is not None else None
+    return Locked(state, row["hash"], calendar, regions_of(row["regions"]), named)
 
 
 async def events_after(connection: Connection, transfer_id: UUID, seq: int) -> tuple[TransferEvent, ...]:

@@ -34,29 +34,26 @@ class RegionEntry(BaseModel, frozen=True):
     policy: RegionPolicy
 
 
+# The regions of `codes`, or all where that is null, on `day`: both as the statement around it has them.
 REGIONS_SQL = """
 select distinct on (r.code) r.code, r.name, r.province, r.agency_code, r.agency_name, r.service_phone, r.address,
        r.receiving_account_name, r.receiving_bank, r.receiving_bank_code, r.receiving_account,
-       coalesce((select p.policy from region_policies p where p.region = r.code and p.effective_from <= $1
-                 order by p.effective_from desc, p.edition desc limit 1), '{}') as policy
+       coalesce((select p.policy from region_policies p where p.region = r.code and p.effective_from <= {day}
+                 order by p.effective_from desc, p.edition desc limit 1), '{{}}') as policy
   from pooling_regions r
- where r.effective_from <= $1 and (r.effective_to is null or r.effective_to > $1) and ($2::text[] is null or r.code = any($2))
+ where r.effective_from <= {day} and (r.effective_to is null or r.effective_to > {day})
+   and ({codes} is null or r.code = any({codes}))
  order by r.code, r.effective_from desc
 """
+# In one value, so that a statement that reads something else anyway brings them along, and the same answer is parsed once.
+REGIONS_TEXT_SQL = f"select coalesce(json_agg(region), '[]')::text from ({REGIONS_SQL}) region"  # noqa: S608 - our own statement
+REGIONS_ON_SQL = REGIONS_TEXT_SQL.format(day="$1::date", codes="$2::text[]")
+_ENTRIES: TypeAdapter[tuple[RegionEntry, ...]] = TypeAdapter(tuple[RegionEntry, ...])
 
 
 async def regions_on(connection: Connection, day: date, codes: list[str] | None = None) -> dict[str, RegionEntry]:
     """The regions of the directory on `day`, all or those of `codes`, by code."""
-    rows = await connection.fetch(REGIONS_SQL, day, codes)
-    return {
-        row["code"]: RegionEntry(**dict(row) | {"policy": RegionPolicy.model_validate_json(row["policy"])})
-        for row in rows
-    }
-
-
-# The same in one value, for a statement that reads something else anyway.
-REGIONS_TEXT_SQL = f"select coalesce(json_agg(region), '[]')::text from ({REGIONS_SQL}) region"  # noqa: S608 - our own statement
-_ENTRIES: TypeAdapter[tuple[RegionEntry, ...]] = TypeAdapter(tuple[RegionEntry, ...])
+    return dict(regions_of(await connection.fetchval(REGIONS_ON_SQL, day, codes)))
 
 
 @lru_cache(maxsize=1024)
@@ -67,12 +64,13 @@ def regions_of(text: str) -> Mapping[str, RegionEntry]:
 
 # What the calendar of a day rests on: the tables, and the policies of regions that have or had days off of their own.
 # A policy edition that takes effect on a later day is another answer on that day.
-# $1 is the day. A statement that reads something else anyway brings it along.
+# `day` is as the statement around it has it: one that reads something else anyway brings the key along.
 CALENDAR_KEY_SQL = """
 select current_database() || ': ' || (select count(*) || ' editions, newest ' || max(loaded_at) from calendar_editions) || '; ' || count(*) || ' policies, '
-       || count(*) filter (where effective_from <= $1) || ' in force, newest ' || coalesce(max(edition), 0)
+       || count(*) filter (where effective_from <= {day}) || ' in force, newest ' || coalesce(max(edition), 0)
   from region_policies where region in (select region from region_policies where policy ? 'regional_holidays')
 """
+KEY_OF_DAY_SQL = CALENDAR_KEY_SQL.format(day="$1::date")
 # Every edition, in the order of taking effect, of the regions that have or had days off of their own.
 REGIONAL_SQL = """
 select region, effective_from, coalesce(policy->'regional_holidays', '[]') as days_off from region_policies
@@ -98,7 +96,7 @@ class CalendarCache:
 
         One short query when nothing changed; none when `key` is what `CALENDAR_KEY_SQL` has just said of `day`.
         """
-        key = key or await connection.fetchval(CALENDAR_KEY_SQL, day)
+        key = key or await connection.fetchval(KEY_OF_DAY_SQL, day)
         if self.calendar is None or key != self.key:
             documents = await connection.fetch("select document from calendar_editions")
             editions = tuple(CalendarYear.model_validate_json(each["document"]) for each in documents)

@@ -19,7 +19,7 @@ from activities.keyring import Keyring
 from activities.mandates import MandateCommand, MandateGrant, MandateRevocation
 from activities.people import PersonRef
 from activities.records import Locked
-from activities.reference import calendar_in_force, regions_on
+from activities.reference import CALENDAR_KEY_SQL, calendar_in_force, regions_on
 from activities.scene import Scene
 from activities.step_facts import read_facts
 from activities.step_record import DONE, record_step, step_result
@@ -47,6 +47,11 @@ from workflows.vocabulary import TransferRoute
 from workflows.workdays import WorkingCalendar
 
 _ASK: TypeAdapter[c.AnyAsk] = TypeAdapter(c.AnyAsk)
+# With what the calendar rests on of the day on which it was received.
+LOCK_COMMAND_SQL = f"""
+select c.*, ({CALENDAR_KEY_SQL.format(day=records.RECEIVED_ON)}) as calendar_key
+  from commands c where c.command_id = $1 for update
+"""  # noqa: S608 - our own statement
 NOT_RECORDED = CommandOutcome(kind="NOT_ALLOWED", why="NOT_RECORDED")
 
 
@@ -65,7 +70,7 @@ class Steps:
                 return await _recorded(connection, row, order)
             actor, at = Actor.model_validate_json(row["actor"]), row["received_at"]
             reading, application = await read_application(connection, self._keyring, row, actor, shanghai_date(at))
-            calendar = await calendar_in_force(connection, shanghai_date(at))
+            calendar = await calendar_in_force(connection, shanghai_date(at), row["calendar_key"])
             assessment = assess(reading.check, today=shanghai_date(at), calendar=calendar)
             facts = decide_submission(submission(application, reading, assessment), at, calendar)
             opening, state = advance(None, facts[:1], at=at, actor=actor)
@@ -109,8 +114,7 @@ class Steps:
                 )
             if row["outcome"] is not None:
                 return await _recorded(connection, row, order)
-            today = shanghai_date(row["received_at"])
-            locked = await records.as_locked(connection, order.transfer_id, row, today)
+            locked = await records.as_locked(connection, row)
             command = c.Command(
                 command_id=order.command_id,
                 actor=Actor.model_validate_json(row["actor"]),
@@ -247,7 +251,7 @@ async def _decide(scene: Scene, command: c.Command) -> Facts | Objection:
 
 
 async def _locked_command(connection: Connection, command_id: str) -> asyncpg.Record:
-    row = await connection.fetchrow("select * from commands where command_id = $1 for update", command_id)
+    row = await connection.fetchrow(LOCK_COMMAND_SQL, command_id)
     if row is None:
         raise LookupError(f"there is no command {command_id}")
     return row

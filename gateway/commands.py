@@ -85,7 +85,7 @@ async def take_step(context: RequestContext, mutation: str, given: TransferInput
         transfer_no=state.no,
     )
     try:
-        recorded = await _bind(context.pool, key, entry, lambda: _objection(telling, state, ask, actor))
+        recorded = await _bind(context.pool, key, entry, _objection(telling, state, ask, actor))
     except KeyTakenError:
         return conflict(telling)
     if not isinstance(recorded, Recorded):
@@ -98,19 +98,19 @@ async def take_step(context: RequestContext, mutation: str, given: TransferInput
 
 
 async def _bind(
-    pool: asyncpg.Pool, key: Key, entry: Entry, object_first: Callable[[], StepNotAllowed | StaleRevision | None]
+    pool: asyncpg.Pool, key: Key, entry: Entry, refused: StepNotAllowed | StaleRevision | None
 ) -> Recorded | StepNotAllowed | StaleRevision:
-    """What the key is bound to: an earlier call's command, or this one's, unless there is an objection to it."""
+    """What the key is bound to: an earlier call's command, or this one's, unless it is `refused`."""
     for _ in range(ATTEMPTS):
+        # Most keys are new: only one that is bound, or a step that may not be, asks what is there.
+        recorded = await append(pool, key, entry) if refused is None else None
+        if recorded is not None:
+            return recorded
         bound = await find_bound(pool, key)
         if bound is not None:
             return bound
-        refused = object_first()
         if refused is not None:
             return refused
-        recorded = await append(pool, key, entry)
-        if recorded is not None:
-            return recorded
     raise TimeoutError("the key was bound and released at every attempt")
 
 

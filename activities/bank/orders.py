@@ -1,14 +1,13 @@
 """Orders as the border needs them: what the bank is told, and what its lines are held against."""
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime
+from datetime import date
 
 from activities.bank import Payee, Payer, Payment, PaymentOrder
 from activities.bank.matching import Ordered
 from activities.bank.parts import parts_of
 from activities.database import Connection
-from activities.reference import RegionEntry, regions_on
-from workflows.deadlines import shanghai_date
+from activities.reference import RegionEntry
 from workflows.vocabulary import RemittanceKind
 
 # The names that an agency's account goes by: the account's own, and the agency's.
@@ -102,9 +101,3 @@ def payment_order(
         **payer_of(payer).model_dump(),
         **payee.model_dump(),
     )
-
-
-async def regions_today(connection: Connection, codes: list[str]) -> tuple[dict[str, RegionEntry], date]:
-    """The regions as of now: an account that was changed after the order is the one that the money goes to. And the day."""
-    today = shanghai_date(datetime.now(UTC))
-    return await regions_on(connection, today, codes), today

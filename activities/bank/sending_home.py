@@ -11,13 +11,15 @@ from pydantic import BaseModel
 
 from activities.bank import Answer, Bank, BankStatus, NotAnsweredError, Payee, Payment, PaymentOrder
 from activities.bank.kept import read_entry
-from activities.bank.orders import payment_order, regions_today
+from activities.bank.orders import payment_order
 from activities.bank.suspense import take_out
 from activities.bank.unmatched import ENTERED_FOR, RESOLVE_SQL
 from activities.bank.wire import RefusedMessageError
 from activities.database import transaction
 from activities.keyring import Keyring
+from activities.reference import regions_on
 from workflows.actors import Actor
+from workflows.deadlines import shanghai_date
 from workflows.messages import CommandOutcome, UnmatchedFundsOrder
 
 log = logging.getLogger(__name__)
@@ -144,6 +146,7 @@ async def _payment(pool: asyncpg.Pool, keyring: Keyring, row: asyncpg.Record, re
         payee_account=entry.other_account,
     )
     payments: Sequence[Payment] = [Payment(end_to_end_id=reference, amount_fen=entry.amount_fen)]
+    today = shanghai_date(datetime.now(UTC))
     async with pool.acquire() as connection:
-        regions, today = await regions_today(connection, [row["region"]])
+        regions = await regions_on(connection, today, [row["region"]])
     return payment_order(reference, regions[row["region"]], payee, tuple(payments), today)
