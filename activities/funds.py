@@ -25,7 +25,7 @@ SLOWEST_LOOK = timedelta(minutes=5)
 # The order $1, and both regions as they are on the day $2.
 ORDER_SQL = f"""
 select r.amount_fen, r.kind, t.from_region, t.to_region, a.account_sealed, p.wrapped_key,
-       ({REGIONS_TEXT_SQL.format(day="$2::date", codes="array[t.from_region, t.to_region]")}) as regions
+       ({REGIONS_TEXT_SQL.format(day="$2::date", which="r.code in (t.from_region, t.to_region)")}) as regions
   from remittances r join transfers t using (transfer_id) join persons p using (person_id)
   left join payout_accounts a using (transfer_id) where r.reference = $1
 """  # noqa: S608 - our own statement

@@ -50,7 +50,7 @@ select locked.*, e.hash, ({calendar_key}) as calendar_key, ({regions}) as region
 """
 _RESTS_ON = {
     "calendar_key": CALENDAR_KEY_SQL.format(day="locked.day"),
-    "regions": REGIONS_TEXT_SQL.format(day="locked.day", codes="array[locked.from_region, locked.to_region]"),
+    "regions": REGIONS_TEXT_SQL.format(day="locked.day", which="r.code in (locked.from_region, locked.to_region)"),
     "named": NAMED_PERSON_SQL.format(
         person="locked.person_id", region="locked.from_region", scheme="locked.from_scheme"
     ),

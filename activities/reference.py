@@ -34,26 +34,31 @@ class RegionEntry(BaseModel, frozen=True):
     policy: RegionPolicy
 
 
-# The regions of `codes`, or all where that is null, on `day`: both as the statement around it has them.
+# The regions `r` for which `which` holds, on `day`: both in the words of the statement around it.
 REGIONS_SQL = """
 select distinct on (r.code) r.code, r.name, r.province, r.agency_code, r.agency_name, r.service_phone, r.address,
        r.receiving_account_name, r.receiving_bank, r.receiving_bank_code, r.receiving_account,
        coalesce((select p.policy from region_policies p where p.region = r.code and p.effective_from <= {day}
                  order by p.effective_from desc, p.edition desc limit 1), '{{}}') as policy
   from pooling_regions r
- where r.effective_from <= {day} and (r.effective_to is null or r.effective_to > {day})
-   and ({codes} is null or r.code = any({codes}))
+ where r.effective_from <= {day} and (r.effective_to is null or r.effective_to > {day}) and {which}
  order by r.code, r.effective_from desc
 """
 # In one value, so that a statement that reads something else anyway brings them along, and the same answer is parsed once.
 REGIONS_TEXT_SQL = f"select coalesce(json_agg(region), '[]')::text from ({REGIONS_SQL}) region"  # noqa: S608 - our own statement
-REGIONS_ON_SQL = REGIONS_TEXT_SQL.format(day="$1::date", codes="$2::text[]")
+SOME_REGIONS_SQL = REGIONS_TEXT_SQL.format(day="$1::date", which="r.code = any($2::text[])")
+ALL_REGIONS_SQL = REGIONS_TEXT_SQL.format(day="$1::date", which="true")
 _ENTRIES: TypeAdapter[tuple[RegionEntry, ...]] = TypeAdapter(tuple[RegionEntry, ...])
 
 
 async def regions_on(connection: Connection, day: date, codes: list[str] | None = None) -> dict[str, RegionEntry]:
     """The regions of the directory on `day`, all or those of `codes`, by code."""
-    return dict(regions_of(await connection.fetchval(REGIONS_ON_SQL, day, codes)))
+    asked = (
+        connection.fetchval(ALL_REGIONS_SQL, day)
+        if codes is None
+        else connection.fetchval(SOME_REGIONS_SQL, day, codes)
+    )
+    return dict(regions_of(await asked))
 
 
 @lru_cache(maxsize=1024)

@@ -73,7 +73,7 @@ select no, transfer_id from transfers
 # Cases that wait for the registers, where the person's rows or a region's policy have changed since they were asked.
 WAITING_SQL = """
 select t.no, t.transfer_id from transfers t
- where t.closed_at is null and t.state ->> 'waiting' = 'true'
+ where t.closed_at is null and t.waiting
    and (exists (select from enrolments e where e.person_id = t.person_id
                    and e.changed_at > coalesce(t.checked_at, t.submitted_at))
      or exists (select from region_policies p where p.region in (t.from_region, t.to_region)
