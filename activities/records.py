@@ -165,8 +165,7 @@ async def record(
     gone, came = _changed_items(before, after)
     texts = [canonical(event) for event in events]
     told = notices_of(after, events)
-    await connection.execute(
-        RECORD_SQL,
+    values = (
         after.transfer_id,
         command_id,
         [event.seq for event in events],
@@ -200,6 +199,8 @@ async def record(
         [notice.due_on for notice in told],
         *columns_of(documents),
     )
+    # No array is as good as an empty one to `unnest`, and costs less to send.
+    await connection.execute(RECORD_SQL, *(None if value == [] else value for value in values))
 
 
 def canonical(event: TransferEvent) -> str:

@@ -16,7 +16,7 @@ import asyncpg
 import uvloop
 from temporalio import activity
 from temporalio.client import Client
-from temporalio.worker import PollerBehaviorAutoscaling, UnsandboxedWorkflowRunner, Worker
+from temporalio.worker import PollerBehaviorAutoscaling, Worker
 
 from activities.bank import Bank, sending_home
 from activities.bank.http import HttpBank
@@ -34,6 +34,7 @@ from activities.settings import SettingsError, WorkerSettings, read_settings
 from activities.steps import Steps
 from activities.sweeper import Sweeper
 from activities.temporal import connect
+from activities.workflow_runner import ContextFreeRunner
 from workflows import steps
 from workflows.certificate import CertificateWorkflow
 from workflows.mandate import MandateWorkflow
@@ -123,8 +124,7 @@ def make_worker(
         client,
         task_queue=task_queue,
         workflows=WORKFLOWS,
-        # What the sandbox would find is found in the tests (docs/decisions/0016).
-        workflow_runner=UnsandboxedWorkflowRunner(),
+        workflow_runner=ContextFreeRunner(),
         activities=activities(pool, keyring, bank),
         **(tuning | options),
     )
