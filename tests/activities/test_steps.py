@@ -72,6 +72,18 @@ async def test_coverage_stops_in_the_register_and_the_ten_days_start(database: D
         await desk.verify()
 
 
+async def test_a_step_changes_the_cases_row_in_place_and_enters_it_into_no_index_anew(database: Database) -> None:
+    async with open_desk(database) as desk:
+        await desk.accepted()
+        changes = desk.db.transaction()
+        await changes.start()
+        await desk.db.execute(
+            """update transfers set state = state || '{"revision": 9}', revision = 9, status = 'AWAITING_FUNDS', funds_status = 'ORDERED'"""
+        )
+        assert await desk.db.fetchval("select pg_stat_get_xact_tuples_hot_updated('transfers'::regclass)") == 1
+        await changes.rollback()
+
+
 async def test_the_certificate_is_issued_sealed_with_its_code(database: Database) -> None:
     async with open_desk(database) as desk:
         await desk.open()
