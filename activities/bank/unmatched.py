@@ -51,10 +51,11 @@ select r.reference, r.amount_fen, r.kind, t.no, t.from_region, t.to_region,
    and case when r.kind = 'REVERSE' then t.from_region else t.to_region end = any($1::text[])
  order by r.ordered_at desc limit $2
 """
-# The bookings that the word is about: the last ones of the order, up to its amount.
+# The bookings that the word is about: the last ones of the order to come, up to its amount. The bank may count one that came later from an
+# earlier day.
 APART_SQL = """
 update bank_entries e set state = 'UNMATCHED', why = $3
-  from (select entry_id, sum(amount_fen) over (order by value_on desc, entry_reference desc) as fen
+  from (select entry_id, sum(amount_fen) over (order by received_at desc, entry_reference desc) as fen
           from bank_entries where reference = $1 and kind = 'RETURN') last
  where e.entry_id = last.entry_id and last.fen <= $2 and e.state = 'MATCHED' and e.region is not null
 returning e.entry_id, e.region, e.amount_fen

@@ -1,14 +1,16 @@
 """The bank's words on their way to the cases: in order, until they are heard, and no oftener than they say something new."""
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 
 from activities.bank.entries import EntryKind
 from activities.bank.judging import leave_confirmed
 from activities.bank.telling import NobodyListensError, Words
-from activities.bank.unmatched import unmatched_funds
+from activities.bank.unmatched import lay_apart, unmatched_funds
 from activities.bank_words import note_bank_word
+from activities.database import transaction
 from activities.reopening import open_again
 from tests.activities.bank_messages import DAY, PAYER_NAME, Inbox, advice, entry
 from tests.activities.desk import RECEIPT, THURSDAY, TUESDAY, Desk, changed, open_desk, snapshot
@@ -225,6 +227,20 @@ async def test_a_return_that_was_spent_in_an_open_case_lies_apart_for_the_superv
             assert await desk.state() == state
             await _lies_apart(inbox, spent=True)
         await desk.verify()
+
+
+async def test_the_part_that_came_last_lies_apart_whatever_day_the_bank_counts_it_from(line: Line) -> None:
+    first = entry(
+        EntryKind.RETURN, "R1", line.payer, 100, line.reference, code="AC04", value_on=DAY + timedelta(days=3)
+    )
+    await line.inbox.takes(advice("M1", first))
+    await line.inbox.takes(advice("M2", entry(EntryKind.RETURN, "R2", line.payer, 200, line.reference, code="AC04")))
+    pool, said = line.desk.cases.worker_pool, BankSaid(reference=line.reference, said="RETURNED", amount_fen=200)
+    async with transaction(pool) as connection:
+        await lay_apart(connection, said, THURSDAY)
+    listed = await unmatched_funds(line.desk.cases.gateway_pool, line.inbox.keyring, ["110000"], limit=9)
+    assert [each.entry.entry_reference for each in listed] == ["R2"]
+    assert await line.inbox.suspense() == {("CLEARING", "110000"): -200, ("SUSPENSE", "110000"): 200}
 
 
 async def _spend(desk: Desk) -> None:
