@@ -18,7 +18,7 @@ from bench.open_transfers import open_transfers
 from bench.queries import queries
 from bench.reconciling import reconciling
 from bench.system import running_system
-from bench.throughput import carry_many, throughput
+from bench.throughput import carry_many, carry_twins, throughput
 from bench.twin import running_twins
 
 LATEST = Path(__file__).with_name("latest.json")
@@ -26,11 +26,12 @@ LATEST = Path(__file__).with_name("latest.json")
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured. As they are, the whole takes about seven minutes on two cores."""
+    """How much is measured. As they are, the whole takes about eleven minutes on two cores."""
 
     persons: int = 100_000
-    warm_up: int = 20
+    warm_up: int = 40
     repetitions: int = 3
+    turns_with_twins: int = 7
     transfers: int = 90
     in_flight: int = 30
     histories: int = 3
@@ -56,10 +57,11 @@ async def run(data_dir: Path, sizes: Sizes) -> list[Figure]:
         _say(f"register load, {2 * sizes.persons:,} rows")
         made.append(await commands.register_load(system, sizes.persons))
         async with running_twins(system) as twins:
-            await carry_many(system, sizes.warm_up, sizes.warm_up)
+            await carry_many(system, sizes.warm_up, sizes.in_flight)
+            await carry_twins(twins, sizes.warm_up, sizes.in_flight)
             _say("complete transfers, in turn with twins")
             rates = await throughput(
-                system, twins, repetitions=sizes.repetitions, transfers=sizes.transfers, in_flight=sizes.in_flight
+                system, twins, turns=sizes.turns_with_twins, transfers=sizes.transfers, in_flight=sizes.in_flight
             )
             made += rates.figures
             _say("histories")

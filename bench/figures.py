@@ -13,7 +13,10 @@ from rich.table import Table
 
 @dataclass(frozen=True)
 class Figure:
-    """`ratio` is value ÷ baseline; `minimum` and `maximum` are those of the value's repetitions; `more` explains."""
+    """`minimum` and `maximum` are those of the value's repetitions; `more` explains.
+
+    `ratio` is value ÷ baseline, or the median of `ratios`: those of each repetition and the one of the baseline beside it.
+    """
 
     name: str
     value: float
@@ -23,9 +26,12 @@ class Figure:
     maximum: float | None = None
     goal: str | None = None
     more: dict[str, Any] = field(default_factory=dict)
+    ratios: tuple[float, ...] = ()
 
     @property
     def ratio(self) -> float | None:
+        if self.ratios:
+            return median(self.ratios)
         return self.value / self.baseline if self.baseline else None
 
     def row(self) -> dict[str, Any]:
@@ -53,10 +59,22 @@ def of(
     goal: str | None = None,
     **more: Any,
 ) -> Figure:
-    """The figure of these repetitions."""
-    baseline = median(baselines) if baselines else None
-    spread = {"baseline_min": min(baselines), "baseline_max": max(baselines)} if len(baselines) > 1 else {}
-    return Figure(name, median(values), unit, baseline, min(values), max(values), goal, spread | more)
+    """The figure of these repetitions; as many of the baseline were made in turn with them.
+
+    The machine is faster in one minute than in the next, so that each is held against the one that came right after it.
+    """
+    if len(baselines) < 2 or len(baselines) != len(values):
+        return Figure(
+            name, median(values), unit, median(baselines) if baselines else None, min(values), max(values), goal, more
+        )
+    ratios = tuple(value / baseline for value, baseline in zip(values, baselines, strict=True))
+    spread = {
+        "baseline_min": min(baselines),
+        "baseline_max": max(baselines),
+        "ratio_min": min(ratios),
+        "ratio_max": max(ratios),
+    }
+    return Figure(name, median(values), unit, median(baselines), min(values), max(values), goal, spread | more, ratios)
 
 
 def write(figures: Sequence[Figure], path: Path) -> None:

@@ -28,18 +28,18 @@ class Rates:
     twins_per_second: float
 
 
-async def throughput(system: System, twins: Twins, *, repetitions: int, transfers: int, in_flight: int) -> Rates:
-    """Carry `transfers` in each repetition, `in_flight` at a time, and as many twins in turn."""
+async def throughput(system: System, twins: Twins, *, turns: int, transfers: int, in_flight: int) -> Rates:
+    """Carry `transfers`, `in_flight` at a time, and as many twins, `turns` times in turn."""
     ours: list[Measured[float]] = []
     bare: list[Measured[float]] = []
-    for _ in range(repetitions):
+    for _ in range(turns):
         ours.append(await measured(system.parts, lambda: carry_many(system, transfers, in_flight)))
         bare.append(await measured(_parts_of_twins(system, twins), lambda: carry_twins(twins, transfers, in_flight)))
     rates, twin_rates = [each.result for each in ours], [each.result for each in bare]
     made = [
         figures.of(
             "complete transfers", "1/s", rates, twin_rates, goal="ratio ≥ 0.6",
-            baseline_is=TWIN, in_flight=in_flight, transfers=transfers, repetitions=repetitions,
+            baseline_is=TWIN, in_flight=in_flight, transfers=transfers, turns=turns,
             **_disturbance([*ours, *bare]),
         ),
         _cpu("worker CPU per transfer", ours, bare, transfers, ("worker",), goal="ratio ≤ 1.5"),

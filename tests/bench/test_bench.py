@@ -13,6 +13,7 @@ TINY = Sizes(
     persons=300,
     warm_up=2,
     repetitions=1,
+    turns_with_twins=2,
     transfers=4,
     in_flight=2,
     histories=1,
@@ -29,19 +30,21 @@ TINY = Sizes(
 )
 
 
-def test_a_figure_is_the_medians_their_ratio_and_the_spread() -> None:
-    figure = figures.of("complete transfers", "1/s", [9.0, 6.0, 7.0], [14.0, 10.0, 12.0], goal="ratio ≥ 0.6", steps=3)
+def test_a_figure_is_the_medians_of_the_repetitions_and_of_their_ratios_and_the_spread() -> None:
+    figure = figures.of("complete transfers", "1/s", [9.0, 6.0, 7.0], [10.0, 12.0, 14.0], goal="ratio ≥ 0.6", steps=3)
     assert figure.row() == {
         "figure": "complete transfers",
         "value": 7.0,
         "unit": "1/s",
         "baseline": 12.0,
-        "ratio": 0.5833,
+        "ratio": 0.5,
         "min": 6.0,
         "max": 9.0,
         "goal": "ratio ≥ 0.6",
         "baseline_min": 10.0,
         "baseline_max": 14.0,
+        "ratio_min": 0.5,
+        "ratio_max": 0.9,
         "steps": 3,
     }
 
