@@ -69,7 +69,7 @@ def details(state: TransferState, recent: list[str]) -> str:
     if alarm:
         lines.append(f"- 下一次计时：{timer_summary(alarm)}")
     lines.append("\n最近事件")
-    lines += [f"1. {line}" for line in recent]
+    lines += [f"- {line}" for line in recent]
     return "\n".join(lines)
 
 

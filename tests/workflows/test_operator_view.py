@@ -75,7 +75,7 @@ async def test_an_open_case_reads_at_a_glance(office: Office) -> None:
         "",
         "最近事件",
     ]
-    assert (await _details(office, transfer)).splitlines()[6] == f"1. {minute} #1 提交申请"
+    assert (await _details(office, transfer)).splitlines()[6] == f"- {minute} #1 提交申请"
     assert await _search_attributes(office, transfer) == {
         "TransferStatus": "TRANSFERRING_OUT",
         "TransferOutRegion": "110000",
