@@ -109,6 +109,17 @@ def calls(module: ast.Module) -> Iterator[tuple[str, str, int]]:
             yield whole.rpartition(".")[2], whole, node.lineno
 
 
+def kept(module: ast.Module) -> list[int]:
+    """Lines that keep a value in the module or in one of its classes."""
+    bodies = [module.body, *(node.body for node in module.body if isinstance(node, ast.ClassDef))]
+    return [each.lineno for body in bodies for each in body if isinstance(each, ast.Assign | ast.AnnAssign)]
+
+
+@pytest.mark.parametrize("name", ["transfer.py", "certificate.py", "mandate.py", "unmatched_funds.py"])
+def test_a_workflow_keeps_nothing_that_other_cases_of_its_worker_would_share(name: str) -> None:
+    assert kept(tree(FOLDER / name)) == []
+
+
 def test_there_are_files_to_look_at() -> None:
     assert {
         "decide.py",
