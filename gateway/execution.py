@@ -1,10 +1,9 @@
 """Runs an operation and makes its answer: data, and errors that show a caller what it may know."""
 
 import logging
-import re
 from collections.abc import AsyncGenerator, Awaitable
 from dataclasses import dataclass
-from typing import Any, Final, cast
+from typing import Any, cast
 
 import asyncpg
 import strawberry
@@ -24,9 +23,7 @@ from gateway.executor import ShortWayExecutor
 from gateway.faults import Fault, Language, Refused, Unavailable
 from gateway.operations import InvalidDocumentError, Operation, Operations
 from gateway.reachability import is_out_of_reach
-
-MAX_MESSAGE_LENGTH: Final = 500
-_LONG_NUMBER: Final = re.compile(r"\d{12,}[Xx]?")
+from gateway.request_errors import without_values
 
 logger = logging.getLogger(__name__)
 
@@ -132,12 +129,9 @@ def refusal(error: Fault | InvalidDocumentError, language: Language) -> Answer:
 def _request_errors(errors: list[GraphQLError]) -> Answer:
     """Of a document or of variables that do not fit the schema; graphql-core's words name the place.
 
-    They quote the value too, which may be somebody's identity number: that is never echoed.
+    They quote values too, which may be somebody's identity number: those are never echoed.
     """
-    formatted = [
-        _formatted(error, _LONG_NUMBER.sub("…", error.message)[:MAX_MESSAGE_LENGTH], {"code": Refused.code})
-        for error in errors
-    ]
+    formatted = [_formatted(error, without_values(error.message), {"code": Refused.code}) for error in errors]
     return Answer(None, formatted, Refused.http_status, has_data=False, codes=(Refused.code,) * len(formatted))
 
 
