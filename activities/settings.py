@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Annotated, Final, TypeVar
+from typing import Annotated, Final, Literal, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
@@ -18,12 +18,15 @@ VARIABLES: Final = frozenset(
         "YIBAO_GATEWAY_PASSWORD",
         "YIBAO_HOST",
         "YIBAO_KEYRING",
+        "YIBAO_MANAGEMENT_HOST",
+        "YIBAO_MANAGEMENT_PORT",
         "YIBAO_NOTICE_URL",
         "YIBAO_OIDC_AUDIENCE",
         "YIBAO_OIDC_ISSUER",
         "YIBAO_OIDC_JWKS",
         "YIBAO_PORT",
         "YIBAO_POSTGRES_BIN",
+        "YIBAO_PRIVATE_NETWORK",
         "YIBAO_PUBLIC_URL",
         "YIBAO_TEMPORAL_BINARY",
         "YIBAO_TEMPORAL_UI_ORIGIN",
@@ -57,6 +60,8 @@ def _is_web_address(value: str) -> str:
 
 
 DatabaseUrl = Annotated[str, AfterValidator(_is_postgresql)]
+Environment = Literal["production", "development"]
+YesOrNo = Literal["yes", "no"]
 
 
 class WorkerSettings(BaseModel):
@@ -74,6 +79,8 @@ class WorkerSettings(BaseModel):
         Annotated[str, AfterValidator(_is_web_address)] | None,
         Field(alias="YIBAO_NOTICE_URL", description="who takes the notices; without it they are recorded and wait"),
     ] = None
+    environment: Annotated[Environment, Field(alias="YIBAO_ENV")] = "production"
+    private_network: Annotated[YesOrNo, Field(alias="YIBAO_PRIVATE_NETWORK")] = "no"
 
 
 def read_settings(model: type[Model], environment: Mapping[str, str]) -> Model:

@@ -34,6 +34,7 @@ from activities.settings import SettingsError, WorkerSettings, read_settings
 from activities.steps import Steps
 from activities.sweeper import Sweeper
 from activities.temporal import connect
+from activities.transport_security import require_encryption
 from activities.workflow_runner import ContextFreeRunner
 from workflows import steps
 from workflows.certificate import CertificateWorkflow
@@ -218,6 +219,8 @@ def main() -> None:
 def configuration(environment: Mapping[str, str]) -> tuple[WorkerSettings, Keyring]:
     """The worker's settings and its keyring. Raises `SettingsError` before anything is connected."""
     settings = read_settings(WorkerSettings, environment)
+    if settings.environment == "production":
+        require_encryption(environment, web=("YIBAO_BANK_URL", "YIBAO_NOTICE_URL"))
     try:
         return settings, Keyring.from_environment(environment)
     except InvalidKeyringError as error:

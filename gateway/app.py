@@ -1,6 +1,7 @@
 """The gateway as one ASGI application, and the process that serves it."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -32,6 +33,7 @@ from gateway.health import Health
 from gateway.http_protocol import HttpProtocol
 from gateway.jwks import KeySet
 from gateway.limits import MAX_BODY_BYTES
+from gateway.management import management_app, management_server
 from gateway.metrics import Metrics
 from gateway.operations import Operations, load_trusted_documents
 from gateway.progress import ProgressHub
@@ -95,9 +97,11 @@ def create_app(
         clock=clock,
         new_loaders=new_loaders,
     )
-    graphql, routes = _routes(services, schema)
+    health, metrics = Health(services), Metrics(lambda: services.progress.follower_count)
+    graphql, routes = _routes(services, schema, health, metrics)
     app = Application(graphql, routes=routes, lifespan=_lifespan(services))
     app.state.services = services
+    app.state.management = management_app(health, metrics)
     return app
 
 
@@ -118,7 +122,9 @@ class Application(Starlette):
             await super().__call__(scope, receive, send)
 
 
-def _routes(services: Services, schema: strawberry.Schema) -> tuple[GraphQLView, list[BaseRoute]]:
+def _routes(
+    services: Services, schema: strawberry.Schema, health: Health, metrics: Metrics
+) -> tuple[GraphQLView, list[BaseRoute]]:
     """The view of `/graphql`, and all routes."""
     settings = services.settings
     authenticator = Authenticator(
@@ -130,22 +136,21 @@ def _routes(services: Services, schema: strawberry.Schema) -> tuple[GraphQLView,
         trusted=_trusted_documents(settings),
     )
     engine = Engine(schema, operations, services)
-    metrics = Metrics(lambda: services.progress.follower_count)
-    health = Health(services)
     page = graphiql.page(endpoint=GRAPHQL_PATH, subscription_url=GRAPHQL_PATH) if settings.development else None
     graphql = GraphQLView(engine, authenticator, services, metrics, page)
     routes: list[BaseRoute] = [
         Route(GRAPHQL_PATH, graphql),
         WebSocketRoute(GRAPHQL_PATH, WebSocketView(engine, authenticator, services, metrics)),
         Route("/healthz", health.healthz),
-        Route("/readyz", health.readyz),
-        Route("/metrics", metrics.endpoint),
+        Route("/readyz", health.readyz_in_detail if settings.development else health.readyz),
         Route("/documents/{document_id:uuid}.pdf", DocumentDownloads(services).endpoint),
         Route("/verify", Verification(services).endpoint),
         Route("/case/{no}", CasePage(services).endpoint),
         codec_routes(settings, services.keyring, authenticator),
     ]
     if settings.development:
+        # One address is enough on a developer's machine; production has these on the management address alone.
+        routes.append(Route("/metrics", metrics.endpoint))
         routes.append(Mount(graphiql.STATIC_PATH, graphiql.STATIC_APP))
     return graphql, routes
 
@@ -237,7 +242,12 @@ async def _serve(settings: Settings) -> None:
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    await GatewayServer(config, app.state.services.progress).serve()
+    async with contextlib.AsyncExitStack() as stack:
+        if settings.management_port is not None:
+            await stack.enter_async_context(
+                management_server(app.state.management, settings.management_host, settings.management_port)
+            )
+        await GatewayServer(config, app.state.services.progress).serve()
 
 
 def _leave(_signal: int, _frame: object) -> None:

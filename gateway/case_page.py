@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse
 
 from activities.documents.verification import normalised_code
 from gateway.context import Services, preferred_language
-from gateway.documents import html_page, page
+from gateway.html_pages import html_page, page
 from gateway.scalars import code_in
 
 # As `submitTransfer` makes them.
@@ -67,7 +67,7 @@ def _query_link(no: str) -> str:
     query = QUERY.format(no=no)
     # Behind the hash, for the browser alone: the page of GraphiQL takes no query string.
     address = escape("/graphql#" + urlencode({"query": query}, quote_via=quote))
-    return f'<pre style="white-space:pre-wrap">{escape(query)}</pre><p><a href="{address}">GraphiQL</a></p>'
+    return f'<pre>{escape(query)}</pre><p><a href="{address}">GraphiQL</a></p>'
 
 
 def _verification_link(request: Request) -> str:

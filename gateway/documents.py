@@ -8,13 +8,13 @@ from uuid import UUID
 
 import asyncpg
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
 
 from activities.documents.store import RenderedDocument, rendered
 from activities.documents.words import TITLE
 from activities.keyring import Keyring, KeyringError
 from gateway.context import Services, preferred_language
-from gateway.faults import Language
+from gateway.html_pages import page
 from gateway.reachability import OUT_OF_REACH
 
 PURPOSE: Final = "document-link"
@@ -98,19 +98,3 @@ def _pdf(document: RenderedDocument, seconds_left: int) -> Response:
         "x-content-type-options": "nosniff",
     }
     return Response(document.pdf, media_type="application/pdf", headers=headers)
-
-
-def page(status: int, words: tuple[str, str, str, str], language: Language) -> HTMLResponse:
-    """A short page: `words` are its title and text in Chinese, then in English."""
-    title, text = words[2:] if language == "en" else words[:2]
-    return html_page(status, language, title, f"<h1>{title}</h1><p>{text}</p>")
-
-
-def html_page(status: int, language: Language, title: str, body: str) -> HTMLResponse:
-    """A page in the one look of ours. `title` and `body` are HTML already."""
-    whole = (
-        f'<!doctype html><html lang="{language}"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f'<title>{title}</title><body style="font-family:sans-serif;max-width:32em;margin:4em auto;padding:0 1em;overflow-wrap:anywhere">'
-        f"{body}</body></html>"
-    )
-    return HTMLResponse(whole, status, {"cache-control": "no-store"})

@@ -28,7 +28,7 @@ query Start {
 """
 
 # The browser itself keeps the page offline: nothing may be loaded from anywhere but here.
-_CONTENT_SECURITY_POLICY: Final = (
+CONTENT_SECURITY_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; "
     "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'"
 )
@@ -62,7 +62,7 @@ def page(*, endpoint: str, subscription_url: str, default_query: str = DEFAULT_Q
         {"endpoint": endpoint, "subscriptionUrl": subscription_url, "defaultQuery": default_query}, ensure_ascii=False
     )
     return _PAGE.substitute(
-        policy=_CONTENT_SECURITY_POLICY,
+        policy=CONTENT_SECURITY_POLICY,
         static=STATIC_PATH,
         # No text may close the script element that carries it.
         settings=settings.replace("<", "\\u003c"),

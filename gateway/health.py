@@ -32,8 +32,17 @@ class Health:
         return JSONResponse({"alive": True})
 
     async def readyz(self, _request: Request) -> JSONResponse:
-        missing = [reason for reason in (await self._database_lacks(), await self._worker_lacks()) if reason]
+        """Whether the gateway is ready, for load balancers and whoever else asks: what is missing is not theirs to know."""
+        missing = await self._missing()
+        return JSONResponse({"ready": not missing}, 503 if missing else 200)
+
+    async def readyz_in_detail(self, _request: Request) -> JSONResponse:
+        """The same with what is missing, for operators."""
+        missing = await self._missing()
         return JSONResponse({"ready": not missing, "missing": missing}, 503 if missing else 200)
+
+    async def _missing(self) -> list[str]:
+        return [reason for reason in (await self._database_lacks(), await self._worker_lacks()) if reason]
 
     async def _database_lacks(self) -> str | None:
         try:

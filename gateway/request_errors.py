@@ -10,16 +10,13 @@ from typing import Final
 MAX_MESSAGE_LENGTH: Final = 500
 _HIDDEN: Final = "…"
 
+# What each removes: the value that was found, that a scalar cannot represent, that is in no enum, a literal of a syntax error,
+# and the name of an unknown field, which comes from the caller: JSON allows any text there, GraphQL only a name.
 _PATTERNS: Final = (
-    # "Expected value of type 'X' to be an object, found: {…}."
     (re.compile(r", found: .*", re.DOTALL), "."),
-    # "Boolean cannot represent a non boolean value: 'x'"
     (re.compile(r"( cannot represent [^:]*): .*", re.DOTALL), r"\1"),
-    # "Value 'x' does not exist in 'InsuranceScheme' enum."
     (re.compile(r"\bValue .* does not exist in ", re.DOTALL), "The value does not exist in "),
-    # "Syntax Error: Expected Name, found String \"x\"."
     (re.compile(r"\b(BlockString|String|Int|Float) (['\"]).*\2", re.DOTALL), r"\1"),
-    # The name of an unknown field comes from the caller: JSON allows any text there, GraphQL a name.
     (re.compile(r"unknown field '(?![_A-Za-z][_0-9A-Za-z]{0,60}').*'", re.DOTALL), f"unknown field '{_HIDDEN}'"),
     (re.compile(r"\d{11,}[Xx]?"), _HIDDEN),
 )

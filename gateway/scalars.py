@@ -22,6 +22,9 @@ IdempotencyKey = NewType("IdempotencyKey", str)
 
 MAX_FEN: Final = 2**53 - 1
 MAX_CODE: Final = 100
+# A day outside is a slip of the keyboard, and one at the edge of what a computer counts has no day after it.
+FIRST_DAY: Final = date(1900, 1, 1)
+LAST_DAY: Final = date(2199, 12, 31)
 _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -67,11 +70,12 @@ def _literal_of(parse: Callable[[Any], Any]) -> Callable[[ValueNode, dict[str, A
 
 def _date(value: Any) -> date:
     try:
-        if isinstance(value, str) and _DATE.fullmatch(value):
-            return date.fromisoformat(value)
+        day = date.fromisoformat(value) if isinstance(value, str) and _DATE.fullmatch(value) else None
     except ValueError:
-        pass
-    raise GraphQLError("Date: a calendar date of the form YYYY-MM-DD is expected")
+        day = None
+    if day is None or not FIRST_DAY <= day <= LAST_DAY:
+        raise GraphQLError(f"Date: a calendar date of the form YYYY-MM-DD is expected, from {FIRST_DAY} to {LAST_DAY}")
+    return day
 
 
 def _month(value: Any) -> str:
@@ -87,7 +91,7 @@ def _date_time(value: Any) -> datetime:
         instant = datetime.fromisoformat(value) if isinstance(value, str) else None
     except ValueError:
         instant = None
-    if instant is None or instant.tzinfo is None:
+    if instant is None or instant.tzinfo is None or not FIRST_DAY.year < instant.year < LAST_DAY.year:
         raise GraphQLError("DateTime: an instant with its offset is expected, e.g. 2026-11-22T09:30:00+08:00")
     return instant
 
@@ -115,7 +119,9 @@ def _scalar(
 
 
 SCALARS: Final[dict[object, ScalarDefinition]] = {
-    date: _scalar("Date", "Calendar date in Asia/Shanghai, `YYYY-MM-DD`.", _date, date.isoformat),
+    date: _scalar(
+        "Date", f"Calendar date in Asia/Shanghai, `YYYY-MM-DD`, from {FIRST_DAY} to {LAST_DAY}.", _date, date.isoformat
+    ),
     Month: _scalar("Month", "Calendar month, `YYYY-MM`.", _month),
     datetime: _scalar(
         "DateTime", "Instant, RFC 3339 with offset, e.g. `2026-11-22T09:30:00+08:00`.", _date_time, _instant_text

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from activities.settings import DatabaseUrl, SettingsError, read_settings
+from activities.settings import DatabaseUrl, Environment, SettingsError, YesOrNo, read_settings
+from activities.transport_security import require_encryption
 
 __all__ = ["Settings", "SettingsError", "load_settings"]
 
@@ -28,9 +29,12 @@ class Settings(BaseModel):
     oidc_audience: Annotated[str, Field(alias="YIBAO_OIDC_AUDIENCE", description="whom the tokens are for")]
     oidc_jwks: Annotated[str | None, Field(alias="YIBAO_OIDC_JWKS")] = None
     keyring: Annotated[str, Field(alias="YIBAO_KEYRING", repr=False, description="the keyring's file, or its JSON")]
-    environment: Annotated[Literal["production", "development"], Field(alias="YIBAO_ENV")] = "production"
+    environment: Annotated[Environment, Field(alias="YIBAO_ENV")] = "production"
+    private_network: Annotated[YesOrNo, Field(alias="YIBAO_PRIVATE_NETWORK")] = "no"
     host: Annotated[str, Field(alias="YIBAO_HOST")] = "127.0.0.1"
     port: Annotated[int, Field(alias="YIBAO_PORT", ge=0, le=65535)] = 8000
+    management_host: Annotated[str, Field(alias="YIBAO_MANAGEMENT_HOST")] = "127.0.0.1"
+    management_port: Annotated[int | None, Field(alias="YIBAO_MANAGEMENT_PORT", ge=0, le=65535)] = None
     public_url: Annotated[str, Field(alias="YIBAO_PUBLIC_URL")] = ""
     trusted_documents: Annotated[Path | None, Field(alias="YIBAO_TRUSTED_DOCUMENTS")] = None
     temporal_ui_origin: Annotated[str | None, Field(alias="YIBAO_TEMPORAL_UI_ORIGIN")] = None
@@ -63,6 +67,10 @@ class Settings(BaseModel):
 def load_settings(environment: Mapping[str, str]) -> Settings:
     """The settings that the environment's variables make. A variable that is set but blank counts as missing.
 
-    Raises `SettingsError` that names every variable that is missing, wrong or unknown.
+    Raises `SettingsError` that names every variable that is missing, wrong or unknown, and in production every
+    connection that would be in clear.
     """
-    return read_settings(Settings, environment)
+    settings = read_settings(Settings, environment)
+    if not settings.development:
+        require_encryption(environment, web=("YIBAO_PUBLIC_URL",))
+    return settings

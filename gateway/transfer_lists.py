@@ -6,6 +6,7 @@ from uuid import UUID
 from gateway import reads
 from gateway.case import Case
 from gateway.paging import check_page, cursor, cut, invalid, page_info, position
+from gateway.scalars import FIRST_DAY, LAST_DAY
 from gateway.telling import Telling
 from gateway.types.inputs import TransferFilter
 from gateway.types.transfer import TransferConnection, TransferEdge
@@ -54,6 +55,7 @@ def conditions_of(wanted: TransferFilter, telling: Telling) -> reads.TransferCon
 
 def _key(submitted_at: str, transfer_id: str) -> tuple[datetime, UUID]:
     instant = datetime.fromisoformat(submitted_at)
-    if instant.tzinfo is None:
+    # PostgreSQL's driver cannot write an instant at the edge of what Python counts.
+    if instant.tzinfo is None or not FIRST_DAY.year < instant.year < LAST_DAY.year:
         raise ValueError(submitted_at)
     return instant, UUID(transfer_id)

@@ -8,7 +8,8 @@ from starlette.responses import HTMLResponse
 from activities.documents.verification import normalised_code
 from activities.documents.words import TITLE
 from gateway.context import Services, preferred_language
-from gateway.documents import AWAY, page
+from gateway.documents import AWAY
+from gateway.html_pages import page
 from gateway.reachability import OUT_OF_REACH
 from gateway.scalars import code_in
 from workflows.deadlines import shanghai_date

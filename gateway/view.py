@@ -16,6 +16,8 @@ from gateway.auth import Authenticator
 from gateway.context import RequestContext, Services, preferred_language
 from gateway.execution import Answer, Engine, refusal
 from gateway.faults import Fault, Language, Refused
+from gateway.graphiql import CONTENT_SECURITY_POLICY
+from gateway.html_pages import security_headers
 from gateway.http_json import (
     EVENT_STREAM,
     GRAPHQL_RESPONSE,
@@ -31,6 +33,7 @@ from gateway.limits import MAX_BODY_BYTES
 from gateway.metrics import NOT_RUN, Metrics
 from gateway.operations import GraphQLRequest, InvalidDocumentError, Operation, read_request
 
+_PAGE_HEADERS: Final = security_headers(CONTENT_SECURITY_POLICY)
 ALLOW: Final = ((b"allow", b"POST"),)
 
 language_of = lru_cache(maxsize=256)(preferred_language)
@@ -134,7 +137,7 @@ async def _send_page(send: Send, page: bytes) -> None:
     headers = [
         (b"content-type", b"text/html; charset=utf-8"),
         (b"content-length", str(len(page)).encode()),
-        (b"cache-control", b"no-store"),
+        *((name.encode(), value.encode()) for name, value in _PAGE_HEADERS.items()),
     ]
     await send({"type": "http.response.start", "status": 200, "headers": headers})
     await send({"type": "http.response.body", "body": page})

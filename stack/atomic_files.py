@@ -18,6 +18,13 @@ def write_atomically(path: Path, text: str, mode: int = 0o644) -> None:
     beside.replace(path)
 
 
+def private_file(path: Path) -> Path:
+    """The file, made if need be, readable by its owner alone; SQLite gives what it puts beside it the same mode."""
+    path.touch(mode=0o600)
+    path.chmod(0o600)
+    return path
+
+
 def kept_secret(path: Path, make: Callable[[], str] = lambda: secrets.token_urlsafe(24)) -> str:
     """Return what `path` holds; the first time, fill it with `make()` (mode 0600)."""
     try:

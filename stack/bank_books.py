@@ -19,6 +19,7 @@ from activities.bank.advices import Statement
 from activities.bank.advising import advice_of
 from activities.bank.entries import BankEntry, EntryKind
 from activities.bank.reports import REFUSED_CODE, report_of
+from stack.atomic_files import private_file
 from stack.bank_faults import BankFault, FaultKind
 from workflows.deadlines import shanghai_date
 
@@ -41,7 +42,8 @@ class BankBooks:
     """Every method may be called from any thread."""
 
     def __init__(self, file: Path) -> None:
-        self._database = sqlite3.connect(file, check_same_thread=False, isolation_level=None)
+        # It names payees and their accounts.
+        self._database = sqlite3.connect(private_file(file), check_same_thread=False, isolation_level=None)
         self._database.execute("pragma journal_mode = wal")
         self._database.execute("pragma synchronous = normal")
         self._database.executescript(TABLES)

@@ -94,6 +94,8 @@ def migrate() -> None:
     import asyncpg
 
     from activities.migrate import migrate as apply_migrations
+    from activities.settings import SettingsError
+    from activities.transport_security import require_encryption
 
     passwords = {
         role: os.environ[variable]
@@ -104,7 +106,11 @@ def migrate() -> None:
     if not url:
         raise StackError("YIBAO_DATABASE_URL is missing: the owner's URL of the database to migrate")
     try:
+        if os.environ.get("YIBAO_ENV") != "development":
+            require_encryption(os.environ, temporal=False)
         applied = asyncio.run(apply_migrations(url, role_passwords=passwords))
+    except SettingsError as error:
+        raise StackError("\n".join(error.lines)) from None
     except OSError as error:
         raise StackError(f"The database of YIBAO_DATABASE_URL does not answer: {error}") from None
     except (asyncpg.PostgresError, asyncpg.InterfaceError) as error:

@@ -238,7 +238,8 @@ class Show:
 
     async def _save_documents(self, caller: Api, documents: list[dict[str, Any]]) -> None:
         folder = self._data_dir / "demo"
-        folder.mkdir(exist_ok=True)
+        # They show the person's number in full.
+        folder.mkdir(mode=0o700, exist_ok=True)
         for document in documents:
             path = folder / f"{document['kind'].lower()}-{document['number']}.pdf"
             path.write_bytes(await caller.download(document["downloadUrl"]))

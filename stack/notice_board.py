@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from stack.atomic_files import private_file
 from workflows.deadlines import SHANGHAI
 from workflows.notices import Notice
 
@@ -29,7 +30,7 @@ class NoticeBoard:
     """Notices by id, kept in a file so that a restart forgets nothing."""
 
     def __init__(self, file: Path) -> None:
-        self._database = sqlite3.connect(file, check_same_thread=False)
+        self._database = sqlite3.connect(private_file(file), check_same_thread=False)
         # Requests come in threads, and a connection has one transaction.
         self._one_at_a_time = threading.Lock()
         self._database.execute("pragma journal_mode = wal")

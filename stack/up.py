@@ -128,7 +128,6 @@ class _LocalStack:
             "YIBAO_OIDC_ISSUER": ISSUER,
             "YIBAO_OIDC_AUDIENCE": AUDIENCE,
             "YIBAO_OIDC_JWKS": str(jwks),
-            "YIBAO_ENV": "development",
             "YIBAO_TEMPORAL_UI_ORIGIN": f"http://127.0.0.1:{self.ports.temporal_ui}",
         }
         await self.supervisor.start(
@@ -196,6 +195,7 @@ def _environment(directory: DataDirectory, database_url: str, temporal_address: 
     return inherited | {
         "YIBAO_DATABASE_URL": database_url,
         "YIBAO_KEYRING": str(directory.keyring),
+        "YIBAO_ENV": "development",
         "TEMPORAL_ADDRESS": temporal_address,
         "TEMPORAL_NAMESPACE": temporal.NAMESPACE,
         "TEMPORAL_CONFIG_FILE": os.devnull,

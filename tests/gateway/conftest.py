@@ -236,11 +236,12 @@ def small_app(settings: Settings) -> Starlette:
 
 
 class Gateway:
-    """A gateway and a client of it in this process. `post` sends one GraphQL request."""
+    """A gateway and clients of it in this process; `management` asks its other address. `post` sends one GraphQL request."""
 
-    def __init__(self, app: Starlette, client: httpx.AsyncClient) -> None:
+    def __init__(self, app: Starlette, client: httpx.AsyncClient, management: httpx.AsyncClient) -> None:
         self.app = app
         self.client = client
+        self.management = management
 
     async def post(self, query: str, headers: dict[str, str] | None = None, **parameters: Any) -> httpx.Response:
         return await self.client.post("/graphql", json={"query": query, **parameters}, headers=headers)
@@ -248,12 +249,13 @@ class Gateway:
 
 async def running(settings: Settings) -> AsyncIterator[Gateway]:
     app = small_app(settings)
-    transport = httpx.ASGITransport(app)
+    transport, management_transport = httpx.ASGITransport(app), httpx.ASGITransport(app.state.management)
     async with (
         app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://gateway") as client,
+        httpx.AsyncClient(transport=management_transport, base_url="http://management") as management,
     ):
-        yield Gateway(app, client)
+        yield Gateway(app, client, management)
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from activities.keyring import Keyring
 from activities.people import find_person
 from activities.register_load import load_register
 from gateway.documents import is_good, signed_link
+from gateway.management import management_server
 from gateway.settings import Settings, SettingsError, load_settings
 from gateway.temporal_link import TemporalLink, TemporalUnavailableError
 from stack.temporal import TemporalServer
@@ -325,24 +326,28 @@ async def test_ready_says_what_is_missing_and_needs_a_worker_the_first_time_only
     monkeypatch.setattr("gateway.health.TASK_QUEUE", queue)
     settings = load_settings(environment | {"TEMPORAL_ADDRESS": temporal_server.address})
     async for gateway in running(settings):
-        answer = await gateway.client.get("/readyz")
+        answer = await gateway.management.get("/readyz")
         missing = f"no worker has asked for work on the task queue {queue} yet"
         assert (answer.status_code, answer.json()) == (503, {"ready": False, "missing": [missing]})
+        public = await gateway.client.get("/readyz")
+        assert (public.status_code, public.json()) == (503, {"ready": False})
         async with Worker(temporal_client, task_queue=queue, workflows=[Sleeper]):
             for _ in range(100):
-                answer = await gateway.client.get("/readyz")
+                answer = await gateway.management.get("/readyz")
                 if answer.status_code == 200:
                     break
         assert (answer.status_code, answer.json()) == (200, {"ready": True, "missing": []})
+        public = await gateway.client.get("/readyz")
+        assert (public.status_code, public.json()) == (200, {"ready": True})
         services = gateway.app.state.services
         object.__setattr__(services, "temporal", None)
-        assert (await gateway.client.get("/readyz")).status_code == 200
+        assert (await gateway.management.get("/readyz")).status_code == 200
         owner = await asyncpg.connect(database.owner_url)
         newest = await owner.fetchval(
             "delete from schema_migrations where name = (select max(name) from schema_migrations) returning name"
         )
         await owner.close()
-        answer = await gateway.client.get("/readyz")
+        answer = await gateway.management.get("/readyz")
         assert (answer.status_code, answer.json()["missing"]) == (
             503,
             [f"the database lacks {newest}: run `yibao migrate`"],
@@ -352,7 +357,7 @@ async def test_ready_says_what_is_missing_and_needs_a_worker_the_first_time_only
 async def test_ready_is_false_without_temporal_or_database(environment: dict[str, str], unused_tcp_port: int) -> None:
     away = environment | {"YIBAO_DATABASE_URL": f"postgresql://x:x@127.0.0.1:{unused_tcp_port}/none"}
     async for gateway in running(load_settings(away)):
-        answer = await gateway.client.get("/readyz")
+        answer = await gateway.management.get("/readyz")
         assert (answer.status_code, answer.json()["missing"]) == (
             503,
             [
@@ -366,7 +371,7 @@ async def test_metrics_count_by_root_field_and_code_and_never_by_what_a_caller_c
     await gateway.post("query MyOwnName { mine: greeting }")
     await gateway.post("{ forbidden }")
     await gateway.post("{ nothing }")
-    text = (await gateway.client.get("/metrics")).text
+    text = (await gateway.management.get("/metrics")).text
     assert 'yibao_graphql_seconds_count{field="greeting"} 1.0' in text
     assert 'yibao_graphql_errors_total{code="FORBIDDEN"} 1.0' in text
     assert 'yibao_graphql_seconds_count{field="none"} 1.0' in text
@@ -374,6 +379,28 @@ async def test_metrics_count_by_root_field_and_code_and_never_by_what_a_caller_c
     assert "yibao_followers 0.0" in text
     assert "MyOwnName" not in text
     assert "mine" not in text
+
+
+async def test_production_has_its_figures_and_its_detail_on_the_management_address_alone(
+    gateway: Gateway, development_gateway: Gateway
+) -> None:
+    assert (await gateway.client.get("/metrics")).status_code == 404
+    assert (await gateway.management.get("/metrics")).status_code == 200
+    assert (await gateway.management.get("/healthz")).json() == {"alive": True}
+    for path in ("/graphql", "/documents/x.pdf", "/codec/decode"):
+        assert (await gateway.management.post(path)).status_code == 404
+    assert (await development_gateway.client.get("/metrics")).status_code == 200
+    assert "missing" in (await development_gateway.client.get("/readyz")).json()
+
+
+async def test_the_management_address_listens_on_its_own_port_while_the_gateway_runs(gateway: Gateway) -> None:
+    async with management_server(gateway.app.state.management, "127.0.0.1", 0) as server:
+        port = server.servers[0].sockets[0].getsockname()[1]
+        async with httpx.AsyncClient(trust_env=False, base_url=f"http://127.0.0.1:{port}") as client:
+            assert "yibao_graphql_seconds" in (await client.get("/metrics")).text
+    async with httpx.AsyncClient(trust_env=False) as client:
+        with pytest.raises(httpx.ConnectError):
+            await client.get(f"http://127.0.0.1:{port}/metrics")
 
 
 async def test_only_registered_documents_run_when_there_is_a_register(

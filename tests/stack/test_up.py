@@ -124,6 +124,18 @@ def alive(pids: list[int]) -> list[int]:
     return [pid for pid in pids if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE]
 
 
+def others_can_read(directory: Path) -> set[str]:
+    """The files in `directory`, and in those below it that others may enter, that users other than the owner can read."""
+    found = set()
+    for each in directory.iterdir():
+        mode = each.stat().st_mode
+        if stat.S_ISDIR(mode):
+            found |= others_can_read(each) if mode & stat.S_IXOTH else set()
+        elif mode & stat.S_IROTH:
+            found.add(each.name)
+    return found
+
+
 async def test_it_is_ready_within_15_s_and_stack_json_says_where_everything_is(shared_up: Up) -> None:
     assert shared_up.seconds_to_ready < 15
     stack = shared_up.stack()
@@ -136,6 +148,8 @@ async def test_it_is_ready_within_15_s_and_stack_json_says_where_everything_is(s
     for name, pid in stack["pids"].items():
         assert psutil.Process(pid).create_time() == pytest.approx(stack["started_at"][name], abs=0.1)
     assert stat.S_IMODE((shared_up.data_dir / "stack.json").stat().st_mode) == 0o600
+
+    assert others_can_read(shared_up.data_dir) == {"version", "jwks.json", "pids.json"}
 
     connection = await asyncpg.connect(stack["postgres"])
     assert await connection.fetchval("select count(*) > 0 from schema_migrations")
