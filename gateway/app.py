@@ -143,7 +143,7 @@ def _routes(
         WebSocketRoute(GRAPHQL_PATH, WebSocketView(engine, authenticator, services, metrics)),
         Route("/healthz", health.healthz),
         Route("/readyz", health.readyz_in_detail if settings.development else health.readyz),
-        Route("/documents/{document_id:uuid}.pdf", DocumentDownloads(services).endpoint),
+        Route("/documents/{document_id:uuid}.pdf", DocumentDownloads(services, authenticator).endpoint),
         Route("/verify", Verification(services).endpoint),
         Route("/case/{no}", CasePage(services).endpoint),
         codec_routes(settings, services.keyring, authenticator),

@@ -1,7 +1,13 @@
-"""Documents behind links that are signed and short-lived: whoever holds the link reads the document."""
+"""Documents behind links that are signed, short-lived and made for one viewer.
+
+An app opens a link in a browser that has no token, so a link alone is enough, a few times. A request that carries a token
+must be the viewer's for whom the link was made.
+"""
 
 import asyncio
-from datetime import UTC, datetime
+from datetime import UTC
+from hmac import compare_digest
+from html import escape
 from typing import Final
 from urllib.parse import quote
 from uuid import UUID
@@ -12,15 +18,14 @@ from starlette.responses import Response
 
 from activities.documents.store import RenderedDocument, rendered
 from activities.documents.words import TITLE
-from activities.keyring import Keyring, KeyringError
+from activities.keyring import KeyringError
+from gateway.auth import Authenticator
 from gateway.context import Services, preferred_language
+from gateway.document_links import LinkUses, holder_of, is_good
+from gateway.faults import Fault, Language
 from gateway.html_pages import page
 from gateway.reachability import OUT_OF_REACH
 
-PURPOSE: Final = "document-link"
-GOOD_FOR_SECONDS: Final = 300
-# Links made within one minute are the same link, so that answers stay cacheable.
-QUANTUM_SECONDS: Final = 60
 # Typesetting takes a processor for a moment; more at once would only slow the reads.
 RENDERED_AT_ONCE: Final = 2
 
@@ -29,6 +34,12 @@ GONE: Final = (
     "下载链接已过期或不完整。请返回办件页面，重新获取下载链接。",
     "This link is no longer good",
     "It has expired or is incomplete. Go back to the transfer and get a new one.",
+)
+USED_UP: Final = (
+    "链接不可再用",
+    "该链接已多次使用，或是为其他用户生成的。请登录后在办件页面重新获取下载链接。",
+    "This link cannot be used",
+    "It has been used several times, or was made for somebody else. Sign in and get a new one from the transfer.",
 )
 UNKNOWN: Final = ("没有这份文书", "该文书不存在。", "No such document", "There is no document behind this link.")
 AWAY: Final = (
@@ -39,41 +50,22 @@ AWAY: Final = (
 )
 
 
-def signed_link(base_url: str, document_id: UUID, now: datetime, keyring: Keyring) -> str:
-    """The link to a document's PDF, good for five to six minutes from `now`."""
-    quantum = int(now.timestamp()) // QUANTUM_SECONDS * QUANTUM_SECONDS
-    expires = quantum + QUANTUM_SECONDS + GOOD_FOR_SECONDS
-    signature = keyring.sign(PURPOSE, _message(document_id, expires))
-    return f"{base_url}/documents/{document_id}.pdf?expires={expires}&signature={signature}"
-
-
-def is_good(document_id: UUID, expires: str, signature: str, now: datetime, keyring: Keyring) -> bool:
-    """Whether `signed_link` made a link of these parts, and its time has not come."""
-    if not expires.isascii() or not expires.isdigit() or len(expires) > len("99999999999"):
-        return False
-    return int(expires) > now.timestamp() and keyring.verify(PURPOSE, _message(document_id, int(expires)), signature)
-
-
-def _message(document_id: UUID, expires: int) -> bytes:
-    return f"{document_id}.{expires}".encode()
-
-
 class DocumentDownloads:
     """`GET /documents/{document_id}.pdf`."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, authenticator: Authenticator) -> None:
         self._services = services
+        self._authenticator = authenticator
+        self._uses = LinkUses()
         self._rendering = asyncio.Semaphore(RENDERED_AT_ONCE)
 
     async def endpoint(self, request: Request) -> Response:
         services = self._services
         language = preferred_language(request.headers.get("accept-language"))
+        refused = await self._refused(request, language)
+        if refused is not None:
+            return refused
         document_id: UUID = request.path_params["document_id"]
-        query = request.query_params
-        if not is_good(
-            document_id, query.get("expires", ""), query.get("signature", ""), services.clock(), services.keyring
-        ):
-            return page(403, GONE, language)
         try:
             async with self._rendering, services.pool.acquire() as connection:
                 document = await rendered(
@@ -83,10 +75,32 @@ class DocumentDownloads:
             return page(503, AWAY, language)
         except KeyringError:
             # The person's key is gone: what was sealed under it is gone with it.
-            return page(404, UNKNOWN, language)
+            document = None
         if document is None:
             return page(404, UNKNOWN, language)
-        return _pdf(document, int(query["expires"]) - int(services.clock().astimezone(UTC).timestamp()))
+        seconds_left = int(request.query_params["expires"]) - int(services.clock().astimezone(UTC).timestamp())
+        return _pdf(document, seconds_left)
+
+    async def _refused(self, request: Request, language: Language) -> Response | None:
+        """The page for a link that is forged, too old, used up or made for another viewer; None for a good one."""
+        query, services = request.query_params, self._services
+        expires, holder, signature = (query.get(name, "") for name in ("expires", "holder", "signature"))
+        document_id: UUID = request.path_params["document_id"]
+        if not is_good(document_id, expires, holder, signature, services.clock(), services.keyring):
+            return page(403, GONE, language)
+        try:
+            return None if await self._may_use(request, holder, signature) else page(403, USED_UP, language)
+        except Fault as fault:
+            words = ("无法下载", escape(fault.zh), "Cannot be downloaded", escape(fault.en))
+            return page(fault.http_status, words, language)
+
+    async def _may_use(self, request: Request, holder: str, signature: str) -> bool:
+        """A request with a token uses the links made for it, as often as it likes; one without uses a link a few times."""
+        authorization = request.headers.get("authorization")
+        if authorization is None:
+            return self._uses.take(signature)
+        viewer = await self._authenticator.viewer(authorization)
+        return compare_digest(holder, holder_of(viewer, self._services.keyring))
 
 
 def _pdf(document: RenderedDocument, seconds_left: int) -> Response:

@@ -12,7 +12,7 @@ from activities.people import PersonRef, open_identity, open_name
 from activities.reference import RegionEntry
 from gateway.case_events import tell_event
 from gateway.context import RequestContext
-from gateway.documents import signed_link
+from gateway.document_links import signed_link
 from gateway.loaders import EventsKey, IdentityKey, SealedIdentity
 from gateway.notices import tell_notices
 from gateway.paging import check_page, cursor, cut, page_info, position, read_seq
@@ -172,7 +172,9 @@ class Telling:
             issued_by=self.agency(row.issued_by) if row.issued_by is not None else None,
             sha256=row.sha256,
             void=row.voided_at is not None,
-            download_url=signed_link(self.context.settings.base_url, row.document_id, self.now, self.context.keyring),
+            download_url=signed_link(
+                self.context.settings.base_url, row.document_id, self.now, self.context.keyring, self.context.viewer
+            ),
         )
 
 

@@ -73,7 +73,10 @@ class TransferDocument(Node):
     issued_by: Agency | None
     sha256: str
     void: bool = strawberry.field(description="True when a later one voids it.")
-    download_url: str = strawberry.field(description="Signed link to the PDF, good for five minutes.")
+    download_url: str = strawberry.field(
+        description="Signed link to the PDF, good for five minutes. It is made for the caller: a request that carries another's "
+        "token is refused, and one without a token may use it five times."
+    )
 
 
 @strawberry.type

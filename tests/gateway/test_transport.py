@@ -20,7 +20,8 @@ from activities.documents.store import drawn_up, keep
 from activities.keyring import Keyring
 from activities.people import find_person
 from activities.register_load import load_register
-from gateway.documents import is_good, signed_link
+from gateway.auth import Viewer
+from gateway.document_links import is_good, signed_link
 from gateway.management import management_server
 from gateway.settings import Settings, SettingsError, load_settings
 from gateway.temporal_link import TemporalLink, TemporalUnavailableError
@@ -28,10 +29,13 @@ from stack.temporal import TemporalServer
 from tests.activities.documents_samples import CERTIFICATE, ISSUED_AT, NUMBER
 from tests.activities.register_extracts import WANG, extract, row
 from tests.conftest import Database
-from tests.gateway.conftest import COUNTED, Gateway, Issuer, Served, running
+from tests.gateway.conftest import COUNTED, ISSUER, Gateway, Issuer, Served, running
 from tests.stack.sleeper_workflow import Sleeper
+from workflows.vocabulary import Role
 
 GRAPHQL = "application/graphql-response+json"
+CLERK = Viewer("clerk-1", (Role.CLERK,), region="310100", issuer=ISSUER)
+OTHER_CLERK = Viewer("clerk-2", (Role.CLERK,), region="310100", issuer=ISSUER)
 DOCUMENT_ID = UUID("0192f0c1-3333-7000-8000-000000000001")
 
 
@@ -457,27 +461,35 @@ def test_the_environment_is_read_and_all_that_is_wrong_is_named_line_by_line(env
     ]
 
 
-def test_a_link_is_good_for_five_minutes_and_the_same_within_one() -> None:
+def test_a_link_is_good_for_five_minutes_for_one_viewer_and_the_same_within_a_minute() -> None:
     keyring = Keyring.from_text(Keyring.generate_text())
     at = datetime(2026, 11, 22, 9, 30, 0, tzinfo=UTC)
-    link = signed_link("https://gateway.example", DOCUMENT_ID, at, keyring)
-    assert link == signed_link("https://gateway.example", DOCUMENT_ID, at + timedelta(seconds=59), keyring)
-    assert link != signed_link("https://gateway.example", DOCUMENT_ID, at + timedelta(seconds=60), keyring)
+
+    def link_at(seconds: int, viewer: Viewer = CLERK) -> str:
+        return signed_link("https://gateway.example", DOCUMENT_ID, at + timedelta(seconds=seconds), keyring, viewer)
+
+    link = link_at(0)
+    assert link == link_at(59)
+    assert link != link_at(60)
+    assert link != link_at(0, OTHER_CLERK)
+    assert CLERK.subject not in link
     assert link.startswith(f"https://gateway.example/documents/{DOCUMENT_ID}.pdf?expires=")
     query = httpx.URL(link).params
-    parts = query["expires"], query["signature"]
-    assert is_good(DOCUMENT_ID, *parts, at + timedelta(seconds=359), keyring)
-    assert not is_good(DOCUMENT_ID, *parts, at + timedelta(seconds=360), keyring)
-    assert not is_good(UUID(int=1), *parts, at, keyring)
-    assert not is_good(DOCUMENT_ID, str(int(parts[0]) + 60), parts[1], at, keyring)
-    assert not is_good(DOCUMENT_ID, parts[0], parts[1] + "x", at, keyring)
-    for expires in ("", "-1", "٣", "9" * 400, "1e9"):
-        assert not is_good(DOCUMENT_ID, expires, parts[1], at, keyring)
+    expires, holder, signature = query["expires"], query["holder"], query["signature"]
+    assert is_good(DOCUMENT_ID, expires, holder, signature, at + timedelta(seconds=359), keyring)
+    assert not is_good(DOCUMENT_ID, expires, holder, signature, at + timedelta(seconds=360), keyring)
+    assert not is_good(UUID(int=1), expires, holder, signature, at, keyring)
+    assert not is_good(DOCUMENT_ID, str(int(expires) + 60), holder, signature, at, keyring)
+    assert not is_good(DOCUMENT_ID, expires, holder, signature + "x", at, keyring)
+    for other in ("", holder + "x", httpx.URL(link_at(0, OTHER_CLERK)).params["holder"]):
+        assert not is_good(DOCUMENT_ID, expires, other, signature, at, keyring)
+    for instant in ("", "-1", "٣", "9" * 400, "1e9"):
+        assert not is_good(DOCUMENT_ID, instant, holder, signature, at, keyring)
 
 
 async def test_a_forged_or_missing_document_is_a_page_in_the_callers_language(gateway: Gateway) -> None:
     services = gateway.app.state.services
-    good = signed_link("", DOCUMENT_ID, services.clock(), services.keyring)
+    good = signed_link("", DOCUMENT_ID, services.clock(), services.keyring, CLERK)
     forged = await gateway.client.get(good + "x", headers={"accept-language": "en"})
     assert (forged.status_code, "<h1>This link is no longer good</h1>" in forged.text) == (403, True)
     assert "<h1>链接已失效</h1>" in (await gateway.client.get(f"/documents/{DOCUMENT_ID}.pdf")).text
@@ -487,7 +499,7 @@ async def test_a_forged_or_missing_document_is_a_page_in_the_callers_language(ga
 
 
 async def test_a_signed_link_downloads_the_pdf_which_is_rendered_once(
-    environment: dict[str, str], database: Database, tmp_path: Path
+    environment: dict[str, str], database: Database, issuer: Issuer, tmp_path: Path
 ) -> None:
     keyring = Keyring.from_text(environment["YIBAO_KEYRING"])
     await load_register(database.owner_url, keyring, extract(tmp_path, row()))
@@ -497,7 +509,7 @@ async def test_a_signed_link_downloads_the_pdf_which_is_rendered_once(
     issued = drawn_up(person, CERTIFICATE, number=NUMBER, issued_at=ISSUED_AT, verification_code="7K3M-0QXZ-9V2C")
     await keep(worker, [issued], transfer_id=None)
     async for gateway in running(load_settings(environment)):
-        link = signed_link("", issued.document_id, datetime.now(UTC), keyring)
+        link = signed_link("", issued.document_id, datetime.now(UTC), keyring, CLERK)
         first, second = await gateway.client.get(link), await gateway.client.get(link)
         assert (first.status_code, first.headers["content-type"]) == (200, "application/pdf")
         assert first.content.startswith(b"%PDF-")
@@ -508,6 +520,16 @@ async def test_a_signed_link_downloads_the_pdf_which_is_rendered_once(
             "filename*=UTF-8''%E5%8F%82%E4%BF%9D%E5%87%AD%E8%AF%81-%E4%BA%AC2026000042.pdf"
         )
         assert re.fullmatch(r"private, max-age=3\d\d", first.headers["cache-control"])
+        # Whoever finds the link uses it a few times; a token that it was not made for never does, and its own always.
+        own, others = issuer.bearer(sub=CLERK.subject), issuer.bearer(sub="somebody-else")
+        refused = await gateway.client.get(link, headers=others | {"accept-language": "en"})
+        assert (refused.status_code, "<h1>This link cannot be used</h1>" in refused.text) == (403, True)
+        statuses = [(await gateway.client.get(link)).status_code for _ in range(4)]
+        assert statuses == [200, 200, 200, 403]
+        assert [(await gateway.client.get(link, headers=own)).status_code for _ in range(6)] == [200] * 6
+        expired = issuer.bearer(sub=CLERK.subject, exp=1) | {"accept-language": "en"}
+        answer = await gateway.client.get(link, headers=expired)
+        assert (answer.status_code, "<p>The token has expired</p>" in answer.text) == (401, True)
     await worker.close()
 
 
