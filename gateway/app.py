@@ -134,6 +134,7 @@ def _routes(
         schema._schema,  # noqa: SLF001 - graphql-core's own schema, which Strawberry shows nowhere else
         introspection=settings.development,
         trusted=_trusted_documents(settings),
+        budgets=services.budgets,
     )
     engine = Engine(schema, operations, services)
     page = graphiql.page(endpoint=GRAPHQL_PATH, subscription_url=GRAPHQL_PATH) if settings.development else None

@@ -35,7 +35,7 @@ from workflows.certificate_request import refuse_certificate
 from workflows.commands import Application
 from workflows.findings import Finding
 from workflows.messages import CertificateOrder, CommandOutcome
-from workflows.vocabulary import RefusalCode, Role
+from workflows.vocabulary import APPLICANTS, RefusalCode, Role
 
 SubmitAnswer = SubmitTransferPayload | ValidationFailed | NotEligible | IdempotencyConflict | StepPending
 CertificateAnswer = RequestCertificatePayload | ValidationFailed | NotEligible | IdempotencyConflict | StepPending
@@ -63,6 +63,7 @@ async def submit_transfer(context: RequestContext, given: SubmitTransferInput) -
     except KeyTakenError:
         return conflict(telling)
     if recorded.refusal_no is not None:
+        _spend_budget(context, asked, recorded)
         return await _not_eligible(telling, recorded)
     if recorded.transfer_id is None or recorded.transfer_no is None:
         raise ValueError(f"application {recorded.command_id} has no transfer")
@@ -101,6 +102,7 @@ async def request_certificate(context: RequestContext, given: RequestCertificate
     except KeyTakenError:
         return conflict(telling)
     if recorded.refusal_no is not None:
+        _spend_budget(context, asked, recorded)
         return await _not_eligible(telling, recorded)
     try:
         outcome = await _issued(context, recorded)
@@ -116,6 +118,18 @@ async def request_certificate(context: RequestContext, given: RequestCertificate
         number=row.number, verification_code=row.verification_code or "", document=telling.document(row)
     )
     return RequestCertificatePayload(certificate=certificate, replayed=recorded.replayed)
+
+
+def _require_budget(context: RequestContext, asked: Asked) -> None:
+    """Raise `TooManyRequests` for an applicant whose refusals about other people have used up the budget."""
+    if context.viewer.has(*APPLICANTS) and not asked.is_self:
+        context.budgets.refusals_about_others.require(context.caller.key)
+
+
+def _spend_budget(context: RequestContext, asked: Asked, refusal: Recorded) -> None:
+    """Count a refusal about another person that was recorded now."""
+    if context.viewer.has(*APPLICANTS) and not asked.is_self and not refusal.replayed:
+        context.budgets.refusals_about_others.spend(context.caller.key, 1)
 
 
 async def bind(
@@ -137,7 +151,8 @@ async def bind(
 
 
 async def _application(telling: Telling, connection: Connection, asked: Asked, given: SubmitTransferInput) -> Entry:
-    """The command of an application, or its refusal with every reason."""
+    """The command of an application, or its refusal with every reason. Raises `TooManyRequests`."""
+    _require_budget(telling.context, asked)
     application = Application(
         transfer_id=uuid4(),
         no="",
@@ -167,7 +182,8 @@ async def _application(telling: Telling, connection: Connection, asked: Asked, g
 
 
 async def _certificate(telling: Telling, connection: Connection, asked: Asked, given: RequestCertificateInput) -> Entry:
-    """The command of a certificate, or its refusal."""
+    """The command of a certificate, or its refusal. Raises `TooManyRequests`."""
+    _require_budget(telling.context, asked)
     own_region = telling.actor.has(Role.CLERK, Role.AGENCY_SYSTEM) and telling.actor.region == given.region
     authorised = asked.is_self or own_region or await on_mandate(connection, asked.applicant)
     finding = refuse_certificate(

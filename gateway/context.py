@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ import asyncpg
 
 from activities.keyring import Keyring
 from gateway.auth import Viewer
+from gateway.budgets import Budgets, Caller
 from gateway.faults import Language
 from gateway.progress import ProgressHub
 from gateway.settings import Settings
@@ -34,11 +35,13 @@ class Services:
     progress: ProgressHub
     clock: Callable[[], datetime]
     new_loaders: Callable[[asyncpg.Pool], "Loaders"]
+    budgets: Budgets = field(default_factory=Budgets)
 
-    def context(self, viewer: Viewer, language: Language) -> "RequestContext":
-        """The context of one operation, with loaders of its own."""
+    def context(self, viewer: Viewer, language: Language, address: str = "") -> "RequestContext":
+        """The context of one operation, with loaders of its own; `address` is the client's."""
         return RequestContext(
             viewer=viewer,
+            address=address,
             language=language,
             correlation_id=secrets.token_hex(8),
             settings=self.settings,
@@ -47,6 +50,7 @@ class Services:
             keyring=self.keyring,
             progress=self.progress,
             clock=self.clock,
+            budgets=self.budgets,
             loaders=self.new_loaders(self.pool),
         )
 
@@ -59,6 +63,7 @@ class RequestContext:
     """
 
     viewer: Viewer
+    address: str
     language: Language
     correlation_id: str
     settings: Settings
@@ -67,7 +72,13 @@ class RequestContext:
     keyring: Keyring
     progress: ProgressHub
     clock: Callable[[], datetime]
+    budgets: Budgets
     loaders: "Loaders"
+
+    @property
+    def caller(self) -> Caller:
+        """Whom a budget counts this operation for."""
+        return Caller.of(self.viewer, self.address)
 
 
 def preferred_language(accept_language: str | None) -> Language:

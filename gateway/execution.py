@@ -3,7 +3,7 @@
 import logging
 from collections.abc import AsyncGenerator, Awaitable
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Final, cast
 
 import asyncpg
 import strawberry
@@ -25,6 +25,8 @@ from gateway.operations import InvalidDocumentError, Operation, Operations
 from gateway.reachability import is_out_of_reach
 from gateway.request_errors import without_values
 
+TOO_MANY: Final = 429
+
 logger = logging.getLogger(__name__)
 
 
@@ -33,6 +35,7 @@ class Answer:
     """A GraphQL response. `status` is the HTTP status for `application/graphql-response+json`.
 
     Without `has_data` nothing was executed and the response has no `data` entry. `codes` are its errors' codes.
+    `retry_after_seconds`: the caller's budget is used up, which is said by HTTP too whatever the media type.
     """
 
     data: dict[str, Any] | None = None
@@ -40,6 +43,7 @@ class Answer:
     status: int = 200
     has_data: bool = True
     codes: tuple[str, ...] = ()
+    retry_after_seconds: int | None = None
 
     def body(self) -> dict[str, Any]:
         body: dict[str, Any] = {"errors": self.errors} if self.errors else {}
@@ -123,7 +127,14 @@ def refusal(error: Fault | InvalidDocumentError, language: Language) -> Answer:
     if isinstance(error, InvalidDocumentError):
         return _request_errors(error.errors)
     formatted = {"message": error.message(language), "extensions": dict(error.extensions())}
-    return Answer(None, [formatted], error.http_status, has_data=False, codes=(error.code,))
+    return Answer(
+        None,
+        [formatted],
+        error.http_status,
+        has_data=False,
+        codes=(error.code,),
+        retry_after_seconds=_wait_of(error),
+    )
 
 
 def _request_errors(errors: list[GraphQLError]) -> Answer:
@@ -139,11 +150,13 @@ def _answer(result: ExecutionResult, context: RequestContext, *, executed: bool 
     if not result.errors:
         return Answer(result.data)
     formatted, codes, statuses = [], [], [200]
+    wait: int | None = None
     for error in result.errors:
         fault = _fault_of(error)
         if fault is not None:
             message, extensions = fault.message(context.language), dict(fault.extensions())
             statuses.append(fault.http_status)
+            wait = wait or _wait_of(fault)
         elif _is_meant_for_callers(error):
             message, extensions = error.message, dict(error.extensions or {})
         else:
@@ -152,7 +165,13 @@ def _answer(result: ExecutionResult, context: RequestContext, *, executed: bool 
         formatted.append(_formatted(error, message, extensions))
         codes.append(str(extensions.get("code")))
     status = max(statuses) if not executed or (result.data is None and max(statuses) >= 500) else 200
-    return Answer(result.data, formatted, status, has_data=executed, codes=tuple(codes))
+    wait = wait if result.data is None else None
+    return Answer(result.data, formatted, status, has_data=executed, codes=tuple(codes), retry_after_seconds=wait)
+
+
+def _wait_of(fault: Fault) -> int | None:
+    """How long the caller waits whose budget is used up; None for every other fault."""
+    return fault.retry_after_seconds if isinstance(fault, Unavailable) and fault.http_status == TOO_MANY else None
 
 
 def _fault_of(error: GraphQLError) -> Fault | None:

@@ -68,8 +68,21 @@ class Unavailable(Fault):
         return {"code": self.code, "retryAfterSeconds": self.retry_after_seconds}
 
 
+class TooManyRequests(Unavailable):
+    """The caller's budget is used up (gateway/budgets.py). Answered with 429 and `Retry-After`, whatever the media type."""
+
+    http_status = 429
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        super().__init__(
+            f"请求过于频繁，未作任何记录，请在 {retry_after_seconds} 秒后重试",
+            f"Too many requests; nothing was recorded, try again in {retry_after_seconds} s",
+            retry_after_seconds=retry_after_seconds,
+        )
+
+
 class TooManyNewDocuments(Unavailable):
-    """Validating documents that were never seen before has used up its share of the processor."""
+    """Validating documents that were never seen before has used up the caller's share of the processor, or that of all."""
 
     http_status = 429
 

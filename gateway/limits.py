@@ -1,8 +1,6 @@
 """What a document may ask for. Measured before validation: validation is what an attacker wants us to do."""
 
-import time
 from collections import Counter
-from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from graphql import (
@@ -26,7 +24,7 @@ from graphql import (
     get_named_type,
 )
 
-from gateway.faults import Refused, TooManyNewDocuments
+from gateway.faults import Refused
 
 MAX_BODY_BYTES: Final = 256 * 1024
 MAX_DOCUMENT_LENGTH: Final = 64 * 1024
@@ -54,17 +52,26 @@ class Weight(NamedTuple):
     width: int
 
 
-def require_within_limits(schema: GraphQLSchema, document: DocumentNode) -> None:
-    """Raise `Refused` that names the first limit that the document breaks. Fragment cycles are left to validation.
+class Measured(NamedTuple):
+    """Of a document within the limits: the values that each operation can come to, by its name, and the fields it is written with."""
+
+    costs: dict[str | None, int]
+    fields: int
+
+
+def require_within_limits(schema: GraphQLSchema, document: DocumentNode) -> Measured:
+    """Measure the document. Raises `Refused` that names the first limit that it breaks. Fragment cycles are left to validation.
 
     Introspection counts tokens, aliases and directives only: its standard query is deep, and production refuses it.
     """
     walk = _Walk(schema, document)
+    costs: dict[str | None, int] = {}
     for definition in document.definitions:
         if isinstance(definition, OperationDefinitionNode):
-            walk.measure_operation(definition)
+            costs[definition.name.value if definition.name else None] = walk.measure_operation(definition)
         elif isinstance(definition, FragmentDefinitionNode):
             walk.fragment(definition.name.value)
+    return Measured(costs, walk.fields)
 
 
 class _Walk:
@@ -80,13 +87,15 @@ class _Walk:
         self._weights: dict[str, Weight] = {}
         self._counts: Counter[str] = Counter()
         self._same_name: Counter[str] = Counter()
+        self.fields = 0
 
-    def measure_operation(self, operation: OperationDefinitionNode) -> None:
+    def measure_operation(self, operation: OperationDefinitionNode) -> int:
         self._count("directives", len(operation.directives or ()), MAX_DIRECTIVES)
         weight = self._selections(operation.selection_set, self._root(operation.operation), 0)
         _require("root fields", weight.width, MAX_ROOT_FIELDS)
         _require("depth", weight.depth, MAX_DEPTH)
         _require("cost", weight.cost, MAX_COST)
+        return weight.cost
 
     def fragment(self, name: str) -> Weight:
         definition = self._fragments.get(name)
@@ -123,6 +132,7 @@ class _Walk:
 
     def _field(self, field: FieldNode, within: GraphQLNamedType | None, level: int) -> Weight:
         _require("depth", level + 1, MAX_DEPTH)
+        self.fields += 1
         if field.alias:
             self._count("aliases", 1, MAX_ALIASES)
         name = field.name.value
@@ -172,28 +182,3 @@ def _is_list(type_: GraphQLOutputType) -> bool:
 def _is_connection(type_: GraphQLNamedType | None) -> bool:
     """The field that led to a connection has counted its page already."""
     return type_ is not None and type_.name.endswith("Connection")
-
-
-class ProcessorRation:
-    """How much of a processor goes into documents that were never seen before.
-
-    A bucket of seconds: it fills by `share` of the time that passes up to `burst_seconds`; who finds it empty waits.
-    """
-
-    def __init__(self, share: float, burst_seconds: float, clock: Callable[[], float] = time.monotonic) -> None:
-        self._share = share
-        self._burst_seconds = burst_seconds
-        self._clock = clock
-        self._left = burst_seconds
-        self._filled_at = clock()
-
-    def require(self) -> None:
-        """Raise `TooManyNewDocuments` when nothing is left."""
-        now = self._clock()
-        self._left = min(self._burst_seconds, self._left + (now - self._filled_at) * self._share)
-        self._filled_at = now
-        if self._left <= 0:
-            raise TooManyNewDocuments(1 + int(-self._left / self._share))
-
-    def spend(self, seconds: float) -> None:
-        self._left -= seconds

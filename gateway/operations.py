@@ -3,7 +3,6 @@
 import hashlib
 import json
 import time
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,18 +23,14 @@ from graphql import (
 
 from gateway import limits
 from gateway.auth import Viewer
+from gateway.budgets import Budgets, Caller
+from gateway.document_cache import DocumentCache
 from gateway.executor import PlainQuery
 from gateway.faults import Refused
-from gateway.limits import ProcessorRation
+from gateway.limits import Measured
 from gateway.short_ways import ShortWays
 
-MAX_CACHED_DOCUMENTS: Final = 1_000
-# A syntax tree takes some fifty times its text, and its short ways as much again.
-MAX_CACHED_LENGTH: Final = 1024 * 1024
 MAX_VALIDATION_ERRORS: Final = 10
-# Shares of one processor for documents never seen: the anonymous must not use up what the others have.
-ANONYMOUS_SHARE, ANONYMOUS_BURST_SECONDS = 0.1, 2.0
-KNOWN_SHARE, KNOWN_BURST_SECONDS = 0.25, 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +55,7 @@ class InvalidDocumentError(Exception):
 class Operation:
     """One operation of a valid document. `label` is its first root field, from the schema's closed list.
 
-    `plain_query` is the operation as one, where it is one.
+    `plain_query` is the operation as one, where it is one. `cost` is the number of values that its answer can come to.
     """
 
     document: DocumentNode
@@ -69,6 +64,7 @@ class Operation:
     name: str | None
     type: OperationType
     label: str
+    cost: int
 
 
 def read_request(payload: object) -> GraphQLRequest:
@@ -113,27 +109,53 @@ def load_trusted_documents(path: Path) -> dict[str, str]:
 class Operations:
     """Every document that runs passes here. Shared by HTTP, SSE and WebSocket."""
 
-    def __init__(self, schema: GraphQLSchema, *, introspection: bool, trusted: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        schema: GraphQLSchema,
+        *,
+        introspection: bool,
+        trusted: Mapping[str, str] | None = None,
+        budgets: Budgets | None = None,
+    ) -> None:
         self._schema = schema
+        self._budgets = budgets or Budgets()
         self._trusted = trusted
         self.hide_suggestions = not introspection
         self._rules = (*specified_rules, *(() if introspection else (NoSchemaIntrospectionCustomRule,)))
-        self._cache: OrderedDict[str, _Document] = OrderedDict()
-        self._cached_length = 0
-        self._anonymous = ProcessorRation(ANONYMOUS_SHARE, ANONYMOUS_BURST_SECONDS)
-        self._known = ProcessorRation(KNOWN_SHARE, KNOWN_BURST_SECONDS)
+        self._documents: DocumentCache[_Document] = DocumentCache()
 
-    def find(self, request: GraphQLRequest, viewer: Viewer) -> Operation:
-        """The operation that the request names. Raises `Refused`, `TooManyNewDocuments` or `InvalidDocumentError`."""
-        ration = self._anonymous if viewer.anonymous else self._known
+    def find(self, request: GraphQLRequest, viewer: Viewer, address: str = "") -> Operation:
+        """The operation that the request names, counted against the caller's budget; `address` is the client's.
+
+        Raises `Refused`, `TooManyRequests`, `TooManyNewDocuments` or `InvalidDocumentError`.
+        """
+        caller = Caller.of(viewer, address)
+        self._budgets.require_request(caller)
+        cost = 0
+        try:
+            operation = self._find(request, caller)
+            cost = operation.cost
+        finally:
+            self._budgets.spend_request(caller, cost)
+        return operation
+
+    def _find(self, request: GraphQLRequest, caller: Caller) -> Operation:
         text = self._text(request)
-        document = self._cache.get(text)
-        if document is None:
-            document = _Document(self._schema, self._prepare(text, ration))
-            self._keep(text, document)
-        else:
-            self._cache.move_to_end(text)
-        return document.operation(request.operation_name, ration)
+        document = self._documents.get(text, caller.key)
+        if document is not None:
+            known = document.known(request.operation_name)
+            if known is not None:
+                return known
+        self._budgets.new_documents.require(caller)
+        started = time.perf_counter()
+        try:
+            if document is None:
+                node, measured = self._validated(text)
+                document = _Document(self._schema, node, measured.costs)
+                self._documents.put(text, document, caller.key, measured.fields)
+            return document.operation(request.operation_name)
+        finally:
+            self._budgets.new_documents.spend(caller, time.perf_counter() - started)
 
     def _text(self, request: GraphQLRequest) -> str:
         if self._trusted is None:
@@ -148,56 +170,44 @@ class Operations:
             raise Refused("该文档未登记", "Only registered documents run here, and this is none of them")
         return text
 
-    def _prepare(self, text: str, ration: ProcessorRation) -> DocumentNode:
-        ration.require()
-        started = time.perf_counter()
+    def _validated(self, text: str) -> tuple[DocumentNode, Measured]:
         try:
-            try:
-                document = parse(
-                    text, max_lexical_tokens=limits.MAX_TOKENS, max_source_length=limits.MAX_DOCUMENT_LENGTH
-                )
-            except GraphQLError as error:
-                raise InvalidDocumentError([error]) from None
-            limits.require_within_limits(self._schema, document)
-            errors = validate(
-                self._schema,
-                document,
-                self._rules,
-                max_errors=MAX_VALIDATION_ERRORS,
-                hide_suggestions=self.hide_suggestions,
-                allow_empty_selection_sets=False,
-            )
-            if errors:
-                raise InvalidDocumentError(errors)
-            return document
-        finally:
-            ration.spend(time.perf_counter() - started)
-
-    def _keep(self, text: str, document: "_Document") -> None:
-        self._cache[text] = document
-        self._cached_length += len(text)
-        while len(self._cache) > MAX_CACHED_DOCUMENTS or self._cached_length > MAX_CACHED_LENGTH:
-            oldest, _ = self._cache.popitem(last=False)
-            self._cached_length -= len(oldest)
+            document = parse(text, max_lexical_tokens=limits.MAX_TOKENS, max_source_length=limits.MAX_DOCUMENT_LENGTH)
+        except GraphQLError as error:
+            raise InvalidDocumentError([error]) from None
+        measured = limits.require_within_limits(self._schema, document)
+        errors = validate(
+            self._schema,
+            document,
+            self._rules,
+            max_errors=MAX_VALIDATION_ERRORS,
+            hide_suggestions=self.hide_suggestions,
+            allow_empty_selection_sets=False,
+        )
+        if errors:
+            raise InvalidDocumentError(errors)
+        return document, measured
 
 
 class _Document:
     """A valid document, and what is found out about it once."""
 
-    def __init__(self, schema: GraphQLSchema, node: DocumentNode) -> None:
+    def __init__(self, schema: GraphQLSchema, node: DocumentNode, costs: Mapping[str | None, int]) -> None:
         self._schema = schema
         self._node = node
+        self._costs = costs
         self._short_ways = ShortWays(schema, node)
         self._operations: dict[str | None, Operation] = {}
 
-    def operation(self, name: str | None, ration: ProcessorRation) -> Operation:
-        """The operation of that name, or the only one; looked at more closely for the first time on `ration`. Raises `Refused`."""
-        known = self._operations.get(name)
-        if known is None:
-            started = time.perf_counter()
-            known = self._operations[name] = self._find(name)
-            ration.spend(time.perf_counter() - started)
-        return known
+    def known(self, name: str | None) -> Operation | None:
+        """The operation of that name, or the only one, if it was asked for before."""
+        return self._operations.get(name)
+
+    def operation(self, name: str | None) -> Operation:
+        """The operation of that name, or the only one. Raises `Refused`."""
+        if name not in self._operations:
+            self._operations[name] = self._find(name)
+        return self._operations[name]
 
     def _find(self, name: str | None) -> Operation:
         operations = [node for node in self._node.definitions if isinstance(node, OperationDefinitionNode)]
@@ -213,4 +223,5 @@ class _Document:
         first = node.selection_set.selections[0]
         label = first.name.value if isinstance(first, FieldNode) else "fragment"
         plain_query = PlainQuery.of(self._schema, node, self._short_ways)
-        return Operation(self._node, self._short_ways, plain_query, name, node.operation, label)
+        cost = self._costs[node.name.value if node.name else None]
+        return Operation(self._node, self._short_ways, plain_query, name, node.operation, label, cost)

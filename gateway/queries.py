@@ -87,6 +87,9 @@ class Query:
         "Open to all: is this enrolment certificate genuine and not voided? Past its last day it is not valid either."
     )
     async def certificate_check(self, info: Info, number: str, code: str) -> CertificateCheck:
+        budget, key = info.context.budgets.certificate_checks, info.context.caller.key
+        budget.require(key)
+        budget.spend(key, 1)
         telling = await telling_of(info.context)
         row = await reads.genuine_certificate(info.context.pool, number, code)
         if row is None:

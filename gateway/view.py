@@ -13,8 +13,10 @@ from starlette.types import Receive, Scope, Send
 
 from gateway import sse
 from gateway.auth import Authenticator
+from gateway.budgets import Caller
+from gateway.client_address import client_address
 from gateway.context import RequestContext, Services, preferred_language
-from gateway.execution import Answer, Engine, refusal
+from gateway.execution import TOO_MANY, Answer, Engine, refusal
 from gateway.faults import Fault, Language, Refused
 from gateway.graphiql import CONTENT_SECURITY_POLICY
 from gateway.html_pages import security_headers
@@ -65,9 +67,11 @@ class GraphQLView:
             )
             await send_json(send, 415, refusal(refused, language).body())
         else:
-            await self._post(headers, language, receive, send)
+            await self._post(scope, headers, language, receive, send)
 
-    async def _post(self, headers: dict[bytes, bytes], language: Language, receive: Receive, send: Send) -> None:
+    async def _post(
+        self, scope: Scope, headers: dict[bytes, bytes], language: Language, receive: Receive, send: Send
+    ) -> None:
         media_types = accepted(headers.get(b"accept", b"").decode("latin-1"))
         if not media_types:
             refused = Refused(
@@ -75,35 +79,42 @@ class GraphQLView:
             )
             await send_json(send, 406, refusal(refused, language).body())
             return
+        address = client_address(scope)
+        try:
+            viewer = await self._authenticator.viewer(_authorization(headers))
+            # Before the body is read: who is over the budget costs no more than this.
+            self._services.budgets.require_request(Caller.of(viewer, address))
+        except Fault as fault:
+            await self._send(send, refusal(fault, language), media_types)
+            return
         try:
             request = read_request(parse_json(await read_body(headers, receive, MAX_BODY_BYTES)))
         except BodyTooLargeError:
+            self._services.budgets.spend_request(Caller.of(viewer, address))
             refused = Refused("请求体过大", f"The body is over {MAX_BODY_BYTES} bytes")
             await send_json(send, 413, refusal(refused, language).body())
         except Fault as fault:
+            self._services.budgets.spend_request(Caller.of(viewer, address))
             # Not well-formed: 400 whatever the media type.
             media_type = next((each for each in media_types if each != EVENT_STREAM), JSON)
             await send_json(send, fault.http_status, refusal(fault, language).body(), media_type)
         else:
-            await self._answer(request, headers, media_types, language, receive, send)
+            context = self._services.context(viewer, language, address)
+            await self._answer(request, context, media_types, receive, send)
 
     async def _answer(
         self,
         request: GraphQLRequest,
-        headers: dict[bytes, bytes],
+        context: RequestContext,
         media_types: tuple[str, ...],
-        language: Language,
         receive: Receive,
         send: Send,
     ) -> None:
         started = time.perf_counter()
         field = NOT_RUN
-        media_type = media_types[0]
         try:
-            viewer = await self._authenticator.viewer(_authorization(headers))
-            operation = self._engine.operations.find(request, viewer)
+            operation = self._engine.operations.find(request, context.viewer, context.address)
             field = operation.label
-            context = self._services.context(viewer, language)
             if operation.type is OperationType.SUBSCRIPTION and EVENT_STREAM in media_types:
                 self._metrics.answered("sse", field, time.perf_counter() - started, ())
                 async with aclosing(self._engine.stream(operation, request.variables, context)) as answers:
@@ -111,13 +122,23 @@ class GraphQLView:
                 return
             answer = await self._run(operation, request, context)
         except (Fault, InvalidDocumentError) as error:
-            answer = refusal(error, language)
-        self._metrics.answered("http", field, time.perf_counter() - started, answer.codes)
-        if media_type == EVENT_STREAM:
+            answer = refusal(error, context.language)
+        await self._send(send, answer, media_types, field, time.perf_counter() - started)
+
+    async def _send(
+        self, send: Send, answer: Answer, media_types: tuple[str, ...], field: str = NOT_RUN, seconds: float = 0.0
+    ) -> None:
+        self._metrics.answered("http", field, seconds, answer.codes)
+        media_type = media_types[0]
+        if answer.retry_after_seconds is not None:
+            media_type = next((each for each in media_types if each != EVENT_STREAM), JSON)
+            retry_after = ((b"retry-after", str(answer.retry_after_seconds).encode()),)
+            await send_json(send, TOO_MANY, answer.body(), media_type, retry_after)
+        elif media_type == EVENT_STREAM:
             await sse.send_one(send, answer)
-            return
-        status = answer.status if media_type == GRAPHQL_RESPONSE else 200
-        await send_json(send, status, answer.body(), media_type)
+        else:
+            status = answer.status if media_type == GRAPHQL_RESPONSE else 200
+            await send_json(send, status, answer.body(), media_type)
 
     async def _run(self, operation: Operation, request: GraphQLRequest, context: RequestContext) -> Answer:
         if operation.type is OperationType.SUBSCRIPTION:

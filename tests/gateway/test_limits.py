@@ -4,9 +4,8 @@ import time
 
 import pytest
 
-from gateway.auth import ANONYMOUS, Viewer
-from gateway.faults import Refused, TooManyNewDocuments
-from gateway.limits import ProcessorRation
+from gateway.auth import ANONYMOUS
+from gateway.faults import Refused
 from gateway.operations import GraphQLRequest, InvalidDocumentError, Operations
 from tests.gateway.conftest import SCHEMA, Gateway
 
@@ -137,44 +136,3 @@ async def test_development_shows_the_schema_whole_and_suggests(development_gatew
         answer.json()["errors"][0]["message"]
         == "Cannot query field 'greetin' on type 'Query'. Did you mean 'greeting'?"
     )
-
-
-def test_new_documents_get_a_share_of_the_processor_and_known_ones_run_on() -> None:
-    now = 0.0
-    ration = ProcessorRation(share=0.1, burst_seconds=1.0, clock=lambda: now)
-    ration.require()
-    ration.spend(1.5)
-    with pytest.raises(TooManyNewDocuments) as refused:
-        ration.require()
-    assert refused.value.extensions() == {"code": "UNAVAILABLE", "retryAfterSeconds": 6}
-    now += 5.1
-    ration.require()
-    now += 1000.0
-    ration.require()
-    ration.spend(1.1)
-    with pytest.raises(TooManyNewDocuments):
-        ration.require()
-
-
-def test_who_floods_without_a_token_does_not_stop_those_who_have_one() -> None:
-    operations = _operations()
-    known = Viewer(subject="clerk-1", roles=())
-    operations.find(GraphQLRequest("{ greeting }", None, {}), ANONYMOUS)
-    operations._anonymous.spend(1000.0)
-    with pytest.raises(TooManyNewDocuments):
-        operations.find(GraphQLRequest("{ a: greeting }", None, {}), ANONYMOUS)
-    operations.find(GraphQLRequest("{ greeting }", None, {}), ANONYMOUS)
-    operations.find(GraphQLRequest("{ b: greeting }", None, {}), known)
-
-
-def test_the_cache_of_documents_is_bounded_by_their_text_and_keeps_what_is_used(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr("gateway.operations.MAX_CACHED_LENGTH", 100)
-    operations = _operations()
-    often = "{ greeting }"
-    for number in range(20):
-        operations.find(GraphQLRequest(f"{{ a{number}: greeting }}", None, {}), ANONYMOUS)
-        operations.find(GraphQLRequest(often, None, {}), ANONYMOUS)
-    assert often in operations._cache
-    assert operations._cached_length == sum(map(len, operations._cache)) <= 100
