@@ -11,6 +11,7 @@ from pathlib import Path
 from bench import commands, figures
 from bench.figures import Figure
 from bench.history import history
+from bench.hostile import hostile
 from bench.latency import latency
 from bench.ledger import audit
 from bench.machine import description
@@ -26,7 +27,7 @@ LATEST = Path(__file__).with_name("latest.json")
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured. As they are, the whole takes about eleven minutes on two cores."""
+    """How much is measured. As they are, the whole takes about thirteen minutes on two cores."""
 
     persons: int = 100_000
     warm_up: int = 40
@@ -38,6 +39,8 @@ class Sizes:
     query_seconds: float = 4.0
     query_connections: int = 16
     query_cases: int = 20
+    attack_seconds: float = 15.0
+    honest_callers: int = 20
     latency_transfers: int = 25
     half_load_transfers: int = 60
     few_open: int = 100
@@ -77,6 +80,10 @@ async def run(data_dir: Path, sizes: Sizes) -> list[Figure]:
             seconds=sizes.query_seconds,
             connections=sizes.query_connections,
             cases=sizes.query_cases,
+        )
+        _say("honest callers beside a hostile one")
+        made += await hostile(
+            system, repetitions=sizes.repetitions, seconds=sizes.attack_seconds, honest_callers=sizes.honest_callers
         )
         _say("the ledger's auditor beside transfers")
         made += await audit(system, repetitions=sizes.repetitions, transfers=sizes.transfers, in_flight=sizes.in_flight)

@@ -84,7 +84,7 @@ class _Target:
 
     async def measured(self, seconds: float, connections: int) -> Measured[int]:
         """How many requests were answered in `seconds`, and what that took."""
-        with _a_core_of_its_own(self.pid):
+        with a_core_of_its_own(self.pid):
             return await measured({"server": self.pid}, lambda: self._ask(seconds, connections))
 
     async def _ask(self, seconds: float, connections: int) -> int:
@@ -134,7 +134,7 @@ async def _listens(port: int) -> bool:
 
 
 @contextmanager
-def _a_core_of_its_own(pid: int) -> Iterator[None]:
+def a_core_of_its_own(pid: int) -> Iterator[None]:
     """The server on one core and the load on the others, where there are two or more and the system can do so."""
     cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
     if len(cores) < 2:
