@@ -18,7 +18,7 @@ from workflows.vocabulary import Role
 # Callers whose buckets are kept. A bucket that is forgotten was not used for longer than that of any other.
 KEPT_CALLERS: Final = 10_000
 # Points of an operation beyond its first: one for each so many of the values that it can come to (gateway/limits.py).
-COST_OF_A_POINT: Final = 100
+COST_OF_A_POINT: Final = 1_000
 
 
 class Caller(NamedTuple):

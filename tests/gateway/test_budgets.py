@@ -74,7 +74,7 @@ def test_a_caller_is_a_tokens_subject_or_the_address_of_who_has_none() -> None:
 def test_an_operation_costs_by_the_values_it_can_come_to_and_an_agencys_system_has_more() -> None:
     every = Budgets()
     caller, system = Caller.of(CLERK, ""), Caller.of(SYSTEM, "")
-    for _ in range(20):
+    for _ in range(182):
         every.require_request(caller)
         every.spend_request(caller, 10_000)
         every.require_request(system)
