@@ -10,9 +10,10 @@ from tests.workflows.test_eligibility import AT_R, EMPLOYEE, RESIDENT, check, fo
 from tests.workflows.test_words import LANGUAGES, REGIONS
 from workflows import commands as c
 from workflows.certificate_request import refuse_certificate
-from workflows.eligibility import PASSING, CompletedTransfer, PreCheck, Region
+from workflows.eligibility import PASSING
 from workflows.findings import Finding
 from workflows.policy import Direction, RegionPolicy, Treatment
+from workflows.precheck import CompletedTransfer, PreCheck, Region
 from workflows.vocabulary import InsuranceScheme, RefusalClass, RefusalCode, ReturnReason, Side
 from workflows.words import Language
 from workflows.words.findings import finding_words
