@@ -237,6 +237,7 @@ WORDS: dict[str, str] = {
     "mandate.NOT_OF_YOUR_REGION": "There is nobody of this number in your region's register: their own region's window, or the person, gives the mandate.",
     "mandate.NOT_IN_A_REGISTER": "No register knows you yet: enrol first, then give the mandate.",
     "mandate.NOT_FOUND": "There is no such mandate.",
+    "consent.NOT_FOUND": "You have no such consent.",
     # ---------------------------------------------------------------- money that is nobody's yet
     "unmatched_funds.NO_REFERENCE": "The payer gave no reference: {agency} finds out which order it belongs to, or sends it home.",
     "unmatched_funds.UNKNOWN_REFERENCE": "No order has the reference {reference}: {agency} finds out which one is meant, or sends it home.",
@@ -261,6 +262,7 @@ WORDS: dict[str, str] = {
     "violation.RESIDENT_ID_REQUIRED": "Give the insured person's resident identity number.",
     "violation.RESIDENT_ID_INVALID": "{fault}",
     "violation.EMPTY": "Must not be empty.",
+    "violation.HOLDS_A_NUMBER": "Leave out resident identity numbers and phone numbers: the reason needs none, and they would be kept with it.",
     "violation.TOO_LONG": "Too long: {limit} characters at most.",
     "violation.CONTROL_CHARACTER": "Contains an invisible control character: remove it.",
     "violation.NOT_A_CHARACTER": "Contains a broken character: type it again.",

@@ -237,6 +237,7 @@ WORDS: dict[str, str] = {
     "mandate.NOT_OF_YOUR_REGION": "本统筹区登记中没有该号码的参保人：请由其参保地窗口办理，或由其本人在平台授权。",
     "mandate.NOT_IN_A_REGISTER": "尚无您的参保登记：请先参保登记，再授权他人代办。",
     "mandate.NOT_FOUND": "没有找到这份授权。",
+    "consent.NOT_FOUND": "没有找到您的这份同意。",
     # ---------------------------------------------------------------- money that is nobody's yet
     "unmatched_funds.NO_REFERENCE": "付款方未填写附言编号：请{agency}查明对应指令，或予以退回。",
     "unmatched_funds.UNKNOWN_REFERENCE": "没有编号为“{reference}”的划转指令：请{agency}查明对应指令，或予以退回。",
@@ -261,6 +262,7 @@ WORDS: dict[str, str] = {
     "violation.RESIDENT_ID_REQUIRED": "请填写参保人的居民身份号码。",
     "violation.RESIDENT_ID_INVALID": "{fault}",
     "violation.EMPTY": "不能为空，请填写。",
+    "violation.HOLDS_A_NUMBER": "请勿填写公民身份号码和电话号码：理由无需这些信息，且会随理由一并保存。",
     "violation.TOO_LONG": "过长，最多{limit}个字符。",
     "violation.CONTROL_CHARACTER": "含有不可见的控制字符，请删除后重新填写。",
     "violation.NOT_A_CHARACTER": "含有损坏的字符，请重新填写。",
