@@ -80,7 +80,7 @@ class TestOneSide:
 
     def test_the_rules_of_the_own_region_are_said_and_those_of_the_other_are_not(self) -> None:
         only_residents = RegionPolicy(open_for=(Direction(from_scheme=RESIDENT, to_scheme=RESIDENT),))
-        given = {"r_policy": only_residents, "enrolments": ()}
+        given: dict[str, Any] = {"r_policy": only_residents, "enrolments": ()}
         codes = [each.code for each in judged(check(only_side=IN, **given)).findings]
         assert codes == [C.AGENT_NOT_AUTHORISED, C.DESTINATION_NOT_OPEN, C.NOT_ENROLLED_AT_DESTINATION]
         assert judged(check(only_side=OUT, **given)).findings == (NEEDS_A_TIE, NO_RECORD)
