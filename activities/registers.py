@@ -11,6 +11,7 @@ from activities.keyring import Keyring
 from activities.people import PersonRef, name_key, open_name
 from activities.reference import RegionEntry, regions_on
 from activities.sight import Applicant, Sight, employers, sight_of
+from activities.ties import PERSON_ID_SQL
 from workflows.commands import Application, DestinationFacts, FormFacts, ReverseFacts, StopFacts
 from workflows.contribution import ContributionPeriod
 from workflows.identity import comparable_name
@@ -47,12 +48,12 @@ select p.person_id, p.wrapped_key, p.resident_id_sealed, e.*
  order by e.region, e.scheme
 """
 # What one region's register alone has of the person: for whom it does not know, no row, whoever else knows them.
-OWN_ENROLMENTS_SQL = """
+OWN_ENROLMENTS_SQL = f"""
 select p.person_id, p.wrapped_key, p.resident_id_sealed, e.*
-  from persons p join enrolments e using (person_id)
- where p.person_key = any($1) and e.region = $2
+  from enrolments e join persons p using (person_id)
+ where e.person_id = {PERSON_ID_SQL.format(keys="$1")} and e.region = $2
  order by e.scheme
-"""
+"""  # noqa: S608 - put together from constants of this system
 # A completed case whose money is under way again is completed for every later application.
 # An application that is taken but not yet carried out counts as open, for every later one: nobody slips in between, and of
 # two that came at once the first is carried out. $3 is the application's own command, or none yet.

@@ -13,13 +13,17 @@ from activities.keyring import Keyring
 from activities.mandates import MandateGrant, grant, revoke
 from activities.mandates import MandateRevocation as Revocation
 from activities.people import find_person
+from activities.registers import Reading, read_precheck
+from activities.sight import Applicant
 from activities.ties import AskingAgency, ShownCertificate, tie_of
 from tests.activities.desk import MONDAY
 from tests.activities.register_extracts import LI, WANG
 from tests.cases import Cases, open_cases
 from tests.conftest import Database
+from workflows.actors import Actor
+from workflows.commands import Application
 from workflows.ties import Tie
-from workflows.vocabulary import MandateRelation
+from workflows.vocabulary import InsuranceScheme, MandateRelation, Role, Side
 
 ELSEWHERE, OWN, ANOTHER = "440100", "330100", "440300"
 NOBODY = "110101195001010033"
@@ -209,3 +213,33 @@ async def test_both_look_ups_of_consents_use_their_indexes(cases: Cases) -> None
         ):
             plan = await cases.owner.fetch(f"explain select from commands where {condition}")
             assert index in "".join(row[0] for row in plan)
+
+
+async def test_the_reading_of_an_agency_without_a_tie_holds_nothing_that_its_own_register_does_not(
+    cases: Cases,
+) -> None:
+    actor = Actor(subject="clerk-1", roles=(Role.CLERK,), region=OWN)
+    application = Application(
+        transfer_id=uuid4(),
+        no="",
+        from_region=ELSEWHERE,
+        to_region=OWN,
+        from_scheme=InsuranceScheme.EMPLOYEE,
+        to_scheme=InsuranceScheme.EMPLOYEE,
+    )
+
+    async def reading() -> Reading:
+        applicant = Applicant(actor, OLD.person_keys(WANG), name="王思琪", agency=AskingAgency(OWN, MONDAY))
+        async with cases.gateway_pool.acquire() as connection, connection.transaction(readonly=True):
+            return await read_precheck(connection, OLD, applicant, application, today=MONDAY.date())
+
+    untied = await reading()
+    assert (untied.person, untied.name_key, untied.tie, untied.check.enrolments) == (None, None, None, ())
+    assert (untied.check.authorised, untied.check.only_side, untied.employer_ids) == (True, Side.TRANSFER_IN, ())
+    await command(cases, "RECORD_CONSENT", CONSENT, MONDAY)
+    tied = await reading()
+    assert (tied.tie, tied.check.only_side, [each.region for each in tied.check.enrolments]) == (
+        Tie.CONSENT,
+        None,
+        [ELSEWHERE],
+    )

@@ -3,9 +3,12 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
+from activities.mandates import MandateGrant, grant
+from activities.people import find_person, seal_agent
 from gateway.auth import Viewer
 from tests.activities.desk import MONDAY, changed, snapshot
 from tests.activities.register_extracts import LI
@@ -13,7 +16,7 @@ from tests.cases import DESTINATION, ORIGIN
 from tests.conftest import Database
 from tests.gateway.window import OTHER_CLERK, Window, open_window
 from workflows.messages import CertificateOrder, StepOrder
-from workflows.vocabulary import Role
+from workflows.vocabulary import MandateRelation, Role
 
 GUANGZHOU, HANGZHOU = "440100", "330100"
 # Insured in Guangzhou with arrears and a stay in hospital, and in Shanghai, where a transfer goes.
@@ -196,7 +199,10 @@ async def test_either_sides_agency_whose_register_has_the_person_is_told_everyth
         HANGZHOU,
     )
     assert await codes(window, toScheme="RESIDENT") == ["AGENT_NOT_AUTHORISED", "NOT_ENROLLED_AT_DESTINATION"]
-    assert await codes(window, fromRegion=HANGZHOU, toRegion=GUANGZHOU, fromScheme="RESIDENT") == ["AGENT_NOT_AUTHORISED", "RETIRED"]
+    assert await codes(window, fromRegion=HANGZHOU, toRegion=GUANGZHOU, fromScheme="RESIDENT") == [
+        "AGENT_NOT_AUTHORISED",
+        "RETIRED",
+    ]
 
 
 async def certificate_of(window: Window, viewer: Viewer, **given: Any) -> tuple[str, str]:
@@ -255,3 +261,28 @@ async def test_a_certificate_that_cannot_be_one_is_refused_before_anything_is_re
         failed = await ask(window, CLERK, SUBMIT, idempotencyKey=KEY, residentId=VICTIM, **IN, **given)
         assert [(each["path"], each["code"]) for each in failed["violations"]] == [(["input", field], code)]
     assert await snapshot(window.desk.db) == before
+
+
+async def test_a_window_whose_register_has_terminated_the_person_lists_no_mandates_of_theirs(window: Window) -> None:
+    db, cases = window.desk.db, window.desk.cases
+    await cases.registers(ORIGIN | {"resident_id": VICTIM, "name": "张伟", "region": HANGZHOU})
+    person = await find_person(db, cases.keyring, VICTIM)
+    assert person is not None
+    agent = cases.keyring.person_key(NEIGHBOUR)[0]
+    command_id = await db.fetchval("select command_id from commands limit 1")
+    given = MandateGrant(
+        mandate_id=uuid4(),
+        person_id=person.person_id,
+        agent_keys=(agent.hex(),),
+        agent_key_version=cases.keyring.current,
+        agent_sealed=seal_agent(person.data_key, "110105********002X").hex(),
+        relation=MandateRelation.CHILD,
+        valid_until=MONDAY.date(),
+    )
+    await grant(db, command_id, given, MONDAY - timedelta(days=3))
+    listed = "query ($of: ResidentId) { viewer { mandates(residentId: $of) { given { agentMaskedResidentId } } } }"
+    shown = [{"agentMaskedResidentId": "110105********002X"}]
+    for status, expected in (("STOPPED", shown), ("TERMINATED", [])):
+        await db.execute("update enrolments set status = $1 where region = $2", status, HANGZHOU)
+        answer = (await window.data(CLERK, listed, of=VICTIM))["viewer"]["mandates"]
+        assert answer == {"given": expected}, status
