@@ -10,7 +10,8 @@ from activities import registers
 from activities.database import Connection
 from activities.keyring import Keyring
 from activities.mandates import Agent
-from activities.registers import Applicant, Reading
+from activities.registers import Reading
+from activities.sight import Applicant
 from workflows import commands as c
 from workflows import events as e
 from workflows.actors import Actor
@@ -31,6 +32,7 @@ async def read_application(
         name_key=bytes.fromhex(said["name_key"]) if said.get("name_key") else None,
         is_self=said["is_self"],
         agent=_agent(said, row["received_at"]),
+        taken=True,
     )
     reading = await registers.read_precheck(
         connection, keyring, applicant, application, today=today, command_id=row["command_id"]

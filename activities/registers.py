@@ -8,47 +8,37 @@ from uuid import UUID
 
 from activities.database import Connection
 from activities.keyring import Keyring
-from activities.mandates import Agent, holds_mandate
 from activities.people import PersonRef, name_key, open_name
 from activities.reference import RegionEntry, regions_on
-from workflows.actors import Actor
+from activities.sight import Applicant, Sight, employers, sight_of
+from activities.ties import PERSON_ID_SQL
 from workflows.commands import Application, DestinationFacts, FormFacts, ReverseFacts, StopFacts
 from workflows.contribution import ContributionPeriod
-from workflows.eligibility import CompletedTransfer, Enrolment, PreCheck, Region
 from workflows.identity import comparable_name
+from workflows.precheck import CompletedTransfer, Enrolment, PreCheck, Region
 from workflows.state import TransferState
+from workflows.ties import Tie
 from workflows.vocabulary import InsuranceScheme, Role, TransferStepKind
 
 
 @dataclass(frozen=True)
-class Applicant:
-    """Who an application is about, and on whose word.
-
-    `person_keys` are the number's keyed hashes; `name` the name given, or `name_key` its hash from an earlier reading.
-    `is_self` is true for an insured person's own application; `agent` is an insured person who applies for another.
-    """
-
-    actor: Actor
-    person_keys: list[bytes]
-    name: str | None = None
-    name_key: bytes | None = None
-    is_self: bool = False
-    agent: Agent | None = None
-
-
-@dataclass(frozen=True)
 class Reading:
-    """What both registers say: the check to assess, the person if any register knows them, and the hash of the name."""
+    """What both registers say: the check to assess, the person if any register knows them, and the hash of the name.
+
+    `tie`: by which an agency may know it all; None for an agency without one and for every other caller. Without a right
+    to know the whole, only the caller's own register is read, and `person` is None where that has nobody.
+    """
 
     check: PreCheck
     person: PersonRef | None
     name_key: bytes | None
     regions: dict[str, RegionEntry]
+    tie: Tie | None = None
 
     @property
     def employer_ids(self) -> tuple[str, ...]:
         """The employers, on either side, that may follow the case of their employee."""
-        return tuple(sorted(_employers(self.check)))
+        return tuple(sorted(employers(self.check)))
 
 
 ENROLMENTS_SQL = """
@@ -57,6 +47,13 @@ select p.person_id, p.wrapped_key, p.resident_id_sealed, e.*
  where p.person_key = any($1)
  order by e.region, e.scheme
 """
+# What one region's register alone has of the person: for whom it does not know, no row, whoever else knows them.
+OWN_ENROLMENTS_SQL = f"""
+select p.person_id, p.wrapped_key, p.resident_id_sealed, e.*
+  from enrolments e join persons p using (person_id)
+ where e.person_id = {PERSON_ID_SQL.format(keys="$1")} and e.region = $2
+ order by e.scheme
+"""  # noqa: S608 - put together from constants of this system
 # A completed case whose money is under way again is completed for every later application.
 # An application that is taken but not yet carried out counts as open, for every later one: nobody slips in between, and of
 # two that came at once the first is carried out. $3 is the application's own command, or none yet.
@@ -100,10 +97,12 @@ async def read_precheck(
         request_stop=application.request_stop,
         wait_for_register=application.wait_for_register,
         resident_id_fault=resident_id_fault,
+        certificate_shown=applicant.agency is not None and applicant.agency.certificate is not None,
     )
     if resident_id_fault is not None:
         return Reading(base, None, None, regions)
-    rows = await connection.fetch(ENROLMENTS_SQL, applicant.person_keys)
+    sight = await sight_of(connection, applicant, base)
+    rows = await _enrolments(connection, applicant, sight)
     person = None
     if rows:
         first = rows[0]
@@ -112,17 +111,25 @@ async def read_precheck(
     if person is not None and applicant.name is not None:
         given = name_key(person.data_key, applicant.name)
     held = [row for row in rows if row["region"] is not None]
-    enrolments = tuple(_enrolment(row, given) for row in held)
-    check = base.model_copy(update={"enrolments": enrolments})
-    check = check.model_copy(
-        update={
-            "authorised": _authorised(applicant, check) or await on_mandate(connection, applicant),
-            "names_agree": person is None or _names_agree(person, check, held),
-            "certificate_fault": await _certificate_fault(connection, person, application, today),
-        }
-        | await _own_record(connection, person, applicant, application.transfer_id, command_id)
-    )
-    return Reading(check, person, given, regions)
+    check = base.model_copy(update={"enrolments": tuple(_enrolment(row, given) for row in held)})
+    if applicant.actor.has(Role.EMPLOYER) and applicant.actor.subject in employers(check):
+        sight = Sight(authorised=True)
+    check = check.model_copy(update={"authorised": sight.authorised, "only_side": sight.only_side})
+    if sight.whole:
+        agreed = person is None or _names_agree(person, check, held)
+        fault = await _certificate_fault(connection, person, application, today)
+        own = await _own_record(connection, person, applicant, application.transfer_id, command_id)
+        check = check.model_copy(update={"names_agree": agreed, "certificate_fault": fault} | own)
+    return Reading(check, person, given, regions, sight.tie)
+
+
+async def _enrolments(connection: Connection, applicant: Applicant, sight: Sight) -> list[Any]:
+    """The rows of the person that the caller may know, that say whether it is their employer, or that a taken case needs."""
+    if sight.whole or applicant.taken or applicant.actor.has(Role.EMPLOYER):
+        return await connection.fetch(ENROLMENTS_SQL, applicant.person_keys)
+    if sight.only_side is None:
+        return []
+    return await connection.fetch(OWN_ENROLMENTS_SQL, applicant.person_keys, applicant.actor.region)
 
 
 async def _certificate_fault(
@@ -161,30 +168,6 @@ async def _own_record(
     )
     still_open = next((row["no"] for row in rows if row["closed_at"] is None), None)
     return {"completed": completed, "open_transfer_no": still_open}
-
-
-def _authorised(applicant: Applicant, check: PreCheck) -> bool:
-    """A person for themself; an employer for its employee; a clerk or agency system of either side for their region."""
-    actor = applicant.actor
-    if applicant.is_self and actor.has(Role.INSURED_PERSON):
-        return True
-    if actor.has(Role.CLERK, Role.AGENCY_SYSTEM) and actor.region in (check.origin.code, check.destination.code):
-        return True
-    return actor.has(Role.EMPLOYER) and actor.subject in _employers(check)
-
-
-def _employers(check: PreCheck) -> set[str]:
-    """The employers on either side of the person as their employee. Flexible workers and residents apply themselves."""
-    named = [each for each in (check.at_origin, check.at_destination) if each is not None]
-    employed = (each for each in named if each.scheme is InsuranceScheme.EMPLOYEE and not each.flexible_employment)
-    return {each.employer_id for each in employed if each.employer_id}
-
-
-async def on_mandate(connection: Connection, applicant: Applicant) -> bool:
-    """An insured person for another who gave them a mandate that was in force when they asked."""
-    if applicant.agent is None or not applicant.actor.has(Role.INSURED_PERSON):
-        return False
-    return await holds_mandate(connection, applicant.person_keys, applicant.agent)
 
 
 def _names_agree(person: PersonRef, check: PreCheck, rows: list[Any]) -> bool:

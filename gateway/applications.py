@@ -8,7 +8,7 @@ from temporalio.exceptions import TemporalError
 
 from activities.database import Connection
 from activities.dispatch import PendingCommand
-from activities.registers import on_mandate
+from activities.sight import on_mandate
 from gateway import reads
 from gateway.case import Case
 from gateway.command_log import Entry, Key, KeyTakenError, Recorded, append, find_bound, key_of
@@ -23,13 +23,21 @@ from gateway.errors import (
     SubmitTransferPayload,
     ValidationFailed,
 )
-from gateway.precheck import Asked, asked_about, read_and_assess, unknown_region, violation, violations_of
+from gateway.precheck import (
+    Asked,
+    asked_about,
+    certificate_shown,
+    read_and_assess,
+    unknown_region,
+    violation,
+    violations_of,
+)
 from gateway.query_faults import NotFound
 from gateway.reachability import OUT_OF_REACH
 from gateway.telling import Telling, telling_of
 from gateway.types.enums import UserErrorCode
 from gateway.types.inputs import RequestCertificateInput, SubmitTransferInput
-from gateway.validation import MAX_REFERENCE, failed, violations_of_key, violations_of_text
+from gateway.validation import failed, violations_of_key
 from workflows.certificate import CertificateWorkflow
 from workflows.certificate_request import refuse_certificate
 from workflows.commands import Application
@@ -47,11 +55,10 @@ async def submit_transfer(context: RequestContext, given: SubmitTransferInput) -
     violations = [
         *violations_of_key(telling, given.idempotency_key),
         *violations_of(telling, given),
-        *violations_of_text(telling, "certificateNumber", given.certificate_number or None, MAX_REFERENCE),
     ]
     if violations:
         return failed(telling, violations)
-    asked = asked_about(telling, given.resident_id or None, given.name or None)
+    asked = asked_about(telling, given.resident_id or None, given.name or None, certificate_shown(given))
     key = key_of(telling, "submitTransfer", given.idempotency_key, given, number=asked.resident_id)
     try:
         recorded = await bind(
@@ -173,7 +180,8 @@ async def _application(telling: Telling, connection: Connection, asked: Asked, g
     return Entry(
         kind="SUBMIT_TRANSFER",
         actor=telling.actor,
-        input=_about(asked, reading.name_key) | {"application": application.model_dump(mode="json")},
+        input=_about(asked, reading.name_key)
+        | {"application": application.model_dump(mode="json"), "tie": reading.tie},
         received_at=telling.now,
         transfer_id=application.transfer_id,
         transfer_no=application.no,
@@ -185,13 +193,15 @@ async def _certificate(telling: Telling, connection: Connection, asked: Asked, g
     """The command of a certificate, or its refusal. Raises `TooManyRequests`."""
     _require_budget(telling.context, asked)
     own_region = telling.actor.has(Role.CLERK, Role.AGENCY_SYSTEM) and telling.actor.region == given.region
-    authorised = asked.is_self or own_region or await on_mandate(connection, asked.applicant)
+    speaks_for = asked.is_self or await on_mandate(connection, asked.applicant)
+    # Where else a person is enrolled is not an agency's to know.
+    only_region = None if speaks_for else given.region
     finding = refuse_certificate(
         region=given.region,
         scheme=given.scheme,
         resident_id_fault=asked.fault,
-        authorised=authorised,
-        enrolled=await reads.enrolments_of(connection, asked.applicant.person_keys),
+        authorised=speaks_for or own_region,
+        enrolled=await reads.enrolments_of(connection, asked.applicant.person_keys, only_region),
     )
     said: dict[str, Any] = {"region": given.region, "scheme": given.scheme}
     if finding is not None:

@@ -17,8 +17,9 @@ COLUMNS = """m.mandate_id, m.person_id, m.relation, m.granted_at, m.valid_until,
        p.wrapped_key, p.resident_id_sealed,
        (select e.name_sealed from enrolments e where e.person_id = m.person_id order by e.region, e.scheme limit 1) as name_sealed"""
 FROM = "from mandates m join persons p using (person_id)"
-# The window of a region speaks for whom its register has.
-IN_REGION = "exists (select from enrolments e where e.person_id = m.person_id and e.region = {})"
+# The window of a region speaks for whom its register has, covered or stopped.
+IN_REGION = """exists (select from enrolments e where e.person_id = m.person_id and e.region = {}
+                          and e.status in ('ACTIVE', 'STOPPED'))"""
 
 
 class MandateRow(NamedTuple):

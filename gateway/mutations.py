@@ -8,10 +8,17 @@ from strawberry import UNSET
 from gateway.applications import request_certificate, submit_transfer
 from gateway.authorisation import field
 from gateway.commands import take_step
+from gateway.consents import record_consent, revoke_consent
 from gateway.context import RequestContext
 from gateway.errors import RequestCertificateResult, StepResult, SubmitTransferResult
 from gateway.mandates import grant_mandate, revoke_mandate
 from gateway.payout import provide_payout_account
+from gateway.types.consents import (
+    RecordConsentInput,
+    RecordConsentResult,
+    RevokeConsentInput,
+    RevokeConsentResult,
+)
 from gateway.types.inputs import (
     ConfirmReceiptInput,
     DeclineTransferInput,
@@ -70,6 +77,21 @@ class Mutation:
     )
     async def revoke_mandate(self, info: Info, input: RevokeMandateInput) -> RevokeMandateResult:
         return await revoke_mandate(info.context, input)
+
+    @field(
+        "At a window, for a person who is there and agrees: the agency then sees the whole pre-check of the person, and may "
+        "apply for them, until the end of `validUntil`. Recorded with who, when, which agency and why; the person sees it in "
+        "`viewer.consents` and can take it back.",
+        requires=CLERKS,
+    )
+    async def record_consent(self, info: Info, input: RecordConsentInput) -> RecordConsentResult:
+        return await record_consent(info.context, input)
+
+    @field(
+        "By the person who gave it. It ends now; an application made meanwhile goes on.", requires=(R.INSURED_PERSON,)
+    )
+    async def revoke_consent(self, info: Info, input: RevokeConsentInput) -> RevokeConsentResult:
+        return await revoke_consent(info.context, input)
 
     @field("R: paper route, and applications with a MANUAL finding.", requires=CLERKS)
     async def accept_transfer(self, info: Info, input: TransferInput) -> StepResult:

@@ -6,18 +6,21 @@ from uuid import UUID
 
 from activities.database import Connection
 from activities.mandates import Agent
-from activities.registers import Applicant, Reading, read_precheck
+from activities.registers import Reading, read_precheck
+from activities.sight import Applicant
+from activities.ties import AskingAgency, ShownCertificate
 from gateway.errors import FieldViolation
 from gateway.query_faults import InvalidArguments
 from gateway.scalars import PoolingRegionCode
 from gateway.telling import Telling
 from gateway.types.inputs import EligibilityInput, SubmitTransferInput
 from gateway.types.refusals import CoverageGap, Eligibility
+from gateway.validation import MAX_REFERENCE, violations_of_text
 from workflows.clocks import statutory_end
 from workflows.commands import Application
 from workflows.eligibility import Assessment, assess
 from workflows.identity import name_fault, resident_id_fault
-from workflows.vocabulary import Role, TransferStepKind
+from workflows.vocabulary import CLERKS, Role, TransferStepKind
 
 _NO_TRANSFER = UUID(int=0)
 
@@ -46,6 +49,11 @@ def violations_of(telling: Telling, given: EligibilityInput | SubmitTransferInpu
             found.append(violation(telling, "name", fault, limit=100))
     elif isinstance(given.name, str):
         found.append(violation(telling, "name", "EMPTY"))
+    number, code = given.certificate_number or None, given.certificate_code or None
+    found.extend(violations_of_text(telling, "certificateNumber", number, MAX_REFERENCE))
+    found.extend(violations_of_text(telling, "certificateCode", code, MAX_REFERENCE))
+    if code is not None and number is None:
+        found.append(violation(telling, "certificateNumber", "EMPTY"))
     return found
 
 
@@ -61,10 +69,12 @@ def violation(telling: Telling, field: str, code: str, **figures: object) -> Fie
     return FieldViolation(path=["input", field], code=code, message=telling.say(f"violation.{code}", **figures))
 
 
-def asked_about(telling: Telling, resident_id: str | None, name: str | None = None) -> Asked:
+def asked_about(
+    telling: Telling, resident_id: str | None, name: str | None = None, certificate: ShownCertificate | None = None
+) -> Asked:
     """Whom the caller asks about: the person of the token unless another number is given.
 
-    Without either the number is empty: `violations_of` refuses that first.
+    `certificate`: what an agency was shown of the person. Without either the number is empty: `violations_of` refuses that first.
     """
     viewer = telling.context.viewer
     number = resident_id or viewer.resident_id or ""
@@ -74,14 +84,27 @@ def asked_about(telling: Telling, resident_id: str | None, name: str | None = No
     agent = None
     if viewer.resident_id is not None and viewer.has(Role.INSURED_PERSON) and not is_self:
         agent = Agent(telling.context.keyring.person_keys(viewer.resident_id), telling.now)
-    applicant = Applicant(viewer.actor, keys, name=name or None, is_self=is_self, agent=agent)
+    agency = None
+    if viewer.region is not None and viewer.has(*CLERKS):
+        agency = AskingAgency(viewer.region, telling.now, certificate)
+    applicant = Applicant(viewer.actor, keys, name=name or None, is_self=is_self, agent=agent, agency=agency)
     return Asked(number, fault, is_self, applicant)
+
+
+def certificate_shown(given: EligibilityInput | SubmitTransferInput) -> ShownCertificate | None:
+    """The certificate that the input gives in full: number and verification code."""
+    if not given.certificate_number or not given.certificate_code:
+        return None
+    return ShownCertificate(given.certificate_number, given.certificate_code)
 
 
 async def read_and_assess(
     connection: Connection, telling: Telling, asked: Asked, application: Application, *, command_id: str = ""
 ) -> tuple[Reading, Assessment]:
-    """Read both registers and give every reason. The regions of `application` are in the directory."""
+    """Read what the caller may know of the person, and give every reason. The regions of `application` are in the directory.
+
+    `tie` of the reading says by which tie an agency knows more than its own register; None for one without.
+    """
     reading = await read_precheck(
         connection,
         telling.context.keyring,
@@ -99,7 +122,7 @@ async def tell_eligibility(telling: Telling, given: EligibilityInput) -> Eligibi
     found = violations_of(telling, given)
     if found:
         raise InvalidArguments(found)
-    asked = asked_about(telling, given.resident_id or None, given.name or None)
+    asked = asked_about(telling, given.resident_id or None, given.name or None, certificate_shown(given))
     application = Application(
         transfer_id=_NO_TRANSFER,
         no="",
@@ -108,6 +131,7 @@ async def tell_eligibility(telling: Telling, given: EligibilityInput) -> Eligibi
         from_scheme=given.from_scheme,
         to_scheme=given.to_scheme,
         request_stop=given.request_stop,
+        certificate_number=given.certificate_number or None,
     )
     async with telling.context.pool.acquire() as connection, connection.transaction(readonly=True):
         reading, assessment = await read_and_assess(connection, telling, asked, application)

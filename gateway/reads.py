@@ -340,12 +340,15 @@ def document_row(row: asyncpg.Record) -> DocumentRow:
     return DocumentRow(**dict(row) | {"kind": DocumentKind(row["kind"])})
 
 
-async def enrolments_of(connection: Connection, person_keys: list[bytes]) -> set[tuple[str, InsuranceScheme]]:
-    """Region and scheme of every enrolment of the person whose keyed hash is one of `person_keys`."""
+async def enrolments_of(
+    connection: Connection, person_keys: list[bytes], region: str | None = None
+) -> set[tuple[str, InsuranceScheme]]:
+    """Region and scheme of every enrolment of the person whose keyed hash is one of `person_keys`; of `region` alone if named."""
     rows = await connection.fetch(
-        "select e.region, e.scheme from persons p join enrolments e using (person_id) where p.person_key = any($1::bytea[])",
-        person_keys,
-    )
+        """select e.region, e.scheme from persons p join enrolments e using (person_id)
+            where p.person_key = any($1::bytea[]) and ($2::text is null or e.region = $2)""",
+        person_keys, region,
+    )  # fmt: skip
     return {(row["region"], InsuranceScheme(row["scheme"])) for row in rows}
 
 

@@ -9,12 +9,14 @@ import strawberry
 from gateway import reads
 from gateway.authorisation import field
 from gateway.case import Case, step_of
+from gateway.consents import own_consents
 from gateway.context import RequestContext
 from gateway.mandates import mandates_of
 from gateway.paging import check_page, cursor, cut, page_info, position, read_seq
 from gateway.scalars import ResidentId
 from gateway.telling import Telling, telling_of
 from gateway.transfer_lists import page_of_transfers
+from gateway.types.consents import Consent
 from gateway.types.inputs import WorklistFilter
 from gateway.types.mandates import Mandates
 from gateway.types.reference import Agency, Node, PageInfo, node_id
@@ -85,6 +87,13 @@ class Viewer:
     )
     async def mandates(self, resident_id: ResidentId | None = strawberry.UNSET) -> Mandates:
         return await mandates_of(self.telling, resident_id or None)
+
+    @field(
+        "Consents of the insured person that agencies have recorded at their windows, newest first, ended ones too; 50 at most.",
+        requires=(R.INSURED_PERSON,),
+    )
+    async def consents(self) -> list[Consent]:
+        return await own_consents(self.telling)
 
     @field(
         "Money on the agency's account that belongs to nobody yet, oldest first. The agency is never an argument.",

@@ -9,97 +9,14 @@ from datetime import date
 from pydantic import BaseModel
 
 from workflows.continuation import WaitingPeriod, waiting_period
-from workflows.contribution import ContributionPeriod, merge, overlapping_months
+from workflows.contribution import merge, overlapping_months
 from workflows.coverage_gap import CoverageGap, open_gap
 from workflows.findings import Finding, finding
 from workflows.policy import RegionPolicy, Treatment
+from workflows.precheck import CompletedTransfer, Enrolment, PreCheck
 from workflows.state import STEPS_OF_TRANSFER_IN
 from workflows.vocabulary import InsuranceScheme, RefusalClass, RefusalCode, Side, TransferRoute, TransferStepKind
 from workflows.workdays import WorkingCalendar
-
-
-class Enrolment(BaseModel, frozen=True):
-    """One enrolment as a region's register holds it. `name_agrees` is None when there was no name to compare."""
-
-    region: str
-    scheme: InsuranceScheme
-    active: bool
-    stopped_on: date | None = None
-    enrolled_on: date | None = None
-    employer_id: str | None = None
-    name_agrees: bool | None = None
-    retired: bool = False
-    deceased: bool = False
-    account_frozen: bool = False
-    unsettled_claims: bool = False
-    current_month_unpaid: bool = False
-    special_personnel: bool = False
-    flexible_employment: bool = False
-    next_year_enrolled: bool = False
-    arrears_fen: int = 0
-    arrears_from: str | None = None
-    arrears_to: str | None = None
-    personal_account_fen: int = 0
-    periods: tuple[ContributionPeriod, ...] = ()
-
-
-class CompletedTransfer(BaseModel, frozen=True):
-    """An earlier transfer of the same person, carried to its end."""
-
-    no: str
-    from_region: str
-    from_scheme: InsuranceScheme
-    stopped_on: date | None
-
-
-class Region(BaseModel, frozen=True):
-    code: str
-    policy: RegionPolicy
-    has_receiving_account: bool = True
-
-
-class PreCheck(BaseModel, frozen=True):
-    """What is asked, by whom, and what both registers and our own record say about it."""
-
-    origin: Region
-    destination: Region
-    from_scheme: InsuranceScheme
-    to_scheme: InsuranceScheme
-    request_stop: bool = False
-    # The applicant would rather wait for what passes with time than be refused.
-    wait_for_register: bool = False
-    # A key of the words for what is wrong with the certificate that was named, None when nothing is.
-    certificate_fault: str | None = None
-    # A key of the words for what is wrong with the number, None when it is a valid one.
-    resident_id_fault: str | None = None
-    # The caller may act for this person.
-    authorised: bool = True
-    # Every enrolment of the person, in any region.
-    enrolments: tuple[Enrolment, ...] = ()
-    # The registers of both sides spell the person's name alike.
-    names_agree: bool = True
-    open_transfer_no: str | None = None
-    completed: tuple[CompletedTransfer, ...] = ()
-
-    def enrolment(self, region: str, scheme: InsuranceScheme) -> Enrolment | None:
-        return next((each for each in self.enrolments if (each.region, each.scheme) == (region, scheme)), None)
-
-    @property
-    def answered(self) -> "PreCheck":
-        """The check without what a register that is out of service would say: it is asked again, never guessed."""
-        silent = {each.code for each in (self.origin, self.destination) if not each.policy.register_available}
-        if not silent:
-            return self
-        answering = tuple(each for each in self.enrolments if each.region not in silent)
-        return self.model_copy(update={"enrolments": answering, "names_agree": True})
-
-    @property
-    def at_origin(self) -> Enrolment | None:
-        return self.enrolment(self.origin.code, self.from_scheme)
-
-    @property
-    def at_destination(self) -> Enrolment | None:
-        return self.enrolment(self.destination.code, self.to_scheme)
 
 
 class Assessment(BaseModel, frozen=True):
@@ -158,15 +75,15 @@ def assess(check: PreCheck, *, today: date, calendar: WorkingCalendar) -> Assess
     periods = shortened_periods(check.origin.policy, check.destination.policy)
     ended = _end_of_check(check)
     if ended is not None:
-        return Assessment(
-            findings=(ended,), route=route, stop_needed=False, stopped_on=None, waiting_period=None, periods=periods
-        )
-    found = (_waited_for(each) if check.wait_for_register else each for each in _findings(check, today, calendar))
-    findings = sorted(found, key=lambda each: ORDER.index(each.cls))
+        return _without_dates((ended,), route, periods)
+    if check.only_side is not None:
+        findings = _sorted(check, _findings_of_one_side(check, check.only_side, today, calendar))
+        return _without_dates(findings, route, periods)
+    findings = _sorted(check, _findings(check, today, calendar))
     check = check.answered
     origin = check.at_origin
     return Assessment(
-        findings=tuple(findings),
+        findings=findings,
         route=route,
         # Stopped now, a cover that ends with the year would leave the person without any until R's begins.
         stop_needed=check.request_stop and origin is not None and origin.active and not _follows_on_in_january(check),
@@ -174,6 +91,21 @@ def assess(check: PreCheck, *, today: date, calendar: WorkingCalendar) -> Assess
         waiting_period=_waiting_period(check, today),
         periods=periods,
         gap=_gap(check, today),
+    )
+
+
+def _sorted(check: PreCheck, found: Iterator[Finding]) -> tuple[Finding, ...]:
+    """Blocking findings first."""
+    waited = (_waited_for(each) if check.wait_for_register else each for each in found)
+    return tuple(sorted(waited, key=lambda each: ORDER.index(each.cls)))
+
+
+def _without_dates(
+    findings: tuple[Finding, ...], route: TransferRoute, periods: dict[TransferStepKind, int]
+) -> Assessment:
+    """The answer that gives reasons and no dates of a register."""
+    return Assessment(
+        findings=findings, route=route, stop_needed=False, stopped_on=None, waiting_period=None, periods=periods
     )
 
 
@@ -284,6 +216,27 @@ def _findings(check: PreCheck, today: date, calendar: WorkingCalendar) -> Iterat
     yield from _overlaps(check)
 
 
+def _findings_of_one_side(check: PreCheck, side: Side, today: date, calendar: WorkingCalendar) -> Iterator[Finding]:
+    """What the caller must ask for, and what the register of its own side says. Nothing rests on any other register."""
+    retry_on = calendar.next_working_day(today)
+    needs = "CERTIFICATE" if check.certificate_shown else "TIE"
+    yield finding(RefusalCode.AGENT_NOT_AUTHORISED, needs=needs)
+    region = check.origin if side is Side.TRANSFER_OUT else check.destination
+    if side is Side.TRANSFER_IN:
+        yield from _not_open(check)
+    if not region.policy.register_available:
+        yield finding(RefusalCode.REGISTER_UNAVAILABLE, side=side, region=region.code, retry_on=retry_on)
+        return
+    check = check.as_known_to(region.code)
+    if side is Side.TRANSFER_IN:
+        yield from _at_destination(check, retry_on, today)
+    else:
+        yield from _record_at_origin(check)
+        if check.at_origin is not None:
+            yield from _at_origin(check, check.at_origin, retry_on)
+    yield from _identity(check)
+
+
 def _unavailable(check: PreCheck, retry_on: date) -> Iterator[Finding]:
     """A register that is out of service is asked again; for one whom no register knows no case can wait for that."""
     cls = RefusalClass.RETRIED if check.enrolments else RefusalClass.BLOCKS
@@ -300,9 +253,13 @@ def _certificate(check: PreCheck) -> Iterator[Finding]:
         yield finding(RefusalCode.CERTIFICATE_INVALID, cls=cls, region=region, certificate_fault=fault)
 
 
-def _own_record(check: PreCheck) -> Iterator[Finding]:
+def _not_open(check: PreCheck) -> Iterator[Finding]:
     if not check.destination.policy.takes(check.from_scheme, check.to_scheme):
         yield finding(RefusalCode.DESTINATION_NOT_OPEN, region=check.destination.code)
+
+
+def _own_record(check: PreCheck) -> Iterator[Finding]:
+    yield from _not_open(check)
     if check.open_transfer_no is not None:
         yield finding(RefusalCode.TRANSFER_IN_PROGRESS, transfer_no=check.open_transfer_no)
     origin = check.at_origin

@@ -48,6 +48,14 @@ class EligibilityInput:
     from_scheme: InsuranceScheme
     to_scheme: InsuranceScheme
     request_stop: bool = False
+    certificate_number: str | None = strawberry.field(
+        default=UNSET, description="The enrolment certificate that the person holds, as `submitTransfer` takes it."
+    )
+    certificate_code: str | None = strawberry.field(
+        default=UNSET,
+        description="The certificate's verification code. With it an agency that has no other tie to the person is shown the "
+        "whole pre-check. Only together with `certificateNumber`; spaces, hyphens and case do not matter.",
+    )
 
 
 @strawberry.input
@@ -70,6 +78,11 @@ class SubmitTransferInput:
     )
     certificate_number: str | None = strawberry.field(
         default=UNSET, description="Paper route: the certificate the person holds."
+    )
+    certificate_code: str | None = strawberry.field(
+        default=UNSET,
+        description="The certificate's verification code. With it an agency that has no other tie to the person may apply for "
+        "them. Only together with `certificateNumber`; spaces, hyphens and case do not matter.",
     )
 
 

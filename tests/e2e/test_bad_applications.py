@@ -170,6 +170,34 @@ async def test_who_may_not_transfer_is_told_every_reason_and_the_refusal_is_reco
     assert again == answer
 
 
+CONSENT = """
+mutation ($input: RecordConsentInput!) { recordConsent(input: $input) { ... on RecordConsentPayload { consent { id } } } }
+"""
+CONSENTS = "{ viewer { consents { id reason agency { region { code } } } } }"
+
+
+@pytest.mark.usefixtures("refusable")
+async def test_an_agency_is_shown_another_register_once_the_person_consents_at_its_window(system: System) -> None:
+    person, _ = REFUSALS["retired, deceased, unsettled"]
+    clerk = system.caller(Role.CLERK, SHENZHEN)
+    asked = APPLICATION | {"toRegion": SHENZHEN}
+
+    async def codes(number: str) -> list[str]:
+        answer = await clerk.ask(ELIGIBILITY, input=asked | {"residentId": number})
+        return sorted(each["code"] for each in answer["eligibility"]["findings"])
+
+    for number in (person.resident_id, new_resident_id()):
+        assert await codes(number) == ["AGENT_NOT_AUTHORISED", "NOT_ENROLLED_AT_DESTINATION"]
+    given = {"idempotencyKey": new_key(), "residentId": person.resident_id, "reason": "本人到窗口咨询"}
+    async with nothing_changes(system, but={"commands"}):
+        consent = (await clerk.ask(CONSENT, input=given))["recordConsent"]["consent"]
+    assert {"RETIRED", "DECEASED", "UNSETTLED_CLAIMS", "DOUBLE_INSURED"} <= set(await codes(person.resident_id))
+    own = system.caller(Role.INSURED_PERSON, resident_id=person.resident_id)
+    assert (await own.ask(CONSENTS))["viewer"]["consents"] == [
+        {"id": consent["id"], "reason": "本人到窗口咨询", "agency": {"region": {"code": SHENZHEN}}}
+    ]
+
+
 @pytest.mark.usefixtures("refusable")
 async def test_a_refusal_is_explained_by_its_number_on_the_command_line(system: System) -> None:
     person, codes = REFUSALS["all at once"]

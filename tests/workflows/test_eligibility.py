@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from tests.workflows.pure_cases import CALENDAR, O, R, months
 from workflows.continuation import WaitingPeriod, WaitingRule
-from workflows.eligibility import Assessment, CompletedTransfer, Enrolment, PreCheck, Region, assess, shortened_periods
+from workflows.eligibility import Assessment, assess, shortened_periods
 from workflows.findings import Finding
 from workflows.policy import RegionPolicy, Treatment
+from workflows.precheck import CompletedTransfer, Enrolment, PreCheck, Region
 from workflows.vocabulary import InsuranceScheme, RefusalClass, RefusalCode, Side, TransferRoute
 from workflows.vocabulary import TransferStepKind as K
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 import workflows
-from workflows import commands, eligibility, events, messages, state
+from workflows import commands, eligibility, events, messages, precheck, state
 
 FOLDER = Path(workflows.__file__).parent
 FILES = sorted(FOLDER.rglob("*.py"))
@@ -157,7 +157,7 @@ def models(module: object) -> list[type[BaseModel]]:
 @pytest.mark.parametrize(
     "model",
     sorted(
-        {each for module in (commands, eligibility, events, messages, state) for each in models(module)},
+        {each for module in (commands, eligibility, events, messages, precheck, state) for each in models(module)},
         key=repr,
     ),
     ids=lambda model: model.__qualname__,

@@ -10,9 +10,10 @@ from tests.workflows.test_eligibility import AT_R, EMPLOYEE, RESIDENT, check, fo
 from tests.workflows.test_words import LANGUAGES, REGIONS
 from workflows import commands as c
 from workflows.certificate_request import refuse_certificate
-from workflows.eligibility import PASSING, CompletedTransfer, PreCheck, Region
+from workflows.eligibility import PASSING
 from workflows.findings import Finding
 from workflows.policy import Direction, RegionPolicy, Treatment
+from workflows.precheck import CompletedTransfer, PreCheck, Region
 from workflows.vocabulary import InsuranceScheme, RefusalClass, RefusalCode, ReturnReason, Side
 from workflows.words import Language
 from workflows.words.findings import finding_words
@@ -101,6 +102,10 @@ TABLE = (
     Row(C.ACCOUNT_FROZEN, Cls.MANUAL, S.TRANSFER_OUT, O, "43号", check({"account_frozen": True})),
     Row(C.DECEASED, Cls.BLOCKS, S.TRANSFER_OUT, O, "43号", check({"deceased": True})),
     Row(C.AGENT_NOT_AUTHORISED, Cls.BLOCKS, S.PLATFORM, None, "PIPL", check(authorised=False)),
+    Row(C.AGENT_NOT_AUTHORISED, Cls.BLOCKS, S.PLATFORM, None, "PIPL", check(only_side=S.TRANSFER_OUT), None,
+        {"needs": "TIE"}),
+    Row(C.AGENT_NOT_AUTHORISED, Cls.BLOCKS, S.PLATFORM, None, "PIPL",
+        check(only_side=S.TRANSFER_IN, certificate_shown=True), None, {"needs": "CERTIFICATE"}),
     Row(C.SPECIAL_PERSONNEL, Cls.MANUAL, S.PLATFORM, None, "43号", check({"special_personnel": True})),
     Row(C.REGISTER_UNAVAILABLE, Cls.RETRIED, S.TRANSFER_OUT, O, "43号", check(origin=silent(O)), MONDAY),
     Row(C.REGISTER_UNAVAILABLE, Cls.RETRIED, S.TRANSFER_IN, R, "43号", check(destination=silent(R)), MONDAY),

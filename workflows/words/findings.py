@@ -32,6 +32,8 @@ def finding_words(finding: Finding, regions: Mapping[str, NamedRegion], language
     """
     figures = _figures(finding, regions, language)
     key = f"refusal.{finding.code}"
+    if "needs" in figures:
+        key = f"{key}.{figures['needs']}"
     variants = (f"{key}.candidates", key) if "candidates" in figures else (key,)
     message = next((each for each in variants if placeholders(language, each) <= figures.keys()), f"{key}.plain")
     where = f"{key}.where"
