@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 from activities import temporal
 from activities.keyring import InvalidKeyringError, Keyring
 from gateway import graphiql
+from gateway.access_log import AccessLog
 from gateway.auth import Authenticator
 from gateway.case_page import CasePage
 from gateway.codec_endpoint import codec_routes
@@ -57,13 +58,14 @@ def create_app(
     *,
     schema: strawberry.Schema | None = None,
     new_loaders: "Callable[[asyncpg.Pool], Loaders] | None" = None,
+    new_access_log: Callable[[asyncpg.Pool, Keyring], AccessLog] = AccessLog,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Starlette:
     """The application; to be made in the event loop that runs it.
 
     It starts whether or not PostgreSQL and Temporal are there, and finds them when they come.
 
-    `schema` and `new_loaders` are the gateway's own unless a test brings others. Raises `SettingsError` for a keyring
+    `schema`, `new_loaders` and `new_access_log` are the gateway's own unless a test or the benchmark brings others. Raises `SettingsError` for a keyring
     or trusted documents that cannot be used.
     """
     if schema is None or new_loaders is None:
@@ -72,19 +74,20 @@ def create_app(
 
         schema, new_loaders = schema or own_schema, new_loaders or Loaders
     keyring = _keyring(settings)
+    # No connection is opened before it is needed. Nothing of ours outlives a transaction on a connection (no SET, no
+    # LISTEN, no advisory lock), so the round trip that would reset it is left out; open transactions are still ended.
+    pool = asyncpg.create_pool(
+        settings.database_url,
+        min_size=0,
+        max_size=POOL_SIZE,
+        timeout=CONNECT_WITHIN_SECONDS,
+        command_timeout=STATEMENT_SECONDS,
+        reset=_leave_as_it_is,
+        server_settings={"application_name": "yibao gateway"},
+    )
     services = Services(
         settings=settings,
-        # No connection is opened before it is needed. Nothing of ours outlives a transaction on a connection (no SET, no
-        # LISTEN, no advisory lock), so the round trip that would reset it is left out; open transactions are still ended.
-        pool=asyncpg.create_pool(
-            settings.database_url,
-            min_size=0,
-            max_size=POOL_SIZE,
-            timeout=CONNECT_WITHIN_SECONDS,
-            command_timeout=STATEMENT_SECONDS,
-            reset=_leave_as_it_is,
-            server_settings={"application_name": "yibao gateway"},
-        ),
+        pool=pool,
         temporal=TemporalLink(
             lambda: temporal.connect(
                 keyring, target_host=settings.temporal_address, namespace=settings.temporal_namespace
@@ -92,6 +95,7 @@ def create_app(
         ),
         keyring=keyring,
         progress=ProgressHub(settings.database_url),
+        access_log=new_access_log(pool, keyring),
         clock=clock,
         new_loaders=new_loaders,
     )
@@ -130,7 +134,7 @@ def _routes(services: Services, schema: strawberry.Schema) -> tuple[GraphQLView,
         trusted=_trusted_documents(settings),
     )
     engine = Engine(schema, operations, services)
-    metrics = Metrics(lambda: services.progress.follower_count)
+    metrics = Metrics(lambda: services.progress.follower_count, lambda: services.access_log.dropped)
     health = Health(services)
     page = graphiql.page(endpoint=GRAPHQL_PATH, subscription_url=GRAPHQL_PATH) if settings.development else None
     graphql = GraphQLView(engine, authenticator, services, metrics, page)
@@ -155,10 +159,13 @@ def _lifespan(services: Services) -> Callable[[Starlette], AbstractAsyncContextM
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await services.pool
         services.progress.start()
+        services.access_log.start()
         try:
             yield
         finally:
             await services.progress.stop()
+            # Every answer is given by now: what was looked at is written before the pool is closed.
+            await services.access_log.stop()
             try:
                 await asyncio.wait_for(services.pool.close(), CONNECT_WITHIN_SECONDS)
             except TimeoutError:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from activities.keyring import Keyring
+from gateway.access_log import AccessLog
 from gateway.auth import Viewer
 from gateway.faults import Language
 from gateway.progress import ProgressHub
@@ -32,6 +33,7 @@ class Services:
     temporal: TemporalLink
     keyring: Keyring
     progress: ProgressHub
+    access_log: AccessLog
     clock: Callable[[], datetime]
     new_loaders: Callable[[asyncpg.Pool], "Loaders"]
 
@@ -46,6 +48,7 @@ class Services:
             temporal=self.temporal,
             keyring=self.keyring,
             progress=self.progress,
+            access_log=self.access_log,
             clock=self.clock,
             loaders=self.new_loaders(self.pool),
         )
@@ -66,6 +69,7 @@ class RequestContext:
     temporal: TemporalLink
     keyring: Keyring
     progress: ProgressHub
+    access_log: AccessLog
     clock: Callable[[], datetime]
     loaders: "Loaders"
 

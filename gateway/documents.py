@@ -13,9 +13,11 @@ from starlette.responses import HTMLResponse, Response
 from activities.documents.store import RenderedDocument, rendered
 from activities.documents.words import TITLE
 from activities.keyring import Keyring, KeyringError
+from gateway.access_log_rows import LinkHolder, Look
 from gateway.context import Services, preferred_language
 from gateway.faults import Language
 from gateway.reachability import OUT_OF_REACH
+from workflows.vocabulary import Role
 
 PURPOSE: Final = "document-link"
 GOOD_FOR_SECONDS: Final = 300
@@ -39,23 +41,40 @@ AWAY: Final = (
 )
 
 
-def signed_link(base_url: str, document_id: UUID, now: datetime, keyring: Keyring) -> str:
-    """The link to a document's PDF, good for five to six minutes from `now`."""
+def signed_link(
+    base_url: str, document_id: UUID, now: datetime, keyring: Keyring, holder: LinkHolder | None = None
+) -> str:
+    """The link to a document's PDF, good for five to six minutes from `now`. `holder` is noted as who downloads it."""
     quantum = int(now.timestamp()) // QUANTUM_SECONDS * QUANTUM_SECONDS
     expires = quantum + QUANTUM_SECONDS + GOOD_FOR_SECONDS
-    signature = keyring.sign(PURPOSE, _message(document_id, expires))
-    return f"{base_url}/documents/{document_id}.pdf?expires={expires}&signature={signature}"
+    text = _holder_text(holder)
+    signature = keyring.sign(PURPOSE, _message(document_id, expires, text))
+    held = f"&holder={text}" if text else ""
+    return f"{base_url}/documents/{document_id}.pdf?expires={expires}{held}&signature={signature}"
 
 
-def is_good(document_id: UUID, expires: str, signature: str, now: datetime, keyring: Keyring) -> bool:
+def is_good(document_id: UUID, expires: str, signature: str, now: datetime, keyring: Keyring, holder: str = "") -> bool:
     """Whether `signed_link` made a link of these parts, and its time has not come."""
     if not expires.isascii() or not expires.isdigit() or len(expires) > len("99999999999"):
         return False
-    return int(expires) > now.timestamp() and keyring.verify(PURPOSE, _message(document_id, int(expires)), signature)
+    return int(expires) > now.timestamp() and keyring.verify(
+        PURPOSE, _message(document_id, int(expires), holder), signature
+    )
 
 
-def _message(document_id: UUID, expires: int) -> bytes:
-    return f"{document_id}.{expires}".encode()
+def _message(document_id: UUID, expires: int, holder: str) -> bytes:
+    return f"{document_id}.{expires}{holder and '.'}{holder}".encode("utf-8", "replace")
+
+
+def _holder_text(holder: LinkHolder | None) -> str:
+    """`ROLE~REGION~KEY`, as the link carries it; nothing of it is a secret or names a person."""
+    return f"{holder.role.value}~{holder.region or ''}~{holder.looker_key}" if holder is not None else ""
+
+
+def _read_holder(text: str) -> LinkHolder:
+    """The inverse of `_holder_text`, for a text whose signature is good."""
+    role, region, key = text.split("~", 2)
+    return LinkHolder(Role(role), region or None, key)
 
 
 class DocumentDownloads:
@@ -70,9 +89,8 @@ class DocumentDownloads:
         language = preferred_language(request.headers.get("accept-language"))
         document_id: UUID = request.path_params["document_id"]
         query = request.query_params
-        if not is_good(
-            document_id, query.get("expires", ""), query.get("signature", ""), services.clock(), services.keyring
-        ):
+        expires, signature, holder = (query.get(name, "") for name in ("expires", "signature", "holder"))
+        if not is_good(document_id, expires, signature, services.clock(), services.keyring, holder):
             return page(403, GONE, language)
         try:
             async with self._rendering, services.pool.acquire() as connection:
@@ -86,7 +104,9 @@ class DocumentDownloads:
             return page(404, UNKNOWN, language)
         if document is None:
             return page(404, UNKNOWN, language)
-        return _pdf(document, int(query["expires"]) - int(services.clock().astimezone(UTC).timestamp()))
+        if holder:
+            services.access_log.note(Look(services.clock(), _read_holder(holder), "documents", document_id=document_id))
+        return _pdf(document, int(expires) - int(services.clock().astimezone(UTC).timestamp()))
 
 
 def _pdf(document: RenderedDocument, seconds_left: int) -> Response:

@@ -111,6 +111,8 @@ async def tell_eligibility(telling: Telling, given: EligibilityInput) -> Eligibi
     )
     async with telling.context.pool.acquire() as connection, connection.transaction(readonly=True):
         reading, assessment = await read_and_assess(connection, telling, asked, application)
+    if reading.check.authorised and reading.person is not None:
+        telling.note_look("eligibility", person_id=reading.person.person_id)
     eligible = not assessment.blocking
     # What the registers say is not for a caller who may not act for this person.
     wait, gap = (assessment.waiting_period, assessment.gap) if reading.check.authorised else (None, None)

@@ -1,0 +1,287 @@
+"""From looks that were noted to rows of `access_log`: what a look is, and everything that is too dear for the answer itself."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+import asyncpg
+import orjson
+
+from activities.keyring import DataKey, Keyring, KeyringError
+from gateway.access_model import Purpose
+from gateway.auth import Viewer
+from workflows.deadlines import shanghai_date
+from workflows.vocabulary import AGENCY_STAFF, REGIONAL_ROLES, Role
+
+PURPOSE: Final = "access log looker"
+# Operations that check what registers say before there is a case.
+PRE_CHECKS: Final = frozenset({"eligibility"})
+# Sealing 500 looks takes some milliseconds: answers have their turn in between.
+ROWS_IN_A_TURN: Final = 50
+
+
+class LinkHolder(NamedTuple):
+    """For whom a document's link was made: all that its download knows about the looker."""
+
+    role: Role
+    region: str | None
+    looker_key: str
+
+
+class Look(NamedTuple):
+    """One look at a person's data by `looker`, at `at`, through `operation`.
+
+    The person is `person_id`, or else the one of `document_id`, of `transfer_no`, or of a resident number whose keyed hashes are
+    `person_keys`. `regions` are those of the transfer.
+    """
+
+    at: datetime
+    looker: Viewer | LinkHolder
+    operation: str
+    person_id: UUID | None = None
+    transfer_id: UUID | None = None
+    transfer_no: str | None = None
+    regions: tuple[str, ...] = ()
+    document_id: UUID | None = None
+    person_keys: tuple[bytes, ...] = ()
+    acting_person: str | None = None
+
+
+@dataclass(slots=True)
+class Entry:
+    """Equal looks of one batch: one row to be."""
+
+    entry_id: UUID
+    look: Look
+    looks: int = 1
+
+
+def coalesced(looks: Iterable[Look]) -> list[Entry]:
+    """One entry for all looks that differ in nothing but their instant, with the instant of the first."""
+    entries: dict[tuple[Any, ...], Entry] = {}
+    for look in looks:
+        entry = entries.get(look[1:])
+        if entry is None:
+            entries[look[1:]] = Entry(UUID(bytes=secrets.token_bytes(16), version=4), look)
+        else:
+            entry.looks += 1
+    return list(entries.values())
+
+
+def looker_key(keyring: Keyring, viewer: Viewer, acting_person: str | None = None) -> str:
+    """A keyed hash of who looks, safe in a URL: of an insured person's number, or of region, issuer and subject."""
+    if viewer.resident_id is not None and not viewer.has(*REGIONAL_ROLES):
+        return _own_key(keyring, keyring.person_key(viewer.resident_id)[0])
+    said = [viewer.region, viewer.issuer, viewer.subject, acting_person]
+    return keyring.sign(PURPOSE, orjson.dumps(said))
+
+
+def link_holder(keyring: Keyring, viewer: Viewer) -> LinkHolder:
+    """What a link to a document carries about who asked for it."""
+    role = role_of(viewer, own=False, regions=())
+    return LinkHolder(role, viewer.region if role in REGIONAL_ROLES else None, looker_key(keyring, viewer))
+
+
+def role_of(viewer: Viewer, *, own: bool, regions: Sequence[str]) -> Role:
+    """The role in which the viewer sees a person's data: own, as staff of one of the case's `regions`, or what else there is."""
+    if own:
+        return Role.INSURED_PERSON
+    staff = next((role for role in AGENCY_STAFF if role in viewer.roles), None)
+    if staff is not None and (not regions or viewer.region in regions):
+        return staff
+    for role in (Role.SUPERVISOR, Role.OPERATOR, Role.EMPLOYER, Role.INSURED_PERSON):
+        if role in viewer.roles:
+            return role
+    return staff or viewer.roles[0]
+
+
+def purpose_of(role: Role, operation: str) -> Purpose:
+    """Why data is looked at in a role through an operation."""
+    match role:
+        case Role.INSURED_PERSON:
+            return Purpose.OWN_AFFAIRS
+        case _ if operation in PRE_CHECKS:
+            return Purpose.PRE_CHECK
+        case Role.EMPLOYER:
+            return Purpose.EMPLOYEE_AFFAIRS
+        case Role.SUPERVISOR:
+            return Purpose.SUPERVISION
+        case Role.OPERATOR:
+            return Purpose.PLATFORM_OPERATION
+        case _:
+            return Purpose.CASE_HANDLING
+
+
+def open_looker(data_key: DataKey, entry_id: UUID, sealed: bytes) -> dict[str, str | None]:
+    """Who looked, as a row of the person has it sealed: subject, issuer, acting person. Raises `BrokenSealError`."""
+    said: dict[str, str | None] = orjson.loads(data_key.open(sealed, _context(entry_id)))
+    return said
+
+
+INSERT_SQL: Final = """
+insert into access_log (at, entry_id, person_id, transfer_id, transfer_no, document_id, region, role, purpose, operation,
+                        looker_key, looker_sealed, own, looks)
+select * from unnest($1::timestamptz[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::uuid[], $7::text[], $8::text[], $9::text[],
+                     $10::text[], $11::text[], $12::bytea[], $13::boolean[], $14::int[])
+    on conflict do nothing
+"""
+LOOKERS_SQL: Final = """
+insert into access_lookers (looker_key, region, keyring_version, looker_sealed)
+select * from unnest($1::text[], $2::text[], $3::text[], $4::bytea[]) on conflict do nothing
+"""
+DOCUMENTS_SQL: Final = """
+select d.document_id, d.person_id, d.transfer_id, t.no from documents d left join transfers t using (transfer_id)
+ where d.document_id = any($1::uuid[])
+"""
+TRANSFERS_SQL: Final = "select no, person_id, transfer_id from transfers where no = any($1::text[])"
+KEYS_SQL: Final = "select person_key, person_id from persons where person_key = any($1::bytea[])"
+PERSONS_SQL: Final = "select person_id, person_key, wrapped_key from persons where person_id = any($1::uuid[])"
+# What a value of one row can be refused for; everything else is no row's fault, and is tried again.
+UNUSABLE: Final = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.exceptions.DataError)
+
+Row = tuple[Any, ...]
+
+
+class _Person(NamedTuple):
+    person_key: bytes
+    wrapped_key: bytes
+
+
+class AccessLogWriter:
+    """Writes entries, each once. One gateway role's pool serves it."""
+
+    def __init__(self, pool: asyncpg.Pool, keyring: Keyring) -> None:
+        self._pool = pool
+        self._keyring = keyring
+        self._months: set[tuple[int, int]] = set()
+        self._known_lookers: set[str] = set()
+        self._looker_key = lru_cache(maxsize=10_000)(lambda viewer, acting: looker_key(keyring, viewer, acting))
+
+    async def write(self, entries: Sequence[Entry]) -> int:
+        """Write the entries in one statement, and return how many rows are unusable.
+
+        Looks at nobody of the registers leave no row. Raises what PostgreSQL raises; writing the same entries again is safe.
+        """
+        found = await self._found(entries)
+        persons = await self._persons({look.person_id for look in found if look.person_id is not None})
+        rows: list[Row] = []
+        lookers: dict[str, tuple[str, str, bytes]] = {}
+        unusable = 0
+        for place, (entry, look) in enumerate(zip(entries, found, strict=True)):
+            if place % ROWS_IN_A_TURN == ROWS_IN_A_TURN - 1:
+                await asyncio.sleep(0)
+            person = persons.get(look.person_id) if look.person_id is not None else None
+            if person is None:
+                continue
+            try:
+                rows.append(self._row(entry, look, person, lookers))
+            except (UnicodeError, TypeError, ValueError, IndexError):
+                unusable += 1
+        await self._ensure_partitions(rows)
+        if lookers:
+            columns = zip(*((key, *said) for key, said in lookers.items()), strict=True)
+            await self._pool.execute(LOOKERS_SQL, *map(list, columns))
+            self._known_lookers.update(lookers)
+        return unusable + await self._insert(rows)
+
+    async def _found(self, entries: Sequence[Entry]) -> list[Look]:
+        """The looks with their person, transfer and number where those are known."""
+        looks = [entry.look for entry in entries]
+        documents = await self._rows(DOCUMENTS_SQL, {each.document_id for each in looks} - {None})
+        numbers = {each.transfer_no for each in looks if each.person_id is None and each.document_id is None}
+        transfers = await self._rows(TRANSFERS_SQL, numbers - {None})
+        keys = await self._rows(KEYS_SQL, {key for each in looks for key in each.person_keys})
+        return [_found(each, documents, transfers, keys) for each in looks]
+
+    async def _rows(self, sql: str, wanted: set[Any]) -> dict[Any, asyncpg.Record]:
+        """By their first column; no statement when nothing is wanted."""
+        return {row[0]: row for row in await self._pool.fetch(sql, list(wanted))} if wanted else {}
+
+    async def _persons(self, ids: set[UUID]) -> dict[UUID, _Person]:
+        return {key: _Person(*row[1:]) for key, row in (await self._rows(PERSONS_SQL, ids)).items()}
+
+    def _row(self, entry: Entry, look: Look, person: _Person, lookers: dict[str, tuple[str, str, bytes]]) -> Row:
+        looker, sealed = look.looker, None
+        if isinstance(looker, LinkHolder):
+            role, region, key = looker
+            own = role is Role.INSURED_PERSON and key == _own_key(self._keyring, person.person_key)
+        else:
+            key = self._looker_key(looker, look.acting_person)
+            own = looker.resident_id is not None and person.person_key in _person_keys(
+                self._keyring, looker.resident_id
+            )
+            role = role_of(looker, own=own, regions=look.regions)
+            region = looker.region if role in REGIONAL_ROLES else None
+            said = {"subject": looker.subject, "issuer": looker.issuer, "acting_person": look.acting_person}
+            sealed = self._sealed(person, entry.entry_id, orjson.dumps(said))
+            if region is not None and key not in self._known_lookers and key not in lookers:
+                lookers[key] = (region, *self._keyring.seal(PURPOSE, orjson.dumps(said)))
+        return (
+            look.at, entry.entry_id, look.person_id, look.transfer_id, look.transfer_no, look.document_id, region, role.value,
+            purpose_of(role, look.operation).value, look.operation, key, sealed, own, entry.looks,
+        )  # fmt: skip
+
+    def _sealed(self, person: _Person, entry_id: UUID, said: bytes) -> bytes | None:
+        try:
+            return self._keyring.unwrap(person.wrapped_key).seal(said, _context(entry_id))
+        except KeyringError:
+            # The person's key is shredded: what was sealed under it is gone, and nothing new is.
+            return None
+
+    async def _ensure_partitions(self, rows: Sequence[Row]) -> None:
+        days = {(day.year, day.month): day for day in (shanghai_date(row[0]) for row in rows)}
+        for month in days.keys() - self._months:
+            # An instant outside the centuries that a partition is made for is refused with its row.
+            with contextlib.suppress(asyncpg.DataError):
+                await self._pool.execute("select ensure_access_log_partition($1)", days[month])
+                self._months.add(month)
+
+    async def _insert(self, rows: Sequence[Row], *, partitions_are_new: bool = False) -> int:
+        """Insert the rows; how many are refused. A refused statement is halved until the row at fault stands alone."""
+        if not rows:
+            return 0
+        try:
+            await self._pool.execute(INSERT_SQL, *map(list, zip(*rows, strict=True)))
+        except UNUSABLE as error:
+            if isinstance(error, asyncpg.CheckViolationError) and not partitions_are_new:
+                # A partition that this process knows has been removed since.
+                self._months.clear()
+                await self._ensure_partitions(rows)
+                return await self._insert(rows, partitions_are_new=True)
+            if len(rows) == 1:
+                return 1
+            middle = len(rows) // 2
+            return await self._insert(rows[:middle], partitions_are_new=True) + await self._insert(
+                rows[middle:], partitions_are_new=True
+            )
+        return 0
+
+
+def _found(look: Look, documents: dict[Any, Any], transfers: dict[Any, Any], keys: dict[Any, Any]) -> Look:
+    document = documents.get(look.document_id)
+    if document is not None:
+        return look._replace(person_id=document[1], transfer_id=document[2], transfer_no=document[3])
+    if look.person_id is not None:
+        return look
+    transfer = transfers.get(look.transfer_no)
+    if transfer is not None:
+        return look._replace(person_id=transfer[1], transfer_id=transfer[2])
+    person = next((keys[key] for key in look.person_keys if key in keys), None)
+    return look._replace(person_id=person[1]) if person is not None else look
+
+
+def _own_key(keyring: Keyring, person_key: bytes) -> str:
+    return keyring.sign(PURPOSE, b"person\n" + person_key)
+
+
+_person_keys = lru_cache(maxsize=10_000)(Keyring.person_keys)
+
+
+def _context(entry_id: UUID) -> bytes:
+    return b"access log " + entry_id.bytes
