@@ -63,12 +63,13 @@ class Entry:
 
 
 def coalesced(looks: Iterable[Look]) -> list[Entry]:
-    """One entry for all looks that differ in nothing but their instant, with the instant of the first."""
+    """One entry for all looks of one second that differ in nothing but their instant, with the instant of the first."""
     entries: dict[tuple[Any, ...], Entry] = {}
     for look in looks:
-        entry = entries.get(look[1:])
+        key = (look.at.replace(microsecond=0), *look[1:])
+        entry = entries.get(key)
         if entry is None:
-            entries[look[1:]] = Entry(UUID(bytes=secrets.token_bytes(16), version=4), look)
+            entries[key] = Entry(UUID(bytes=secrets.token_bytes(16), version=4), look)
         else:
             entry.looks += 1
     return list(entries.values())
