@@ -64,15 +64,27 @@ class Entry:
 
 def coalesced(looks: Iterable[Look]) -> list[Entry]:
     """One entry for all looks of one second that differ in nothing but their instant, with the instant of the first."""
-    entries: dict[tuple[Any, ...], Entry] = {}
+    entries: dict[tuple[object, ...], Entry] = {}
     for look in looks:
-        key = (look.at.replace(microsecond=0), *look[1:])
+        key = _equality(look)
         entry = entries.get(key)
         if entry is None:
             entries[key] = Entry(UUID(bytes=secrets.token_bytes(16), version=4), look)
         else:
             entry.looks += 1
     return list(entries.values())
+
+
+def _equality(look: Look) -> tuple[object, ...]:
+    """Equal for equal looks of one second. Viewers of one token are one object; hashing them by value would cost more than all else."""
+    at, looker = look.at, look.looker
+    return (
+        at.year, at.month, at.day, at.hour, at.minute, at.second,
+        look.operation, look.transfer_no, look.acting_person, look.person_keys, look.document_id,
+        # Of a transfer the number says whose it is.
+        look.person_id if look.transfer_no is None else None,
+        looker if isinstance(looker, LinkHolder) else id(looker),
+    )  # fmt: skip
 
 
 def looker_key(keyring: Keyring, viewer: Viewer, acting_person: str | None = None) -> str:
@@ -162,7 +174,6 @@ class AccessLogWriter:
         self._keyring = keyring
         self._months: set[tuple[int, int]] = set()
         self._known_lookers: set[str] = set()
-        self._looker_key = lru_cache(maxsize=10_000)(lambda viewer, acting: looker_key(keyring, viewer, acting))
 
     async def write(self, entries: Sequence[Entry]) -> int:
         """Write the entries in one statement, and return how many rows are unusable.
@@ -213,7 +224,7 @@ class AccessLogWriter:
             role, region, key = looker
             own = role is Role.INSURED_PERSON and key == _own_key(self._keyring, person.person_key)
         else:
-            key = self._looker_key(looker, look.acting_person)
+            key = _looker_key(self._keyring, looker, look.acting_person)
             own = looker.resident_id is not None and person.person_key in _person_keys(
                 self._keyring, looker.resident_id
             )
@@ -281,7 +292,9 @@ def _own_key(keyring: Keyring, person_key: bytes) -> str:
     return keyring.sign(PURPOSE, b"person\n" + person_key)
 
 
+# Who follows a transfer looks again and again; verified tokens are kept in the same number.
 _person_keys = lru_cache(maxsize=10_000)(Keyring.person_keys)
+_looker_key = lru_cache(maxsize=10_000)(looker_key)
 
 
 def _context(entry_id: UUID) -> bytes:

@@ -58,14 +58,13 @@ def create_app(
     *,
     schema: strawberry.Schema | None = None,
     new_loaders: "Callable[[asyncpg.Pool], Loaders] | None" = None,
-    new_access_log: Callable[[asyncpg.Pool, Keyring], AccessLog] = AccessLog,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> Starlette:
     """The application; to be made in the event loop that runs it.
 
     It starts whether or not PostgreSQL and Temporal are there, and finds them when they come.
 
-    `schema`, `new_loaders` and `new_access_log` are the gateway's own unless a test or the benchmark brings others. Raises `SettingsError` for a keyring
+    `schema` and `new_loaders` are the gateway's own unless a test brings others. Raises `SettingsError` for a keyring
     or trusted documents that cannot be used.
     """
     if schema is None or new_loaders is None:
@@ -95,7 +94,7 @@ def create_app(
         ),
         keyring=keyring,
         progress=ProgressHub(settings.database_url),
-        access_log=new_access_log(pool, keyring),
+        access_log=AccessLog(pool, keyring),
         clock=clock,
         new_loaders=new_loaders,
     )
