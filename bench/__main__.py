@@ -39,7 +39,8 @@ class Sizes:
     query_seconds: float = 4.0
     query_connections: int = 16
     query_cases: int = 20
-    audit_repetitions: int = 5
+    audit_repetitions: int = 15
+    audit_seconds: float = 1.5
     audit_callers: int = 100
     latency_transfers: int = 25
     half_load_transfers: int = 60
@@ -85,7 +86,7 @@ async def run(data_dir: Path, sizes: Sizes) -> list[Figure]:
         made += await read_audit(
             system,
             repetitions=sizes.audit_repetitions,
-            seconds=sizes.query_seconds,
+            seconds=sizes.audit_seconds,
             connections=sizes.query_connections,
             cases=sizes.query_cases,
             callers=sizes.audit_callers,

@@ -21,6 +21,7 @@ TINY = Sizes(
     query_connections=2,
     query_cases=5,
     audit_repetitions=1,
+    audit_seconds=0.5,
     audit_callers=2,
     latency_transfers=2,
     half_load_transfers=2,
