@@ -55,6 +55,8 @@ async def page_of_access_log(telling: Telling, first: int, after: str | None, *,
     check_page(first, telling.language)
     at, entry_id = position(after, _place, telling.language) or (None, None)
     person_keys = telling.scope.person_keys
+    # What this process has noted and not written yet belongs to the answer.
+    await telling.context.access_log.flush()
     rows = await telling.context.pool.fetch(PAGE_SQL, person_keys, own, at, entry_id, first + 1)
     telling.note_look("viewer.ownAccessLog" if own else "viewer.accessLog", person_keys=person_keys)
     page, more = cut(rows, first)

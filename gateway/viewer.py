@@ -93,7 +93,7 @@ class Viewer:
     @field(
         "Who has looked at the person's data: the agency, its role, the purpose, the operation, newest first. Names of staff "
         "are not shown; the agency answers for them. The person's own looks are in `ownAccessLog`. A look appears about a "
-        "second after it.",
+        "second after it at the latest.",
         requires=(R.INSURED_PERSON,),
     )
     async def access_log(self, first: int = 20, after: str | None = strawberry.UNSET) -> AccessLogConnection:

@@ -1,4 +1,4 @@
--- Who has looked at whose data (PIPL arts. 54 and 55, 网络安全法 art. 21: logs are kept for at least six months).
+-- Who has looked at whose data (PIPL arts. 44 and 51; 网络安全法, art. 21 of its text of 2017: logs are kept for at least six months).
 
 -- One row is the equal looks of one looker at one person's data within about a second. Partitioned by month of Asia/Shanghai, so
 -- that a month is removed whole when its time is over; there is no default partition: the writer has the month's made first.

@@ -14,6 +14,8 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from activities.bank.entries import EntryKind
+from activities.bank.sending_home import carry_out as send_home
 from activities.people import find_person
 from gateway import mutations
 from gateway.access_log_rows import open_looker
@@ -21,9 +23,10 @@ from gateway.auth import ANONYMOUS, Viewer
 from gateway.documents import DocumentDownloads
 from gateway.schema import schema
 from gateway.types.reference import node_id
+from tests.activities.bank_messages import DAY, Inbox, advice, entry
 from tests.activities.desk import MONDAY, TUESDAY
 from tests.activities.register_extracts import LI, WANG
-from tests.cases import BEIJING, EMPLOYER_ID, SHANGHAI_POOL
+from tests.cases import BALANCE_FEN, BEIJING, EMPLOYER_ID, SHANGHAI_POOL
 from tests.conftest import Database
 from tests.gateway.test_mandates import GRANT, REGIONS, REVOKE, ask, carry_out, done, grant_input
 from tests.gateway.window import (
@@ -39,6 +42,7 @@ from tests.gateway.window import (
     Window,
     open_window,
 )
+from workflows.messages import UnmatchedFundsOrder
 from workflows.vocabulary import Role
 
 BY_NO = "query ($no: TransferNo!) { transfer(no: $no) { status } }"
@@ -273,7 +277,7 @@ async def test_the_person_sees_who_looked_newest_first_in_their_language_and_not
     await window.data(O_CLERK, BY_NO, no=window.no)
     window.now[0] = TUESDAY
     await window.data(EMPLOYER, BY_NO, no=window.no)
-    await log.rows()
+    # What is noted and not written yet is in the answer.
     page = (await window.data(PERSON, LOG))["viewer"]["accessLog"]
     assert [edge["node"] for edge in page["edges"]] == [
         {
@@ -306,7 +310,8 @@ async def test_the_person_sees_who_looked_newest_first_in_their_language_and_not
     assert second["pageInfo"]["hasNextPage"] is False
     await log.rows()
     own = (await window.data(PERSON, OWN_LOG, "en"))["viewer"]["ownAccessLog"]["edges"]
-    assert {edge["node"]["operation"]: edge["node"]["looks"] for edge in own} == {"transfer": 1, "viewer.accessLog": 3}
+    shown = sorted((edge["node"]["operation"], edge["node"]["looks"]) for edge in own)
+    assert shown == [("transfer", 1), *[("viewer.accessLog", 1)] * 3]
     for viewer in (STRANGER,):
         assert (await window.data(viewer, LOG))["viewer"]["accessLog"]["edges"] == []
     for viewer in (O_CLERK, EMPLOYER, SUPERVISOR, OPERATOR):
@@ -353,6 +358,30 @@ async def test_a_look_says_the_role_that_gave_the_sight(window: Window, log: Rec
         await window.data(viewer, BY_NO, no=window.no)
         (row,) = await log.rows()
         assert (row["role"], row["region"], row["own"]) == (role, region, role == "INSURED_PERSON"), viewer
+
+
+async def test_a_transfer_that_unmatched_money_may_belong_to_is_a_look(window: Window, log: Recorder) -> None:
+    await window.desk.remitted()
+    account = await window.desk.db.fetchval(
+        "select receiving_account from pooling_regions where code = $1", SHANGHAI_POOL
+    )
+    payer = {"other_name": "北京某单位", "other_account": "9999110000871090000"}
+    stray = entry(EntryKind.CREDIT, "C1", account, BALANCE_FEN, None, booked_on=DAY, value_on=DAY, **payer)
+    await Inbox(window.desk).takes(advice("M1", stray))
+    unmatched = "{ viewer { unmatchedFunds { edges { node { id proposals { transferNo } } } } } }"
+    (edge,) = (await window.data(R_FINANCE, unmatched))["viewer"]["unmatchedFunds"]["edges"]
+    assert edge["node"]["proposals"] == [{"transferNo": window.no}]
+    finance = by("FINANCE", SHANGHAI_POOL, "CASE_HANDLING")
+    (row,) = await log.rows()
+    assert (row["operation"], row["role"], row["region"]) == ("viewer.unmatchedFunds", *finance[:2])
+    assert (row["transfer_no"], row["transfer_id"]) == (window.no, window.desk.transfer.transfer_id)
+    send = "mutation ($input: SendUnmatchedFundsHomeInput!) { sendUnmatchedFundsHome(input: $input) { __typename } }"
+    given = {"idempotencyKey": KEY, "entryId": edge["node"]["id"], "reason": "Paid twice"}
+    assert (await ask(window, R_FINANCE, send, **given))["__typename"] == "StepPending"
+    command = await window.desk.db.fetchval("select command_id from commands where outcome is null")
+    await send_home(window.desk.cases.worker_pool, UnmatchedFundsOrder(command_id=command))
+    assert (await ask(window, R_FINANCE, send, **given))["__typename"] == "SendUnmatchedFundsHomePayload"
+    assert await log.looks() == [("sendUnmatchedFundsHome", *finance)]
 
 
 async def test_a_download_is_a_look_by_whom_the_link_was_made_for(window: Window, log: Recorder) -> None:
