@@ -15,7 +15,8 @@ from typing import Final
 import asyncpg
 
 from activities.keyring import Keyring
-from gateway.access_log_rows import AccessLogWriter, Entry, Look, coalesced
+from gateway.access_log_rows import AccessLogWriter
+from gateway.access_looks import Entry, Look, coalesced
 from gateway.reachability import is_out_of_reach
 
 EVERY_SECONDS: Final = 1.0

@@ -9,7 +9,7 @@ import asyncpg
 import orjson
 
 from activities.keyring import Keyring, KeyringError
-from gateway.access_log_rows import PURPOSE
+from gateway.access_looks import PURPOSE
 from gateway.access_outliers import outliers
 from gateway.paging import check_page, cursor, cut, invalid, page_info, position
 from gateway.scalars import TransferNo

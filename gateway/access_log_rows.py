@@ -1,144 +1,33 @@
-"""From looks that were noted to rows of `access_log`: what a look is, and everything that is too dear for the answer itself."""
+"""From looks that were noted to rows of `access_log`: everything that is too dear for the answer itself."""
 
 import asyncio
 import contextlib
-import secrets
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 import asyncpg
 import orjson
 
-from activities.keyring import DataKey, Keyring, KeyringError
-from gateway.access_model import Purpose
-from gateway.auth import Viewer
+from activities.keyring import Keyring, KeyringError
+from gateway.access_looks import (
+    PURPOSE,
+    Entry,
+    LinkHolder,
+    Look,
+    looker_key,
+    own_key,
+    purpose_of,
+    role_of,
+    seal_context,
+)
 from workflows.deadlines import shanghai_date
-from workflows.vocabulary import AGENCY_STAFF, REGIONAL_ROLES, Role
+from workflows.vocabulary import REGIONAL_ROLES, Role
 
-PURPOSE: Final = "access log looker"
-# Operations that check what registers say before there is a case.
-PRE_CHECKS: Final = frozenset({"eligibility"})
 # Sealing 500 looks takes some milliseconds: answers have their turn in between.
 ROWS_IN_A_TURN: Final = 50
-
-
-class LinkHolder(NamedTuple):
-    """For whom a document's link was made: all that its download knows about the looker."""
-
-    role: Role
-    region: str | None
-    looker_key: str
-
-
-class Look(NamedTuple):
-    """One look at a person's data by `looker`, at `at`, through `operation`.
-
-    The person is `person_id`, or else the one of `document_id`, of `transfer_no`, or of a resident number whose keyed hashes are
-    `person_keys`. `regions` are those of the transfer.
-    """
-
-    at: datetime
-    looker: Viewer | LinkHolder
-    operation: str
-    person_id: UUID | None = None
-    transfer_id: UUID | None = None
-    transfer_no: str | None = None
-    regions: tuple[str, ...] = ()
-    document_id: UUID | None = None
-    person_keys: tuple[bytes, ...] = ()
-    acting_person: str | None = None
-
-
-@dataclass(slots=True)
-class Entry:
-    """Equal looks of one batch: one row to be."""
-
-    # 32 hexadecimal digits.
-    entry_id: str
-    look: Look
-    looks: int = 1
-
-
-def coalesced(looks: Iterable[Look]) -> list[Entry]:
-    """One entry for all looks of one second that differ in nothing but their instant, with the instant of the first."""
-    entries: dict[tuple[object, ...], Entry] = {}
-    for look in looks:
-        key = _equality(look)
-        entry = entries.get(key)
-        if entry is None:
-            entries[key] = Entry(secrets.token_hex(16), look)
-        else:
-            entry.looks += 1
-    return list(entries.values())
-
-
-def _equality(look: Look) -> tuple[object, ...]:
-    """Equal for equal looks of one second. Viewers of one token are one object; hashing them by value would cost more than all else."""
-    at, looker = look.at, look.looker
-    return (
-        at.year, at.month, at.day, at.hour, at.minute, at.second,
-        look.operation, look.transfer_no, look.acting_person, look.person_keys, look.document_id,
-        # Of a transfer the number says whose it is.
-        look.person_id if look.transfer_no is None else None,
-        looker if isinstance(looker, LinkHolder) else id(looker),
-    )  # fmt: skip
-
-
-def looker_key(keyring: Keyring, viewer: Viewer, acting_person: str | None = None) -> str:
-    """A keyed hash of who looks, safe in a URL: of an insured person's number, or of region, issuer and subject."""
-    if viewer.resident_id is not None and not viewer.has(*REGIONAL_ROLES):
-        return _own_key(keyring, keyring.person_key(viewer.resident_id)[0])
-    said = [viewer.region, viewer.issuer, viewer.subject, acting_person]
-    return keyring.sign(PURPOSE, orjson.dumps(said))
-
-
-def link_holder(keyring: Keyring, viewer: Viewer) -> LinkHolder:
-    """What a link to a document carries about who asked for it."""
-    role = role_of(viewer, own=False, regions=())
-    return LinkHolder(role, viewer.region if role in REGIONAL_ROLES else None, looker_key(keyring, viewer))
-
-
-def role_of(viewer: Viewer, *, own: bool, regions: Sequence[str]) -> Role:
-    """The role in which the viewer sees a person's data: own, as staff of one of the case's `regions`, or what else there is."""
-    if own:
-        return Role.INSURED_PERSON
-    staff = next((role for role in AGENCY_STAFF if role in viewer.roles), None)
-    if staff is not None and (not regions or viewer.region in regions):
-        return staff
-    for role in (Role.SUPERVISOR, Role.OPERATOR, Role.EMPLOYER, Role.INSURED_PERSON):
-        if role in viewer.roles:
-            return role
-    return staff or viewer.roles[0]
-
-
-@cache
-def purpose_of(role: Role, operation: str) -> Purpose:
-    """Why data is looked at in a role through an operation."""
-    match role:
-        case Role.INSURED_PERSON:
-            return Purpose.OWN_AFFAIRS
-        case _ if operation in PRE_CHECKS:
-            return Purpose.PRE_CHECK
-        case Role.EMPLOYER:
-            return Purpose.EMPLOYEE_AFFAIRS
-        case Role.SUPERVISOR:
-            return Purpose.SUPERVISION
-        case Role.OPERATOR:
-            return Purpose.PLATFORM_OPERATION
-        case _:
-            return Purpose.CASE_HANDLING
-
-
-def open_looker(data_key: DataKey, entry_id: UUID, sealed: bytes) -> dict[str, str | None]:
-    """Who looked, as a row of the person has it sealed: subject, issuer, acting person. Raises `BrokenSealError`."""
-    said: dict[str, str | None] = orjson.loads(data_key.open(sealed, _context(entry_id.hex)))
-    return said
-
-
 # One parameter: as arrays, fourteen columns cost the driver as much as sealing does.
 INSERT_SQL: Final = """
 insert into access_log (at, entry_id, person_id, transfer_id, transfer_no, document_id, region, role, purpose, operation,
@@ -235,7 +124,7 @@ class AccessLogWriter:
         region: str | None
         if isinstance(looker, LinkHolder):
             role, region, key = looker
-            own = role is Role.INSURED_PERSON and key == _own_key(self._keyring, person.person_key)
+            own = role is Role.INSURED_PERSON and key == own_key(self._keyring, person.person_key)
         else:
             key = _looker_key(self._keyring, looker, look.acting_person)
             own = looker.resident_id is not None and person.person_key in _person_keys(
@@ -270,7 +159,7 @@ class AccessLogWriter:
     def _sealed(self, person: _Person, entry_id: str, said: bytes) -> str | None:
         """In the form in which PostgreSQL reads bytes."""
         try:
-            return "\\x" + self._keyring.unwrap(person.wrapped_key).seal(said, _context(entry_id)).hex()
+            return "\\x" + self._keyring.unwrap(person.wrapped_key).seal(said, seal_context(entry_id)).hex()
         except KeyringError:
             # The person's key is shredded: what was sealed under it is gone, and nothing new is.
             return None
@@ -317,15 +206,6 @@ def _found(look: Look, documents: dict[Any, Any], transfers: dict[Any, Any], key
     return look._replace(person_id=person[1]) if person is not None else look
 
 
-def _own_key(keyring: Keyring, person_key: bytes) -> str:
-    return keyring.sign(PURPOSE, b"person\n" + person_key)
-
-
 # Who follows a transfer looks again and again; verified tokens are kept in the same number.
 _person_keys = lru_cache(maxsize=10_000)(Keyring.person_keys)
 _looker_key = lru_cache(maxsize=10_000)(looker_key)
-
-
-def _context(entry_id: str) -> bytes:
-    """Binds what is sealed to its row."""
-    return b"access log " + entry_id.encode()

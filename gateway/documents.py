@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, Response
 from activities.documents.store import RenderedDocument, rendered
 from activities.documents.words import TITLE
 from activities.keyring import Keyring, KeyringError
-from gateway.access_log_rows import LinkHolder, Look
+from gateway.access_looks import LinkHolder, Look
 from gateway.context import Services, preferred_language
 from gateway.faults import Language
 from gateway.reachability import OUT_OF_REACH

@@ -11,7 +11,7 @@ from uuid import UUID
 from activities.keyring import KeyringError
 from activities.people import PersonRef, open_identity, open_name
 from activities.reference import RegionEntry
-from gateway.access_log_rows import LinkHolder, Look, link_holder
+from gateway.access_looks import LinkHolder, Look, link_holder
 from gateway.case_events import tell_event
 from gateway.context import RequestContext
 from gateway.documents import signed_link

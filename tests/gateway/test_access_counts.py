@@ -9,7 +9,7 @@ import pytest
 
 from activities.keyring import Keyring
 from gateway.access_log import AccessLog
-from gateway.access_log_rows import Look
+from gateway.access_looks import Look
 from gateway.access_outliers import outliers
 from gateway.auth import Viewer
 from tests.activities.desk import MONDAY

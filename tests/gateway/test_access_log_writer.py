@@ -15,7 +15,8 @@ import pytest
 from prometheus_client import generate_latest
 
 from gateway.access_log import BATCH, AccessLog
-from gateway.access_log_rows import AccessLogWriter, Look, coalesced
+from gateway.access_log_rows import AccessLogWriter
+from gateway.access_looks import Look, coalesced, role_of
 from gateway.app import create_app
 from gateway.auth import Viewer
 from gateway.metrics import Metrics
@@ -129,6 +130,28 @@ def test_equal_looks_of_a_batch_are_one_entry_with_their_count_and_the_first_ins
         (looks[6], 1),
     ]
     assert len({entry.entry_id for entry in entries}) == 6
+
+
+BOTH = (Role.CLERK, Role.SUPERVISOR)
+CASE = ("110000", "319900")
+
+
+@pytest.mark.parametrize(
+    ("viewer", "own", "expected"),
+    [
+        (Viewer("x", BOTH, region="319900"), False, Role.CLERK),
+        # Staff of no agency of the case, and its supervisor.
+        (Viewer("x", BOTH, region="310000"), False, Role.SUPERVISOR),
+        (Viewer("x", (Role.INSURED_PERSON, Role.CLERK), region="110000", resident_id=WANG), False, Role.CLERK),
+        (Viewer("x", (Role.INSURED_PERSON, Role.CLERK), region="110000", resident_id=WANG), True, Role.INSURED_PERSON),
+        # By a mandate: the clerk's own agency has nothing to do with the case.
+        (Viewer("x", (Role.INSURED_PERSON, Role.CLERK), region="440300", resident_id=WANG), False, Role.INSURED_PERSON),
+        (Viewer("x", (Role.EMPLOYER,)), False, Role.EMPLOYER),
+        (Viewer("x", (Role.OPERATOR,)), False, Role.OPERATOR),
+    ],
+)
+def test_a_look_says_the_role_that_gave_the_sight(viewer: Viewer, own: bool, expected: Role) -> None:
+    assert role_of(viewer, own=own, regions=CASE) is expected
 
 
 async def test_looks_are_written_within_a_second_or_so_without_being_asked_for(desk: Desk) -> None:
