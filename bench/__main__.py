@@ -17,6 +17,7 @@ from bench.ledger import audit
 from bench.machine import description
 from bench.open_transfers import open_transfers
 from bench.queries import queries
+from bench.read_audit import read_audit
 from bench.reconciling import reconciling
 from bench.system import running_system
 from bench.throughput import carry_many, carry_twins, throughput
@@ -41,6 +42,9 @@ class Sizes:
     query_cases: int = 20
     attack_seconds: float = 15.0
     honest_callers: int = 20
+    audit_repetitions: int = 15
+    audit_seconds: float = 1.5
+    audit_callers: int = 100
     latency_transfers: int = 25
     half_load_transfers: int = 60
     few_open: int = 100
@@ -84,6 +88,15 @@ async def run(data_dir: Path, sizes: Sizes) -> list[Figure]:
         _say("honest callers beside a hostile one")
         made += await hostile(
             system, repetitions=sizes.repetitions, seconds=sizes.attack_seconds, honest_callers=sizes.honest_callers
+        )
+        _say("progress queries with the read audit, in turn with queries without it")
+        made += await read_audit(
+            system,
+            repetitions=sizes.audit_repetitions,
+            seconds=sizes.audit_seconds,
+            connections=sizes.query_connections,
+            cases=sizes.query_cases,
+            callers=sizes.audit_callers,
         )
         _say("the ledger's auditor beside transfers")
         made += await audit(system, repetitions=sizes.repetitions, transfers=sizes.transfers, in_flight=sizes.in_flight)

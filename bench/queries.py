@@ -25,20 +25,20 @@ STARTS_WITHIN_SECONDS = 20.0
 async def queries(system: System, *, repetitions: int, seconds: float, connections: int, cases: int) -> list[Figure]:
     """Ask both for `seconds` in each repetition. Every answer must be the expected one, and both must answer alike."""
     async with _by_hand(system) as (url, pid):
-        transfers = await _prepared(system, cases)
+        transfers = await prepared(system, cases)
         requests = [graphql_request(each.token, QUERY, no=each.no) for each in transfers]
         answers, answers_by_hand = await _agreed(system, url, requests)
-        gateway = _Target(system.info.gateway, system.info.pids["gateway"], requests, answers)
-        by_hand = _Target(url, pid, requests, answers_by_hand)
+        gateway = Target(system.info.gateway, system.info.pids["gateway"], requests, answers)
+        by_hand = Target(url, pid, requests, answers_by_hand)
         ours: list[Measured[int]] = []
         bare: list[Measured[int]] = []
         for _ in range(repetitions):
             ours.append(await gateway.measured(seconds, connections))
             bare.append(await by_hand.measured(seconds, connections))
-    cpu, cpu_by_hand = ([_cpu_us(each, "server") for each in runs] for runs in (ours, bare))
+    cpu, cpu_by_hand = ([cpu_us(each, "server") for each in runs] for runs in (ours, bare))
     rates, rates_by_hand = ([each.result / seconds for each in runs] for runs in (ours, bare))
     load = {
-        "load_cpu_us": max(_cpu_us(each, "load") for each in ours),
+        "loadcpu_us": max(cpu_us(each, "load") for each in ours),
         "steal_percent_max": max(each.steal_percent for each in [*ours, *bare]),
         "others_percent_max": max(each.others_percent for each in [*ours, *bare]),
     }
@@ -48,7 +48,7 @@ async def queries(system: System, *, repetitions: int, seconds: float, connectio
     ]
 
 
-async def _prepared(system: System, cases: int) -> list[Open]:
+async def prepared(system: System, cases: int) -> list[Open]:
     """Transfers at every stage of their way."""
     with desks(system, 1) as (desk,):
         transfers = [await desk.submit(person) for person in system.take_persons(cases)]
@@ -74,7 +74,7 @@ async def _agreed(system: System, url: str, requests: Sequence[bytes]) -> tuple[
 
 
 @dataclass(frozen=True)
-class _Target:
+class Target:
     """A server, its process, and the answer that each request must have."""
 
     url: str
@@ -103,7 +103,7 @@ class _Target:
         return count
 
 
-def _cpu_us(run: Measured[int], part: str) -> float:
+def cpu_us(run: Measured[int], part: str) -> float:
     return 1000 * run.cpu_ms_per(run.result, part)
 
 
@@ -115,7 +115,7 @@ async def _by_hand(system: System) -> AsyncIterator[tuple[str, int]]:
     child = await spawn("hand-written endpoint", command, log, environment=ENVIRONMENT)
     try:
         deadline = time.monotonic() + STARTS_WITHIN_SECONDS
-        while not await _listens(port):
+        while not await listens(port):
             if child.process.returncode is not None or time.monotonic() > deadline:
                 raise RequestError(f"the endpoint made by hand does not start: {last_line(log)}")
             await asyncio.sleep(0.05)
@@ -124,7 +124,7 @@ async def _by_hand(system: System) -> AsyncIterator[tuple[str, int]]:
         await child.stop()
 
 
-async def _listens(port: int) -> bool:
+async def listens(port: int) -> bool:
     try:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
     except OSError:

@@ -39,8 +39,10 @@ class System:
         """Pids of what carries a transfer; the supervisor is there for the sandbox bank inside it."""
         return {name: self.info.pids[name] for name in ("worker", "gateway", "temporal", "postgres", "supervisor")}
 
-    def token(self, role: Role, *, region: str | None = None, resident_id: str | None = None) -> str:
-        return self._issuer.token(role, region=region, resident_id=resident_id)
+    def token(
+        self, role: Role, *, region: str | None = None, resident_id: str | None = None, subject: str | None = None
+    ) -> str:
+        return self._issuer.token(role, region=region, resident_id=resident_id, subject=subject)
 
     def take_persons(self, count: int) -> list[Person]:
         """Raises ValueError when fewer are left."""

@@ -23,6 +23,7 @@ from starlette.types import Receive, Scope, Send
 from activities import temporal
 from activities.keyring import InvalidKeyringError, Keyring
 from gateway import graphiql
+from gateway.access_log import AccessLog
 from gateway.auth import Authenticator
 from gateway.case_page import CasePage
 from gateway.codec_endpoint import codec_routes
@@ -74,19 +75,20 @@ def create_app(
 
         schema, new_loaders = schema or own_schema, new_loaders or Loaders
     keyring = _keyring(settings)
+    # No connection is opened before it is needed. Nothing of ours outlives a transaction on a connection (no SET, no
+    # LISTEN, no advisory lock), so the round trip that would reset it is left out; open transactions are still ended.
+    pool = asyncpg.create_pool(
+        settings.database_url,
+        min_size=0,
+        max_size=POOL_SIZE,
+        timeout=CONNECT_WITHIN_SECONDS,
+        command_timeout=STATEMENT_SECONDS,
+        reset=_leave_as_it_is,
+        server_settings={"application_name": "yibao gateway"},
+    )
     services = Services(
         settings=settings,
-        # No connection is opened before it is needed. Nothing of ours outlives a transaction on a connection (no SET, no
-        # LISTEN, no advisory lock), so the round trip that would reset it is left out; open transactions are still ended.
-        pool=asyncpg.create_pool(
-            settings.database_url,
-            min_size=0,
-            max_size=POOL_SIZE,
-            timeout=CONNECT_WITHIN_SECONDS,
-            command_timeout=STATEMENT_SECONDS,
-            reset=_leave_as_it_is,
-            server_settings={"application_name": "yibao gateway"},
-        ),
+        pool=pool,
         temporal=TemporalLink(
             lambda: temporal.connect(
                 keyring, target_host=settings.temporal_address, namespace=settings.temporal_namespace
@@ -94,10 +96,14 @@ def create_app(
         ),
         keyring=keyring,
         progress=ProgressHub(settings.database_url),
+        access_log=AccessLog(pool, keyring),
         clock=clock,
         new_loaders=new_loaders,
     )
-    health, metrics = Health(services), Metrics(lambda: services.progress.follower_count)
+    health, metrics = (
+        Health(services),
+        Metrics(lambda: services.progress.follower_count, lambda: services.access_log.dropped),
+    )
     graphql, routes = _routes(services, schema, health, metrics)
     app = Application(graphql, routes=routes, lifespan=_lifespan(services))
     app.state.services = services
@@ -161,10 +167,13 @@ def _lifespan(services: Services) -> Callable[[Starlette], AbstractAsyncContextM
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await services.pool
         services.progress.start()
+        services.access_log.start()
         try:
             yield
         finally:
             await services.progress.stop()
+            # Every answer is given by now: what was looked at is written before the pool is closed.
+            await services.access_log.stop()
             try:
                 await asyncio.wait_for(services.pool.close(), CONNECT_WITHIN_SECONDS)
             except TimeoutError:

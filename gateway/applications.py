@@ -1,7 +1,7 @@
 """Applications: a transfer, or a certificate by itself. Refused with a number, or recorded and carried out."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 from uuid import uuid4
 
 from temporalio.exceptions import TemporalError
@@ -10,7 +10,7 @@ from activities.database import Connection
 from activities.dispatch import PendingCommand
 from activities.sight import on_mandate
 from gateway import reads
-from gateway.case import Case
+from gateway.case import show_case
 from gateway.command_log import Entry, Key, KeyTakenError, Recorded, append, find_bound, key_of
 from gateway.commands import ATTEMPTS, carry_out, carry_out_alone, conflict, pending
 from gateway.context import RequestContext
@@ -45,6 +45,9 @@ from workflows.findings import Finding
 from workflows.messages import CertificateOrder, CommandOutcome
 from workflows.vocabulary import APPLICANTS, RefusalCode, Role
 
+# Findings that show nothing of what the registers have about the person.
+SAY_NOTHING: Final = (RefusalCode.AGENT_NOT_AUTHORISED, RefusalCode.RESIDENT_ID_INVALID)
+
 SubmitAnswer = SubmitTransferPayload | ValidationFailed | NotEligible | IdempotencyConflict | StepPending
 CertificateAnswer = RequestCertificatePayload | ValidationFailed | NotEligible | IdempotencyConflict | StepPending
 
@@ -71,7 +74,7 @@ async def submit_transfer(context: RequestContext, given: SubmitTransferInput) -
         return conflict(telling)
     if recorded.refusal_no is not None:
         _spend_budget(context, asked, recorded)
-        return await _not_eligible(telling, recorded)
+        return await _not_eligible(telling, recorded, "submitTransfer", asked)
     if recorded.transfer_id is None or recorded.transfer_no is None:
         raise ValueError(f"application {recorded.command_id} has no transfer")
     try:
@@ -83,7 +86,7 @@ async def submit_transfer(context: RequestContext, given: SubmitTransferInput) -
     if state is None:
         # Asked again after the mandate, or the employment, has ended: what the caller may not see any more is not there.
         raise NotFound
-    return SubmitTransferPayload(transfer=Case(state, telling), replayed=recorded.replayed)
+    return SubmitTransferPayload(transfer=show_case(state, telling, "submitTransfer"), replayed=recorded.replayed)
 
 
 async def request_certificate(context: RequestContext, given: RequestCertificateInput) -> CertificateAnswer:
@@ -110,7 +113,7 @@ async def request_certificate(context: RequestContext, given: RequestCertificate
         return conflict(telling)
     if recorded.refusal_no is not None:
         _spend_budget(context, asked, recorded)
-        return await _not_eligible(telling, recorded)
+        return await _not_eligible(telling, recorded, "requestCertificate", asked)
     try:
         outcome = await _issued(context, recorded)
         if outcome.document_id is None:
@@ -121,6 +124,7 @@ async def request_certificate(context: RequestContext, given: RequestCertificate
     if row is None:
         # Asked again after the mandate has ended.
         raise NotFound
+    telling.note_look("requestCertificate", document_id=row.document_id)
     certificate = EnrolmentCertificate(
         number=row.number, verification_code=row.verification_code or "", document=telling.document(row)
     )
@@ -245,7 +249,7 @@ async def _refused(
     )
 
 
-async def _not_eligible(telling: Telling, recorded: Recorded) -> NotEligible:
+async def _not_eligible(telling: Telling, recorded: Recorded, mutation: str, asked: Asked) -> NotEligible:
     """A recorded refusal, the same at every call."""
     findings = [Finding.model_validate(each) for each in (recorded.outcome or {})["findings"]]
     in_progress = next((each for each in findings if each.code is RefusalCode.TRANSFER_IN_PROGRESS), None)
@@ -253,12 +257,14 @@ async def _not_eligible(telling: Telling, recorded: Recorded) -> NotEligible:
     if in_progress is not None:
         no = str(in_progress.figures["transfer_no"])
         state = await reads.transfer_by_no(telling.context.pool, telling.scope, no)
+    if state is None and any(each.code not in SAY_NOTHING for each in findings):
+        telling.note_look(mutation, person_keys=asked.applicant.person_keys)
     return NotEligible(
         code=UserErrorCode.NOT_ELIGIBLE,
         message=telling.say("error.NOT_ELIGIBLE", refusal_no=recorded.refusal_no),
         refusal_no=recorded.refusal_no or "",
         findings=[telling.refusal(each) for each in findings],
-        existing=Case(state, telling) if state is not None else None,
+        existing=show_case(state, telling, mutation) if state is not None else None,
     )
 
 

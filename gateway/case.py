@@ -52,6 +52,12 @@ class Case(Transfer):
         return value
 
 
+def show_case(state: TransferState, telling: Telling, operation: str) -> Case:
+    """The case for an answer to the caller, whose look through the API's field `operation` is noted in the access log."""
+    telling.note_case(state, operation)
+    return Case(state, telling)
+
+
 def _now(case: Case) -> datetime:
     """A case whose clock has spoken of a later instant must not look younger than its events."""
     now, spoken = case.telling.now, case.stored.clock_at

@@ -66,6 +66,14 @@ StepAnswer = (
 async def take_step(context: RequestContext, mutation: str, given: TransferInput, ask: AnyAsk) -> StepAnswer:
     """Have `ask` carried out on the transfer that `given` names. `mutation` is its name in the contract."""
     telling = await telling_of(context)
+    answer = await _answer(telling, mutation, given, ask)
+    if isinstance(answer, StepPayload | StepNotAllowed | StaleRevision):
+        telling.note_case(answer.transfer.stored, mutation, given.acting_person or None)
+    return answer
+
+
+async def _answer(telling: Telling, mutation: str, given: TransferInput, ask: AnyAsk) -> StepAnswer:
+    context = telling.context
     violations = violations_of_step(telling, given)
     if violations:
         return failed(telling, violations)

@@ -86,7 +86,9 @@ async def revoke_consent(context: RequestContext, given: RevokeConsentInput) -> 
 
 async def own_consents(telling: Telling) -> list[Consent]:
     """Every consent that a window has recorded of the caller, newest first."""
-    rows = await consents_of(telling.context.pool, telling.context.keyring, _own_keys(telling))
+    own_keys = _own_keys(telling)
+    telling.note_look("viewer.consents", person_keys=own_keys)
+    rows = await consents_of(telling.context.pool, telling.context.keyring, own_keys)
     return [_shown(telling, each) for each in rows]
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import asyncpg
 
 from activities.keyring import Keyring
+from gateway.access_log import AccessLog
 from gateway.auth import Viewer
 from gateway.budgets import Budgets, Caller
 from gateway.faults import Language
@@ -33,6 +34,7 @@ class Services:
     temporal: TemporalLink
     keyring: Keyring
     progress: ProgressHub
+    access_log: AccessLog
     clock: Callable[[], datetime]
     new_loaders: Callable[[asyncpg.Pool], "Loaders"]
     budgets: Budgets = field(default_factory=Budgets)
@@ -49,6 +51,7 @@ class Services:
             temporal=self.temporal,
             keyring=self.keyring,
             progress=self.progress,
+            access_log=self.access_log,
             clock=self.clock,
             budgets=self.budgets,
             loaders=self.new_loaders(self.pool),
@@ -71,6 +74,7 @@ class RequestContext:
     temporal: TemporalLink
     keyring: Keyring
     progress: ProgressHub
+    access_log: AccessLog
     clock: Callable[[], datetime]
     budgets: Budgets
     loaders: "Loaders"

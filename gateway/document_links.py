@@ -6,11 +6,10 @@ from typing import Final
 from uuid import UUID
 
 from activities.keyring import Keyring
-from gateway.auth import Viewer
+from gateway.access_looks import LinkHolder
+from workflows.vocabulary import Role
 
 PURPOSE: Final = "document-link"
-HOLDER: Final = "document-link holder"
-HOLDER_LENGTH: Final = 16
 GOOD_FOR_SECONDS: Final = 300
 # Links made within one minute are the same link, so that answers stay cacheable.
 QUANTUM_SECONDS: Final = 60
@@ -19,30 +18,31 @@ USES_WITHOUT_TOKEN: Final = 5
 KEPT_LINKS: Final = 10_000
 
 
-def holder_of(viewer: Viewer, keyring: Keyring) -> str:
-    """For whom a link is made: a keyed digest of the viewer's identity, 16 characters safe in a URL, that names nobody."""
-    return keyring.sign(HOLDER, viewer.identity.encode()).rpartition(".")[2][:HOLDER_LENGTH]
-
-
-def signed_link(base_url: str, document_id: UUID, now: datetime, keyring: Keyring, viewer: Viewer) -> str:
-    """The link by which `viewer` downloads a document's PDF, good for five to six minutes from `now`."""
+def signed_link(base_url: str, document_id: UUID, now: datetime, keyring: Keyring, holder: LinkHolder) -> str:
+    """The link by which `holder` downloads a document's PDF, good for five to six minutes from `now`."""
     quantum = int(now.timestamp()) // QUANTUM_SECONDS * QUANTUM_SECONDS
     expires = quantum + QUANTUM_SECONDS + GOOD_FOR_SECONDS
-    holder = holder_of(viewer, keyring)
-    signature = keyring.sign(PURPOSE, _message(document_id, expires, holder))
-    return f"{base_url}/documents/{document_id}.pdf?expires={expires}&holder={holder}&signature={signature}"
+    text = f"{holder.role.value}~{holder.region or ''}~{holder.looker_key}"
+    signature = keyring.sign(PURPOSE, _message(document_id, expires, text))
+    return f"{base_url}/documents/{document_id}.pdf?expires={expires}&holder={text}&signature={signature}"
 
 
 def is_good(document_id: UUID, expires: str, holder: str, signature: str, now: datetime, keyring: Keyring) -> bool:
     """Whether `signed_link` made a link of these parts, and its time has not come."""
     if not expires.isascii() or not expires.isdigit() or len(expires) > len("99999999999"):
         return False
-    message = _message(document_id, int(expires), holder[: HOLDER_LENGTH + 1])
+    message = _message(document_id, int(expires), holder)
     return int(expires) > now.timestamp() and keyring.verify(PURPOSE, message, signature)
 
 
+def read_holder(text: str) -> LinkHolder:
+    """For whom a link was made, of one that `is_good`; nothing of it is a secret or names a person."""
+    role, region, key = text.split("~", 2)
+    return LinkHolder(Role(role), region or None, key)
+
+
 def _message(document_id: UUID, expires: int, holder: str) -> bytes:
-    return f"{document_id}.{expires}.{holder}".encode()
+    return f"{document_id}.{expires}.{holder}".encode("utf-8", "replace")
 
 
 class LinkUses:

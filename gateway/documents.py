@@ -19,9 +19,10 @@ from starlette.responses import Response
 from activities.documents.store import RenderedDocument, rendered
 from activities.documents.words import TITLE
 from activities.keyring import KeyringError
+from gateway.access_looks import Look, looker_key
 from gateway.auth import Authenticator
 from gateway.context import Services, preferred_language
-from gateway.document_links import LinkUses, holder_of, is_good
+from gateway.document_links import LinkUses, is_good, read_holder
 from gateway.faults import Fault, Language
 from gateway.html_pages import page
 from gateway.reachability import OUT_OF_REACH
@@ -78,7 +79,11 @@ class DocumentDownloads:
             document = None
         if document is None:
             return page(404, UNKNOWN, language)
-        seconds_left = int(request.query_params["expires"]) - int(services.clock().astimezone(UTC).timestamp())
+        query = request.query_params
+        services.access_log.note(
+            Look(services.clock(), read_holder(query["holder"]), "documents", document_id=document_id)
+        )
+        seconds_left = int(query["expires"]) - int(services.clock().astimezone(UTC).timestamp())
         return _pdf(document, seconds_left)
 
     async def _refused(self, request: Request, language: Language) -> Response | None:
@@ -100,7 +105,7 @@ class DocumentDownloads:
         if authorization is None:
             return self._uses.take(signature)
         viewer = await self._authenticator.viewer(authorization)
-        return compare_digest(holder, holder_of(viewer, self._services.keyring))
+        return compare_digest(read_holder(holder).looker_key, looker_key(self._services.keyring, viewer))
 
 
 def _pdf(document: RenderedDocument, seconds_left: int) -> Response:

@@ -78,7 +78,7 @@ async def grant_mandate(context: RequestContext, given: GrantMandateInput) -> Gr
     except _RefusedError as refused:
         return refused.answer
     try:
-        mandate = await _carried_out(telling, recorded)
+        mandate = await _carried_out(telling, recorded, "grantMandate")
     except (TemporalError, *OUT_OF_REACH) as error:
         return pending(telling, error)
     return GrantMandatePayload(mandate=mandate, replayed=recorded.replayed)
@@ -98,7 +98,7 @@ async def revoke_mandate(context: RequestContext, given: RevokeMandateInput) -> 
     except _NotSeenError:
         return MandateNotFound(code=UserErrorCode.NOT_FOUND, message=telling.say("mandate.NOT_FOUND"))
     try:
-        mandate = await _carried_out(telling, recorded)
+        mandate = await _carried_out(telling, recorded, "revokeMandate")
     except (TemporalError, *OUT_OF_REACH) as error:
         return pending(telling, error)
     return RevokeMandatePayload(mandate=mandate, replayed=recorded.replayed)
@@ -122,13 +122,16 @@ async def mandates_of(telling: Telling, resident_id: str | None) -> Mandates:
     if viewer.resident_id is not None:
         agent_keys = keyring.person_keys(viewer.resident_id)
         held = await mandate_reads.mandates_held(telling.context.pool, agent_keys, telling.now)
-    return Mandates(given=[_told(telling, row) for row in given], held=[_told(telling, row) for row in held])
+    operation = "viewer.mandates"
+    return Mandates(
+        given=[_told(telling, row, operation) for row in given], held=[_told(telling, row, operation) for row in held]
+    )
 
 
 async def mandate_node(telling: Telling, mandate_id: UUID) -> Mandate | None:
     """The mandate of that id, if the caller may see it."""
     row = await _seen(telling, telling.context.pool, mandate_id)
-    return _told(telling, row) if row is not None else None
+    return _told(telling, row, "node") if row is not None else None
 
 
 def _violations_of_numbers(telling: Telling, given: GrantMandateInput, asked: Asked) -> list[FieldViolation]:
@@ -204,13 +207,13 @@ async def _revocation(telling: Telling, connection: Connection, node: str) -> En
     )
 
 
-async def _carried_out(telling: Telling, recorded: Recorded) -> Mandate:
+async def _carried_out(telling: Telling, recorded: Recorded, mutation: str) -> Mandate:
     """The mandate after the command. Raises `TemporalError` or what is out of reach."""
     order = MandateOrder(command_id=recorded.command_id)
     run, name = MandateWorkflow.run, f"mandate-{recorded.command_id}"
     await carry_out_alone(telling.context, recorded, run, order, name=name, summary="登记或撤销代办授权")
     mandate_id = UUID(recorded.input["mandate_id"])
-    return _told(telling, await mandate_reads.mandate_by_id(telling.context.pool, mandate_id))
+    return _told(telling, await mandate_reads.mandate_by_id(telling.context.pool, mandate_id), mutation)
 
 
 async def _seen(telling: Telling, connection: Connection | asyncpg.Pool, mandate_id: UUID) -> MandateRow | None:
@@ -231,7 +234,8 @@ def _not_allowed(telling: Telling, why: str) -> _RefusedError:
     return _RefusedError(MandateNotAllowed(code=UserErrorCode.MANDATE_NOT_ALLOWED, message=message))
 
 
-def _told(telling: Telling, row: MandateRow) -> Mandate:
+def _told(telling: Telling, row: MandateRow, operation: str) -> Mandate:
+    telling.note_look(operation, person_id=row.person_id)
     return Mandate(
         id=node_id("Mandate", row.mandate_id),
         person=telling.masked(row.person_id, row.giver),

@@ -135,6 +135,9 @@ async def tell_eligibility(telling: Telling, given: EligibilityInput) -> Eligibi
     )
     async with telling.context.pool.acquire() as connection, connection.transaction(readonly=True):
         reading, assessment = await read_and_assess(connection, telling, asked, application)
+    if reading.check.authorised:
+        # By the number: an agency without a tie has asked about the person too, whichever register knows them.
+        telling.note_look("eligibility", person_keys=asked.applicant.person_keys)
     eligible = not assessment.blocking
     # What the registers say is not for a caller who may not act for this person.
     wait, gap = (assessment.waiting_period, assessment.gap) if reading.check.authorised else (None, None)

@@ -6,7 +6,7 @@ import strawberry
 
 from gateway import reads
 from gateway.authorisation import check_signed_in, field
-from gateway.case import Case
+from gateway.case import show_case
 from gateway.context import RequestContext
 from gateway.mandates import mandate_node
 from gateway.paging import read_seq
@@ -45,7 +45,7 @@ class Query:
         check_signed_in(context)
         telling = await telling_of(context)
         state = await reads.transfer_by_no(context.pool, telling.scope, no)
-        return Case(state, telling) if state is not None else None
+        return show_case(state, telling, "transfer") if state is not None else None
 
     @field(
         "For the window, the hotline, the employer, the supervisor: those of the caller's agency, staff or "
@@ -69,7 +69,7 @@ class Query:
     ) -> TransferConnection:
         telling = await telling_of(info.context)
         conditions = conditions_of(filter or TransferFilter(), telling)
-        return await page_of_transfers(telling, telling.scope, conditions, first, after or None)
+        return await page_of_transfers(telling, "transfers", telling.scope, conditions, first, after or None)
 
     @field(
         "Dry run of the pre-check on both sides. Changes nothing.",
@@ -126,7 +126,7 @@ async def _node(context: RequestContext, type_name: str, key: str) -> Node | Non
         match type_name:
             case "Transfer":
                 state = await reads.transfer_by_id(context.pool, telling.scope, UUID(key))
-                return Case(state, telling) if state is not None else None
+                return show_case(state, telling, "node") if state is not None else None
             case "Agency":
                 return telling.agency(key) if key in telling.reference.regions else None
             case "TransferDocument":
@@ -136,7 +136,7 @@ async def _node(context: RequestContext, type_name: str, key: str) -> Node | Non
             case "WorkItem":
                 transfer_id, step, round_ = key.split(":")
                 row = await reads.work_item(context.pool, desk_of(telling), UUID(transfer_id), step, read_seq(round_))
-                return work_item(row, telling) if row is not None else None
+                return work_item(row, telling, "node") if row is not None else None
             case _:
                 return None
     except ValueError:

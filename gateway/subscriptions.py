@@ -39,6 +39,8 @@ class Subscription:
         if after_seq < 0:
             raise invalid(context.language, ["afterSeq"], "NEGATIVE")
         known = await _visible(context, transfer_id)
+        # Once for the stream, not for each event.
+        (await telling_of(context)).note_case(known, "transferProgress")
         case_id = known.transfer_id
         if known.closed and after_seq >= known.revision:
             return

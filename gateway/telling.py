@@ -1,6 +1,7 @@
 """How one operation tells what the database holds: in its language, for its viewer, at its instant."""
 
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -10,6 +11,7 @@ from uuid import UUID
 from activities.keyring import KeyringError
 from activities.people import PersonRef, open_identity, open_name
 from activities.reference import RegionEntry
+from gateway.access_looks import LinkHolder, Look, link_holder
 from gateway.case_events import tell_event
 from gateway.context import RequestContext
 from gateway.document_links import signed_link
@@ -70,6 +72,29 @@ class Telling:
     @property
     def today(self) -> date:
         return shanghai_date(self.now)
+
+    def note_look(
+        self,
+        operation: str,
+        *,
+        person_id: UUID | None = None,
+        document_id: UUID | None = None,
+        transfer_no: str | None = None,
+        person_keys: Sequence[bytes] = (),
+    ) -> None:
+        """Note in the access log that the caller is shown a person's data through `operation`. One of the others says whose."""
+        context = self.context
+        look = Look(
+            self.now, context.viewer, operation, person_id, None, transfer_no, (), document_id, tuple(person_keys)
+        )
+        context.access_log.note(look)
+
+    def note_case(self, state: TransferState, operation: str, acting_person: str | None = None) -> None:
+        """Note in the access log that the caller is shown a transfer. `acting_person` is whom an agency's system names."""
+        context = self.context
+        regions = (state.from_region, state.to_region)
+        whose = (state.person_id, state.transfer_id, state.no, regions)
+        context.access_log.note(Look(self.now, context.viewer, operation, *whose, acting_person=acting_person))
 
     def say(self, key: str, **figures: object) -> str:
         return say(self.language, key, **figures)
@@ -160,7 +185,19 @@ class Telling:
         if not self.context.viewer.has(*DOCUMENT_READERS):
             return None
         row = await document_by_id(self.context.pool, self.scope, document_id)
-        return self.document(row) if row is not None else None
+        if row is None:
+            return None
+        self.note_look("node", document_id=row.document_id)
+        return self.document(row)
+
+    @cached_property
+    def _link_holder(self) -> LinkHolder:
+        return link_holder(self.context.keyring, self.context.viewer)
+
+    def _link(self, document_id: UUID) -> str:
+        """The link to a document for this caller, so that the download says who it is."""
+        settings = self.context.settings
+        return signed_link(settings.base_url, document_id, self.now, self.context.keyring, self._link_holder)
 
     def document(self, row: DocumentRow) -> TransferDocument:
         return TransferDocument(
@@ -172,9 +209,7 @@ class Telling:
             issued_by=self.agency(row.issued_by) if row.issued_by is not None else None,
             sha256=row.sha256,
             void=row.voided_at is not None,
-            download_url=signed_link(
-                self.context.settings.base_url, row.document_id, self.now, self.context.keyring, self.context.viewer
-            ),
+            download_url=self._link(row.document_id),
         )
 
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from uuid import UUID
 
 from gateway import reads
-from gateway.case import Case
+from gateway.case import show_case
 from gateway.paging import check_page, cursor, cut, invalid, page_info, position
 from gateway.scalars import FIRST_DAY, LAST_DAY
 from gateway.telling import Telling
@@ -16,9 +16,14 @@ from workflows.identity import resident_id_fault
 
 
 async def page_of_transfers(
-    telling: Telling, scope: Scope, conditions: reads.TransferConditions, first: int, after: str | None
+    telling: Telling,
+    operation: str,
+    scope: Scope,
+    conditions: reads.TransferConditions,
+    first: int,
+    after: str | None,
 ) -> TransferConnection:
-    """A page of the transfers of `scope`. Raises `InvalidArguments`."""
+    """A page of the transfers of `scope`, each of them a look through `operation`. Raises `InvalidArguments`."""
     check_page(first, telling.language)
     place = position(after, _key, telling.language)
     states = await reads.list_transfers(
@@ -26,7 +31,9 @@ async def page_of_transfers(
     )
     page, more = cut(states, first)
     edges = [
-        TransferEdge(cursor=cursor(state.submitted_at.isoformat(), state.transfer_id), node=Case(state, telling))
+        TransferEdge(
+            cursor=cursor(state.submitted_at.isoformat(), state.transfer_id), node=show_case(state, telling, operation)
+        )
         for state in page
     ]
     return TransferConnection(edges=edges, page_info=page_info([edge.cursor for edge in edges], more=more, after=after))

@@ -62,7 +62,9 @@ async def page_of_unmatched_funds(telling: Telling, first: int, after: str | Non
     )
     page, more = cut(rows, first)
     edges = [
-        UnmatchedFundsEdge(cursor=cursor(each.entry.booked_on, each.entry.entry_id), node=_told(telling, each))
+        UnmatchedFundsEdge(
+            cursor=cursor(each.entry.booked_on, each.entry.entry_id), node=_told(telling, each, "viewer.unmatchedFunds")
+        )
         for each in page
     ]
     return UnmatchedFundsConnection(
@@ -95,7 +97,8 @@ async def send_unmatched_funds_home(context: RequestContext, given: SendUnmatche
     asked = SendHome.model_validate(recorded.input)
     found = await unmatched.unmatched_by_id(context.pool, context.keyring, _regions(telling), asked.entry_id)
     return SendUnmatchedFundsHomePayload(
-        unmatched_funds=_told(telling, found) if found is not None else None, replayed=recorded.replayed
+        unmatched_funds=_told(telling, found, "sendUnmatchedFundsHome") if found is not None else None,
+        replayed=recorded.replayed,
     )
 
 
@@ -136,7 +139,9 @@ def _place(booked_on: str, entry_id: str) -> Place:
     return Place(date.fromisoformat(booked_on), UUID(entry_id))
 
 
-def _told(telling: Telling, found: unmatched.UnmatchedFunds) -> UnmatchedFunds:
+def _told(telling: Telling, found: unmatched.UnmatchedFunds, operation: str) -> UnmatchedFunds:
+    for proposal in found.proposals:
+        telling.note_look(operation, transfer_no=proposal.candidate.transfer_no)
     entry, agency = found.entry, telling.agency(found.region)
     key = "unmatched_funds.GOING_HOME" if found.going_home else f"unmatched_funds.{found.why}"
     return UnmatchedFunds(

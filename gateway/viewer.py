@@ -7,8 +7,9 @@ from uuid import UUID
 import strawberry
 
 from gateway import reads
+from gateway.access_log_reads import page_of_access_counts, page_of_access_log
 from gateway.authorisation import field
-from gateway.case import Case, step_of
+from gateway.case import show_case, step_of
 from gateway.consents import own_consents
 from gateway.context import RequestContext
 from gateway.mandates import mandates_of
@@ -16,6 +17,7 @@ from gateway.paging import check_page, cursor, cut, page_info, position, read_se
 from gateway.scalars import ResidentId
 from gateway.telling import Telling, telling_of
 from gateway.transfer_lists import page_of_transfers
+from gateway.types.access_log import AccessCountConnection, AccessLogConnection
 from gateway.types.consents import Consent
 from gateway.types.inputs import WorklistFilter
 from gateway.types.mandates import Mandates
@@ -79,7 +81,9 @@ class Viewer:
     async def transfers(self, first: int = 20, after: str | None = strawberry.UNSET) -> TransferConnection:
         scope = self.telling.scope
         own = Scope(person_keys=scope.person_keys, employer=None, regions=[], at=scope.at)
-        return await page_of_transfers(self.telling, own, reads.TransferConditions(), first, after or None)
+        return await page_of_transfers(
+            self.telling, "viewer.transfers", own, reads.TransferConditions(), first, after or None
+        )
 
     @field(
         "Mandates that the person has given, and those that the caller holds. At a window: `residentId` of a person of its region.",
@@ -94,6 +98,33 @@ class Viewer:
     )
     async def consents(self) -> list[Consent]:
         return await own_consents(self.telling)
+
+    @field(
+        "Who has looked at the person's data: the agency, its role, the purpose, the operation, newest first. Names of staff "
+        "are not shown; the agency answers for them. The person's own looks are in `ownAccessLog`. A look appears about a "
+        "second after it at the latest.",
+        requires=(R.INSURED_PERSON,),
+    )
+    async def access_log(self, first: int = 20, after: str | None = strawberry.UNSET) -> AccessLogConnection:
+        return await page_of_access_log(self.telling, first, after or None, own=False)
+
+    @field(
+        "When the person's own data was looked at with the person's own token, newest first: what the person does not "
+        "remember may be a stolen token.",
+        requires=(R.INSURED_PERSON,),
+    )
+    async def own_access_log(self, first: int = 20, after: str | None = strawberry.UNSET) -> AccessLogConnection:
+        return await page_of_access_log(self.telling, first, after or None, own=True)
+
+    @field(
+        "How often each member of staff and each system of the agencies in the supervisor's area looked at persons' data, from "
+        "`firstDay` to `lastDay` in Asia/Shanghai, both included, 92 days at most; the most looks first, outliers marked.",
+        requires=(R.SUPERVISOR,),
+    )
+    async def access_counts(
+        self, first_day: date, last_day: date, first: int = 20, after: str | None = strawberry.UNSET
+    ) -> AccessCountConnection:
+        return await page_of_access_counts(self.telling, first_day, last_day, first, after or None)
 
     @field(
         "Money on the agency's account that belongs to nobody yet, oldest first. The agency is never an argument.",
@@ -128,7 +159,7 @@ class Viewer:
             telling.context.pool, desk, conditions, today=telling.today, limit=first + 1, after=place
         )
         page, more = cut(rows, first)
-        edges = [WorkItemEdge(cursor=cursor(*row.key), node=work_item(row, telling)) for row in page]
+        edges = [WorkItemEdge(cursor=cursor(*row.key), node=work_item(row, telling, "viewer.worklist")) for row in page]
         return WorkItemConnection(
             telling=telling,
             desk=desk,
@@ -155,9 +186,9 @@ def desk_of(telling: Telling) -> reads.Desk:
     return reads.Desk(regions_of(viewer, directory), sorted(area_of(viewer, directory)))
 
 
-def work_item(row: reads.WorkRow, telling: Telling) -> WorkItem:
-    """A work item with its case."""
-    key, case = row.key, Case(row.state, telling)
+def work_item(row: reads.WorkRow, telling: Telling, operation: str) -> WorkItem:
+    """A work item with its case, which is shown through `operation`."""
+    key, case = row.key, show_case(row.state, telling, operation)
     steps = (*case.stored.steps, *case.stored.approvals)
     step = next(each for each in steps if (each.kind, each.round) == (key.step, key.round))
     return WorkItem(

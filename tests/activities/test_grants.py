@@ -8,6 +8,8 @@ from tests.conftest import Database
 
 READ = {"SELECT"}
 WORKER = {
+    "access_log": set[str](),
+    "access_lookers": set(),
     "bank_cursors": {"UPDATE"},
     "bank_entries": {"INSERT", "UPDATE"},
     "bank_entry_conflicts": {"INSERT"},
@@ -38,9 +40,11 @@ WORKER = {
     "transfers": {"INSERT", "UPDATE"},
     "work_items": {"INSERT", "UPDATE", "DELETE"},
 }
-GATEWAY = {table: {"INSERT"} if table in {"commands", "document_files"} else set() for table in WORKER}
+APPENDED = {"access_log", "access_lookers", "commands", "document_files"}
+GATEWAY = {table: {"INSERT"} if table in APPENDED else set() for table in WORKER}
 # Where a balance is paid out to is the bank's to know, and the person's: the gateway only seals it.
-UNREAD = {"yibao_gateway": {"late_contributions", "payout_accounts"}, "yibao_worker": set[str]()}
+# Who looked at whose data is no concern of the worker's.
+UNREAD = {"yibao_gateway": {"late_contributions", "payout_accounts"}, "yibao_worker": {"access_log", "access_lookers"}}
 
 TABLES_SQL = """
 select c.relname as name, array_agg(p.privilege) filter (where has_table_privilege($1, c.oid, p.privilege)) as held

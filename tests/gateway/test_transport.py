@@ -20,6 +20,7 @@ from activities.documents.store import drawn_up, keep
 from activities.keyring import Keyring
 from activities.people import find_person
 from activities.register_load import load_register
+from gateway.access_looks import link_holder
 from gateway.auth import Viewer
 from gateway.document_links import is_good, signed_link
 from gateway.management import management_server
@@ -466,7 +467,13 @@ def test_a_link_is_good_for_five_minutes_for_one_viewer_and_the_same_within_a_mi
     at = datetime(2026, 11, 22, 9, 30, 0, tzinfo=UTC)
 
     def link_at(seconds: int, viewer: Viewer = CLERK) -> str:
-        return signed_link("https://gateway.example", DOCUMENT_ID, at + timedelta(seconds=seconds), keyring, viewer)
+        return signed_link(
+            "https://gateway.example",
+            DOCUMENT_ID,
+            at + timedelta(seconds=seconds),
+            keyring,
+            link_holder(keyring, viewer),
+        )
 
     link = link_at(0)
     assert link == link_at(59)
@@ -489,7 +496,7 @@ def test_a_link_is_good_for_five_minutes_for_one_viewer_and_the_same_within_a_mi
 
 async def test_a_forged_or_missing_document_is_a_page_in_the_callers_language(gateway: Gateway) -> None:
     services = gateway.app.state.services
-    good = signed_link("", DOCUMENT_ID, services.clock(), services.keyring, CLERK)
+    good = signed_link("", DOCUMENT_ID, services.clock(), services.keyring, link_holder(services.keyring, CLERK))
     forged = await gateway.client.get(good + "x", headers={"accept-language": "en"})
     assert (forged.status_code, "<h1>This link is no longer good</h1>" in forged.text) == (403, True)
     assert "<h1>链接已失效</h1>" in (await gateway.client.get(f"/documents/{DOCUMENT_ID}.pdf")).text
@@ -509,7 +516,7 @@ async def test_a_signed_link_downloads_the_pdf_which_is_rendered_once(
     issued = drawn_up(person, CERTIFICATE, number=NUMBER, issued_at=ISSUED_AT, verification_code="7K3M-0QXZ-9V2C")
     await keep(worker, [issued], transfer_id=None)
     async for gateway in running(load_settings(environment)):
-        link = signed_link("", issued.document_id, datetime.now(UTC), keyring, CLERK)
+        link = signed_link("", issued.document_id, datetime.now(UTC), keyring, link_holder(keyring, CLERK))
         first, second = await gateway.client.get(link), await gateway.client.get(link)
         assert (first.status_code, first.headers["content-type"]) == (200, "application/pdf")
         assert first.content.startswith(b"%PDF-")
@@ -521,7 +528,7 @@ async def test_a_signed_link_downloads_the_pdf_which_is_rendered_once(
         )
         assert re.fullmatch(r"private, max-age=3\d\d", first.headers["cache-control"])
         # Whoever finds the link uses it a few times; a token that it was not made for never does, and its own always.
-        own, others = issuer.bearer(sub=CLERK.subject), issuer.bearer(sub="somebody-else")
+        own, others = issuer.bearer(sub=CLERK.subject, region=CLERK.region), issuer.bearer(sub="somebody-else")
         refused = await gateway.client.get(link, headers=others | {"accept-language": "en"})
         assert (refused.status_code, "<h1>This link cannot be used</h1>" in refused.text) == (403, True)
         statuses = [(await gateway.client.get(link)).status_code for _ in range(4)]

@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 from temporalio.client import Client
 
+from gateway.access_log import AccessLog
 from gateway.auth import Viewer
 from gateway.context import Services
 from gateway.execution import Engine
@@ -147,6 +148,7 @@ async def open_window(
             temporal=TemporalLink(connected),
             keyring=desk.cases.keyring,
             progress=hub,
+            access_log=AccessLog(desk.cases.gateway_pool, desk.cases.keyring),
             clock=lambda: now[0],
             new_loaders=Loaders,
         )
