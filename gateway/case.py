@@ -3,16 +3,20 @@
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
+from strawberry.utils.str_converters import to_snake_case
+
+from gateway.access_model import TRANSFER_FIELDS, Show
 from gateway.case_progress import tell_progress
 from gateway.case_proof import proof_of
 from gateway.returned_money import return_reason
 from gateway.scalars import Month, TransferNo
+from gateway.sight import Sight
 from gateway.telling import Telling
-from gateway.types.enums import TransferAction
+from gateway.types.enums import FundsStatus, TransferAction
 from gateway.types.reference import Money, node_id
-from gateway.types.refusals import CoverageGap
+from gateway.types.refusals import CoverageGap, Refusal
 from gateway.types.transfer import (
     ContinuationStatement,
     ContributionPeriod,
@@ -23,22 +27,25 @@ from gateway.types.transfer import (
 )
 from workflows.deadlines import deadline_state, shanghai_date
 from workflows.rules import allowed_actions
-from workflows.state import Step, TransferState
-from workflows.vocabulary import StepState
+from workflows.state import Step
+from workflows.vocabulary import StepState, TransferStepKind
 
 
 class Case(Transfer):
-    """The contract's `Transfer`, filled from `state` as `telling` tells it."""
+    """The contract's `Transfer`: what `sight` shows its caller, in the language of `telling`."""
 
-    def __init__(self, state: TransferState, telling: Telling) -> None:
-        # What the case has not noted yet is shown all the same: its open deadlines by the calendar in force.
-        state = telling.reference.recounting.case(state)
+    def __init__(self, sight: Sight, telling: Telling) -> None:
+        state = sight.state
+        if sight.as_of is None:
+            # What the case has not noted yet is shown all the same: its open deadlines by the calendar in force.
+            state = telling.reference.recounting.case(state)
         self.stored = state
+        self.sight = sight
         self.telling = telling
         self.no = TransferNo(state.no)
         self.route = state.route
         self.from_scheme, self.to_scheme = state.from_scheme, state.to_scheme
-        self.status, self.funds_status = state.status, state.funds_status
+        self.status = state.status
         self.submitted_at, self.accepted_at, self.closed_at = state.submitted_at, state.accepted_at, state.closed_at
         self.revision = state.revision
 
@@ -47,24 +54,43 @@ class Case(Transfer):
         work_out = WORKED_OUT.get(name)
         if work_out is None:
             raise AttributeError(name)
-        value = work_out(self)
+        if self.sight.shows(TRANSFER_FIELDS, work_out.field) is Show.NOTHING:
+            value = work_out.nothing()
+        else:
+            value = work_out.value(self)
         setattr(self, name, value)
         return value
 
 
 def _now(case: Case) -> datetime:
     """A case whose clock has spoken of a later instant must not look younger than its events."""
-    now, spoken = case.telling.now, case.stored.clock_at
+    now, spoken = case.sight.as_of or case.telling.now, case.stored.clock_at
     return max(now, spoken) if spoken is not None else now
 
 
 def _steps(case: Case) -> list[TransferStep]:
-    return [_step(each, case) for each in (*case.stored.steps, *case.stored.approvals)]
+    """A supervisor's approvals tell of money that comes back: an employer is shown the statutory steps alone."""
+    approvals = () if case.sight.limited else case.stored.approvals
+    return [_step(each, case) for each in (*case.stored.steps, *approvals)]
+
+
+def _held(case: Case) -> Step | None:
+    held = case.stored.in_hand
+    if case.sight.limited and held is not None and held.kind is TransferStepKind.APPROVE_REVERSE_REMITTANCE:
+        return next(iter(case.stored.open_steps), None)
+    return held
 
 
 def _current_step(case: Case) -> TransferStep | None:
-    held = case.stored.in_hand
+    held = _held(case)
     return _step(held, case) if held is not None else None
+
+
+def _refusals(case: Case) -> list[Refusal]:
+    """To an employer those of its own side alone."""
+    sight = case.sight
+    shown = (each for each in case.stored.findings if not sight.limited or each.side in sight.own_sides)
+    return [case.telling.refusal(each) for each in shown]
 
 
 def _contribution_periods(case: Case) -> list[ContributionPeriod]:
@@ -153,20 +179,43 @@ def _deadline(step: Step, case: Case) -> Deadline | None:
     )
 
 
-WORKED_OUT: Final[dict[str, Callable[[Case], Any]]] = {
-    "id": lambda case: node_id("Transfer", case.stored.transfer_id),
-    "transfer_out": lambda case: case.telling.agency(case.stored.from_region),
-    "transfer_in": lambda case: case.telling.agency(case.stored.to_region),
-    "steps": _steps,
-    "current_step": _current_step,
-    "progress": lambda case: tell_progress(case.stored, case.telling, case.current_step),
-    "refusals": lambda case: [case.telling.refusal(each) for each in case.stored.findings],
-    "contribution_periods": _contribution_periods,
-    "continuation": _continuation,
-    "personal_account_balance": lambda case: Money.of(case.stored.form.balance_fen) if case.stored.form else None,
-    "remittances": _remittances,
-    "coverage_gap": _coverage_gap,
-    "allowed_actions": lambda case: [
-        TransferAction(each.value) for each in allowed_actions(case.stored, case.telling.actor)
-    ],
+class _Field(NamedTuple):
+    """How a field is worked out, and what stands in its place for who may not see it."""
+
+    field: str
+    value: Callable[[Case], Any]
+    nothing: Callable[[], Any] = lambda: None
+
+
+WORKED_OUT: Final[dict[str, _Field]] = {
+    to_snake_case(each.field): each
+    for each in (
+        _Field("id", lambda case: node_id("Transfer", case.stored.transfer_id)),
+        _Field(
+            "fundsStatus",
+            lambda case: FundsStatus(case.stored.funds_status.value),
+            lambda: FundsStatus.NOT_SHOWN,
+        ),
+        _Field("transferOut", lambda case: case.telling.agency(case.stored.from_region)),
+        _Field("transferIn", lambda case: case.telling.agency(case.stored.to_region)),
+        _Field("steps", _steps),
+        _Field("currentStep", _current_step),
+        _Field("progress", lambda case: tell_progress(case, _held(case), case.current_step)),
+        _Field("refusals", _refusals),
+        _Field("contributionPeriods", _contribution_periods, list),
+        _Field("continuation", _continuation),
+        _Field(
+            "personalAccountBalance",
+            lambda case: Money.of(case.stored.form.balance_fen) if case.stored.form else None,
+        ),
+        _Field("remittances", _remittances, list),
+        _Field("coverageGap", _coverage_gap),
+        _Field(
+            "allowedActions",
+            lambda case: [
+                TransferAction(each.value)
+                for each in allowed_actions(case.sight.actual, case.sight.acting(case.telling.actor))
+            ],
+        ),
+    )
 }

@@ -7,12 +7,14 @@ from uuid import UUID
 import strawberry
 
 from gateway import reads
+from gateway.access_model import OWN
 from gateway.authorisation import field
 from gateway.case import Case, step_of
 from gateway.context import RequestContext
 from gateway.mandates import mandates_of
 from gateway.paging import check_page, cursor, cut, page_info, position, read_seq
 from gateway.scalars import ResidentId
+from gateway.sight import office_sight
 from gateway.telling import Telling, telling_of
 from gateway.transfer_lists import page_of_transfers
 from gateway.types.inputs import WorklistFilter
@@ -21,7 +23,7 @@ from gateway.types.reference import Agency, Node, PageInfo, node_id
 from gateway.types.transfer import Transfer, TransferConnection, TransferStep
 from gateway.types.unmatched_funds import UnmatchedFundsConnection
 from gateway.unmatched_funds import page_of_unmatched_funds
-from gateway.visibility import Scope, area_of, regions_of
+from gateway.visibility import area_of, regions_of
 from workflows.vocabulary import Role, TransferStepKind
 
 R = Role
@@ -75,8 +77,7 @@ class Viewer:
         requires=(R.INSURED_PERSON,),
     )
     async def transfers(self, first: int = 20, after: str | None = strawberry.UNSET) -> TransferConnection:
-        scope = self.telling.scope
-        own = Scope(person_keys=scope.person_keys, employer=None, regions=[], at=scope.at)
+        own = self.telling.scope.only(OWN)
         return await page_of_transfers(self.telling, own, reads.TransferConditions(), first, after or None)
 
     @field(
@@ -148,7 +149,7 @@ def desk_of(telling: Telling) -> reads.Desk:
 
 def work_item(row: reads.WorkRow, telling: Telling) -> WorkItem:
     """A work item with its case."""
-    key, case = row.key, Case(row.state, telling)
+    key, case = row.key, Case(office_sight(telling.scope, row.state), telling)
     steps = (*case.stored.steps, *case.stored.approvals)
     step = next(each for each in steps if (each.kind, each.round) == (key.step, key.round))
     return WorkItem(
