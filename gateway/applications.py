@@ -30,12 +30,13 @@ from gateway.telling import Telling, telling_of
 from gateway.types.enums import UserErrorCode
 from gateway.types.inputs import RequestCertificateInput, SubmitTransferInput
 from gateway.validation import MAX_REFERENCE, failed, violations_of_key, violations_of_text
+from workflows.actors import Actor, ActorKind
 from workflows.certificate import CertificateWorkflow
 from workflows.certificate_request import refuse_certificate
 from workflows.commands import Application
 from workflows.findings import Finding
 from workflows.messages import CertificateOrder, CommandOutcome
-from workflows.vocabulary import RefusalCode, Role
+from workflows.vocabulary import CLERKS, RefusalCode, Role
 
 SubmitAnswer = SubmitTransferPayload | ValidationFailed | NotEligible | IdempotencyConflict | StepPending
 CertificateAnswer = RequestCertificatePayload | ValidationFailed | NotEligible | IdempotencyConflict | StepPending
@@ -157,13 +158,28 @@ async def _application(telling: Telling, connection: Connection, asked: Asked, g
     application = application.model_copy(update={"no": f"ZY-{given.to_region}-{telling.today:%Y%m%d}-{serial:06d}"})
     return Entry(
         kind="SUBMIT_TRANSFER",
-        actor=telling.actor,
+        actor=_acting(asked, application, reading.employer_ids),
         input=_about(asked, reading.name_key) | {"application": application.model_dump(mode="json")},
         received_at=telling.now,
         transfer_id=application.transfer_id,
         transfer_no=application.no,
         person_key=asked.applicant.person_keys[0],
     )
+
+
+def _acting(asked: Asked, application: Application, employers: tuple[str, ...]) -> Actor:
+    """The applicant, with what they are to the person: an office's roles say it, an insured person's and an employer's do not."""
+    actor = asked.applicant.actor
+    of_a_side = actor.region in (application.from_region, application.to_region)
+    if asked.is_self:
+        kind = ActorKind.PERSON
+    elif actor.has(*CLERKS) and of_a_side:
+        return actor
+    elif actor.has(Role.EMPLOYER) and actor.subject in employers:
+        kind = ActorKind.EMPLOYER
+    else:
+        kind = ActorKind.AGENT
+    return actor.acting_as(kind)
 
 
 async def _certificate(telling: Telling, connection: Connection, asked: Asked, given: RequestCertificateInput) -> Entry:

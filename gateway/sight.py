@@ -45,9 +45,7 @@ class Sight(NamedTuple):
     def acting(self, actor: Actor) -> Actor:
         """The caller of this sight as the rules and the record know it."""
         kind = acts_as(self.relations)
-        if kind is None or (kind is actor.kind and len(actor.roles) == 1):
-            return actor
-        return actor.model_copy(update={"acts_as": kind})
+        return actor if kind is None else actor.acting_as(kind)
 
 
 def own_sight(state: TransferState) -> Sight:

@@ -49,6 +49,12 @@ class Actor(BaseModel, frozen=True):
     def _kind_without_roles(self) -> ActorKind:
         return ActorKind.BANK if self.subject == BANK.subject else ActorKind.PLATFORM
 
+    def acting_as(self, kind: ActorKind) -> "Actor":
+        """The actor, said to be of `kind` where its one role does not say it already."""
+        if len(self.roles) == 1 and self.kind is kind:
+            return self
+        return self.model_copy(update={"acts_as": kind})
+
     def has(self, *roles: Role) -> bool:
         return any(role in self.roles for role in roles)
 
