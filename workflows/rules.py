@@ -213,8 +213,9 @@ def _not_allowed(state: TransferState, action: TransferAction, actor: Actor) -> 
     # An applicant is on neither side; what they see is theirs.
     if not any(role in APPLICANTS for role in roles) and not _on_the_right_side(state, rule, actor):
         return NotAllowed(why="WRONG_SIDE")
-    if action is A.WITHDRAW_TRANSFER and not _may_withdraw(state, roles, actor):
-        return NotAllowed(why="NOT_THE_SUBMITTER")
+    not_theirs = _not_theirs(state, action, roles, actor)
+    if not_theirs is not None:
+        return not_theirs
     if state.closed:
         return NotAllowed(why="CLOSED")
     if not rule.when(state):
@@ -222,6 +223,17 @@ def _not_allowed(state: TransferState, action: TransferAction, actor: Actor) -> 
         return NotAllowed(why="ALREADY_DONE" if done or action in ONCE else "NOT_YET")
     if _made_by(state, action) == actor.identity:
         return NotAllowed(why="SAME_PERSON")
+    return None
+
+
+def _not_theirs(
+    state: TransferState, action: TransferAction, roles: tuple[Role, ...], actor: Actor
+) -> NotAllowed | None:
+    """What one applicant may and another may not."""
+    if action is A.WITHDRAW_TRANSFER and not _may_withdraw(state, roles, actor):
+        return NotAllowed(why="NOT_THE_SUBMITTER")
+    if action is A.PROVIDE_PAYOUT_ACCOUNT and actor.kind is ActorKind.AGENT:
+        return NotAllowed(why="PERSON_ONLY")
     return None
 
 

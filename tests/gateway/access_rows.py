@@ -2,13 +2,20 @@
 
 from collections.abc import Iterable, Iterator
 
-from graphql import GraphQLInterfaceType, GraphQLObjectType, GraphQLSchema
+from graphql import GraphQLField, GraphQLInterfaceType, GraphQLObjectType, GraphQLSchema
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 
 from gateway import access_model
+from gateway.schema import schema
 from gateway.types.enums import TransferEventKind
-from workflows.vocabulary import DocumentKind
+from workflows.vocabulary import DocumentKind, TransferAction
 
+GRAPHQL = schema._schema
+# The actions on a transfer by the mutation of each.
+ACTION_OF = {
+    "".join(word.title() if index else word.lower() for index, word in enumerate(action.split("_"))): action
+    for action in TransferAction
+}
 # The types whose every field is a question of its own.
 ROOTS = ("Query", "Viewer", "Subscription")
 TABLES = {
@@ -16,6 +23,15 @@ TABLES = {
     "Progress": access_model.PROGRESS_FIELDS,
     "TransferEvent": access_model.EVENT_FIELDS,
 }
+
+
+def public(field: str) -> GraphQLField:
+    """The field of the schema, as `Type.field`."""
+    type_name, _, name = field.partition(".")
+    type_ = GRAPHQL.type_map[type_name]
+    assert isinstance(type_, GraphQLObjectType)
+    found: GraphQLField = type_.fields[name]
+    return found
 
 
 def fields(schema: GraphQLSchema, name: str) -> list[str]:

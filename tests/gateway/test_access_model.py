@@ -1,28 +1,17 @@
 """The model of access is complete: whatever the schema, the router and the closed lists have has a rule, and no rule is idle."""
 
 import pytest
-from graphql import GraphQLField, GraphQLObjectType, extend_schema, parse
+from graphql import extend_schema, parse
 from starlette.routing import Route
 
 from gateway import access_model
 from gateway.access_model import EMPLOYERS, FULL, SEES, Purpose, Relation, Rule, Show
 from gateway.app import create_app
-from gateway.schema import schema
 from gateway.settings import Settings
-from tests.gateway.access_rows import paths, without_a_field, without_a_rule
+from tests.gateway.access_rows import ACTION_OF, GRAPHQL, paths, public, without_a_field, without_a_rule
 from workflows.actors import ActorKind
 from workflows.rules import RULES
 from workflows.vocabulary import APPLICANTS, DocumentKind, Role, Side, TransferAction
-
-GRAPHQL = schema._schema
-
-
-def public(field: str) -> GraphQLField:
-    type_name, _, name = field.partition(".")
-    type_ = GRAPHQL.type_map[type_name]
-    assert isinstance(type_, GraphQLObjectType)
-    field_: GraphQLField = type_.fields[name]
-    return field_
 
 
 def test_everything_that_can_be_asked_has_a_rule_and_every_rule_is_of_something() -> None:
@@ -77,10 +66,6 @@ def test_the_schema_asks_for_the_roles_of_the_model(field: str, rule: Rule) -> N
         assert node.description.endswith(said), field
 
 
-ACTION_OF = {
-    "".join(word.title() if index else word.lower() for index, word in enumerate(action.split("_"))): action
-    for action in TransferAction
-}
 SIDES = {Side.TRANSFER_OUT: {Relation.TRANSFER_OUT}, Side.TRANSFER_IN: {Relation.TRANSFER_IN}}
 
 

@@ -225,6 +225,11 @@ class TestWithdrawal:
             assert story.do(c.WithdrawTransfer(reason="x"), actor) == ("withdrawn",)
             assert story.state.withdrawn_by is actor.kind
 
+    def test_an_agent_does_not_say_where_the_money_goes(self) -> None:
+        answer = objection(Story().state, A.PROVIDE_PAYOUT_ACCOUNT, AGENT)
+        assert answer == NotAllowed(why="PERSON_ONLY")
+        assert objection(Story().state, A.PROVIDE_PAYOUT_ACCOUNT, PERSON) == NotAllowed(why="NOT_YET")
+
     def test_a_state_without_a_noted_submitter_is_the_person_s(self) -> None:
         old = Story(submitter=EMPLOYER).state.model_copy(update={"submitted_by": None})
         assert objection(old, A.WITHDRAW_TRANSFER, EMPLOYER) == NotAllowed(why="NOT_THE_SUBMITTER")
