@@ -15,7 +15,7 @@ from gateway.access_model import DOCUMENT_KINDS, reads_documents
 from gateway.own_cases import OwnCases
 from gateway.scalars import code_in
 from gateway.sight import Sight, first_sight, own_sight, sights
-from gateway.visibility import Scope, persons_of, tie_columns, visible
+from gateway.visibility import Scope, one_transfer, persons_of, tie_columns, visible
 from workflows.events import TransferEvent
 from workflows.state import TransferState
 from workflows.vocabulary import DocumentKind, InsuranceScheme, TransferStatus, TransferStepKind
@@ -33,16 +33,14 @@ async def transfer_by_no(pool: asyncpg.Pool, scope: Scope, no: str) -> Sight | N
             return own_sight(TransferState.model_validate_json(own))
         # Not the person's own: by a mandate, or not at all.
     parameters: list[Any] = [no]
-    sql = f"""select t.state, {tie_columns(scope, parameters)} from transfers t
-               where t.no = $1 and {visible(scope, parameters)}"""
+    sql = one_transfer(scope, "no", parameters)
     return await first_sight(pool, scope, await pool.fetchrow(sql, *parameters))
 
 
 async def transfer_by_id(pool: asyncpg.Pool, scope: Scope, transfer_id: UUID) -> Sight | None:
     """The transfer of that id, if there is one that `scope` covers, as its caller sees it."""
     parameters: list[Any] = [transfer_id]
-    sql = f"""select t.state, {tie_columns(scope, parameters)} from transfers t
-               where t.transfer_id = $1 and {visible(scope, parameters)}"""
+    sql = one_transfer(scope, "transfer_id", parameters)
     return await first_sight(pool, scope, await pool.fetchrow(sql, *parameters))
 
 
@@ -51,10 +49,8 @@ async def transfer_with_event(
 ) -> tuple[Sight, TransferEvent] | None:
     """The transfer as its caller sees it now, if `scope` covers it, and its event `seq`, which it has."""
     parameters: list[Any] = [transfer_id, seq]
-    sql = f"""select t.state, e.event, {tie_columns(scope, parameters)}
-                from transfers t join transfer_events e using (transfer_id)
-               where t.transfer_id = $1 and e.seq = $2 and {visible(scope, parameters)}"""
-    row = await pool.fetchrow(sql, *parameters)
+    event = "(select e.event from transfer_events e where e.transfer_id = t.transfer_id and e.seq = $2) as event, "
+    row = await pool.fetchrow(one_transfer(scope, "transfer_id", parameters, event), *parameters)
     sight = await first_sight(pool, scope, row)
     return (sight, TransferEvent.model_validate_json(row["event"])) if row is not None and sight is not None else None
 

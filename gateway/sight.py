@@ -68,8 +68,8 @@ async def sights(pool: asyncpg.Pool, scope: Scope, rows: Sequence[asyncpg.Record
 
 
 async def first_sight(pool: asyncpg.Pool, scope: Scope, row: asyncpg.Record | None) -> Sight | None:
-    """The sight of the one row, if there is one."""
-    return (await sights(pool, scope, [row]))[0] if row is not None else None
+    """The sight of the one row of `one_transfer`; None where it found nothing."""
+    return (await sights(pool, scope, [row]))[0] if row is not None and row["state"] is not None else None
 
 
 def last_seen(events: Sequence[e.TransferEvent], employment: Employment, employer: str) -> int:

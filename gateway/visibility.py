@@ -107,13 +107,17 @@ def persons_of(scope: Scope, parameters: list[Any]) -> str:
     return f"{own} union all select m.person_id from mandates m where {holds}"  # noqa: S608
 
 
-def visible(scope: Scope, parameters: list[Any]) -> str:
-    """A condition on `transfers t` that holds for the rows of `scope`; its values are appended to `parameters`."""
+def visible(scope: Scope, parameters: list[Any], persons: str | None = None) -> str:
+    """A condition on `transfers t` that holds for the rows of `scope`; its values are appended to `parameters`.
+
+    `persons`: an array of what `persons_of` finds, where the statement has one already.
+    """
     if scope.everything:
         return "true"
     conditions = []
     if scope.person_keys:
-        conditions.append(f"t.person_id in ({persons_of(scope, parameters)})")
+        own = f"any({persons})" if persons is not None else f"any(array({persons_of(scope, parameters)}))"
+        conditions.append(f"t.person_id = {own}")
     if scope.employer is not None:
         parameters.extend(([scope.employer], scope.employer))
         named = f"t.employer_ids @> ${len(parameters) - 1}::text[]"
@@ -143,6 +147,18 @@ class Tie(NamedTuple):
 
     relations: Relations
     employment: Employment | None = None
+
+
+def one_transfer(scope: Scope, key: str, parameters: list[Any], columns: str = "") -> str:
+    """A statement for the transfer whose column `key` is `$1`: one row, all of it null where there is none that `scope` covers.
+
+    Whose cases the caller may see is looked up first, so that one that is another's takes as long as one that there is not.
+    """
+    persons = f"array({persons_of(scope, parameters)})" if scope.person_keys else "null::uuid[]"
+    ties = tie_columns(scope, parameters)
+    covered = visible(scope, parameters, "mine.persons")
+    return f"""select t.state, {columns}{ties} from (select {persons} as persons offset 0) mine
+                 left join transfers t on t.{key} = $1 and {covered}"""  # noqa: S608 - places, not values
 
 
 def tie_columns(scope: Scope, parameters: list[Any]) -> str:

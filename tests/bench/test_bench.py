@@ -20,6 +20,7 @@ TINY = Sizes(
     query_seconds=0.5,
     query_connections=2,
     query_cases=5,
+    absence_pairs=20,
     latency_transfers=2,
     half_load_transfers=2,
     few_open=3,
