@@ -52,7 +52,9 @@ async def transfer_with_event(
     event = "(select e.event from transfer_events e where e.transfer_id = t.transfer_id and e.seq = $2) as event, "
     row = await pool.fetchrow(one_transfer(scope, "transfer_id", parameters, event), *parameters)
     sight = await first_sight(pool, scope, row)
-    return (sight, TransferEvent.model_validate_json(row["event"])) if row is not None and sight is not None else None
+    if row is None or sight is None or row["event"] is None:
+        return None
+    return sight, TransferEvent.model_validate_json(row["event"])
 
 
 class OwnPerson(NamedTuple):

@@ -183,7 +183,7 @@ class Transfer(Node):
     from_scheme: InsuranceScheme
     to_scheme: InsuranceScheme
     status: TransferStatus
-    funds_status: FundsStatus = strawberry.field(description="NOT_SHOWN to an employer.")
+    funds_status: FundsStatus
     transfer_out: Agency
     transfer_in: Agency
     steps: list[TransferStep]

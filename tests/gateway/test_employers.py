@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from activities.migrate import migrations
 from gateway.auth import Viewer
 from tests.activities.desk import MONDAY, THURSDAY, TUESDAY, snapshot
 from tests.activities.register_extracts import WANG
@@ -238,6 +239,18 @@ async def test_an_employer_withdraws_what_it_submitted_and_the_event_says_who_di
     assert (last["actor"], last["actorLabel"]) == ("EMPLOYER", "the employer")
     headline = (await seen(window, PERSON))["progress"]["headline"]
     assert headline == "已撤回：用人单位已撤回其提交的申请"
+
+
+async def test_a_transfer_that_was_open_before_submitters_were_noted_stays_its_employers_to_withdraw(
+    window: Window,
+) -> None:
+    await submitted_by(window, EMPLOYER)
+    noted = await window.desk.state()
+    await window.desk.db.execute("update transfers set state = state - 'submitted_by'")
+    assert (await seen(window, EMPLOYER))["allowedActions"] == []
+    await window.desk.db.execute(dict(migrations())["0026_submitters.sql"])
+    assert await window.desk.state() == noted
+    assert (await seen(window, EMPLOYER))["allowedActions"] == ["WITHDRAW_TRANSFER"]
 
 
 async def test_the_person_withdraws_what_the_employer_or_an_agency_submitted(window: Window) -> None:
