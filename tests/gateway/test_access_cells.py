@@ -133,6 +133,21 @@ async def test_each_kind_of_document_is_read_by_each_relation_as_the_model_says(
             assert (found is not None, row["kind"] in kinds) == (allowed, allowed), (relation, row["kind"])
 
 
+async def test_a_kind_of_document_for_fewer_is_for_fewer_in_the_list_and_by_its_id(
+    window: Window, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kind, node = DocumentKind.ENROLMENT_CERTIFICATE, "query ($id: ID!) { node(id: $id) { id } }"
+    monkeypatch.setitem(access_model.DOCUMENT_KINDS, kind, access_model.AGENCIES)
+    row = await window.desk.db.fetchval("select document_id from documents where kind = $1", kind)
+    for relation in (R.SELF, R.TRANSFER_OUT):
+        shown = await transfer(window, CALLERS[relation])
+        assert shown is not None
+        assert shown["documents"] != []
+        found = (await window.data(CALLERS[relation], node, id=node_id("TransferDocument", row)))["node"]
+        there = (kind in {each["kind"] for each in shown["documents"]}, found is not None)
+        assert there == (relation is R.TRANSFER_OUT,) * 2
+
+
 async def test_each_type_of_node_is_there_for_each_relation_as_the_model_says(window: Window) -> None:
     identifiers = {
         "Transfer": await window.node_id(),
