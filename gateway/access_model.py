@@ -7,6 +7,7 @@ For a caller without a relation that a row names, the person, the transfer or th
 
 from collections.abc import Iterable, Mapping
 from enum import IntEnum, StrEnum
+from functools import cache
 from typing import Final, NamedTuple
 
 from gateway.types.enums import TransferEventKind
@@ -156,6 +157,12 @@ def show(table: Mapping[str, Row], field: str, relations: Relations) -> Show:
     """How much of `field` is shown to who has all of `relations`. Raises KeyError for a field without a row."""
     row = table[field]
     return max((row.get(each, Show.NOTHING) for each in relations), default=Show.NOTHING)
+
+
+@cache
+def hidden_fields(relations: Relations) -> frozenset[str]:
+    """The fields of `Transfer` of which nothing is shown to who has `relations`."""
+    return frozenset(name for name in TRANSFER_FIELDS if not show(TRANSFER_FIELDS, name, relations))
 
 
 def event_shown(kind: TransferEventKind, relations: Relations) -> bool:

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 
 from strawberry.utils.str_converters import to_snake_case
 
-from gateway.access_model import TRANSFER_FIELDS, Show
+from gateway.access_model import hidden_fields
 from gateway.case_progress import tell_progress
 from gateway.case_proof import proof_of
 from gateway.returned_money import return_reason
@@ -54,10 +54,8 @@ class Case(Transfer):
         work_out = WORKED_OUT.get(name)
         if work_out is None:
             raise AttributeError(name)
-        if self.sight.shows(TRANSFER_FIELDS, work_out.field) is Show.NOTHING:
-            value = work_out.nothing()
-        else:
-            value = work_out.value(self)
+        hidden = work_out.field in hidden_fields(self.sight.relations)
+        value = work_out.nothing() if hidden else work_out.value(self)
         setattr(self, name, value)
         return value
 

@@ -1,18 +1,22 @@
 """One transfer that has everything, and a caller of each relation to it."""
 
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import date, timedelta
 
 from gateway.access_model import Relation
 from gateway.auth import Viewer
+from stack.postgres import PostgresServer
 from tests.activities.desk import MONDAY, THURSDAY, TUESDAY, WEDNESDAY
 from tests.activities.register_extracts import LI, WANG
 from tests.cases import BEIJING, DESTINATION, EMPLOYER_ID, SHANGHAI_POOL
 from tests.cases import O_CLERK as OUT_CLERK
 from tests.cases import O_FINANCE as OUT_FINANCE
 from tests.cases import R_CLERK as IN_CLERK
+from tests.conftest import fresh_database
 from tests.gateway.test_mandates import granted
-from tests.gateway.window import Window
+from tests.gateway.window import Window, open_window
 from workflows import commands as c
 from workflows.coverage_gap import CoverageGap
 from workflows.vocabulary import AGENCY_STAFF, CorrectionReason, Role
@@ -51,6 +55,17 @@ def caller(relation: Relation, role: Role | None = None) -> Viewer:
 
 
 CALLERS = {relation: caller(relation) for relation in ROLES}
+
+
+@asynccontextmanager
+async def open_everything(server: PostgresServer, template: str) -> AsyncIterator[Window]:
+    """A window on that transfer, in a database of its own: the tests of a module look at it in turn."""
+    async with (
+        fresh_database(server, template) as database,
+        open_window(database, origin=ORIGIN, request_stop=True) as window,
+    ):
+        await everything_happens(window)
+        yield window
 
 
 async def everything_happens(window: Window) -> None:

@@ -18,12 +18,12 @@ from gateway.access_model import Relation
 from gateway.auth import Viewer
 from gateway.documents import DocumentDownloads, signed_link
 from gateway.types.reference import node_id
+from stack.postgres import PostgresServer
 from tests.activities.register_extracts import WANG
-from tests.conftest import Database
-from tests.gateway.access_cases import ORIGIN, ROLES, caller, everything_happens
+from tests.gateway.access_cases import ROLES, caller, open_everything
 from tests.gateway.access_rows import ACTION_OF
 from tests.gateway.test_access_mutations import REST, input_type
-from tests.gateway.window import Window, open_window
+from tests.gateway.window import Window
 from workflows.vocabulary import Role
 
 NO_UUID = "0192f0c1-2222-7000-8000-000000000001"
@@ -33,10 +33,9 @@ STRANGERS = [caller(relation, role) for relation in UNSEEN for role in ROLES[rel
 FOLLOW = "subscription ($id: ID!) { transferProgress(transferId: $id) { seq } }"
 
 
-@pytest.fixture
-async def window(database: Database) -> AsyncIterator[Window]:
-    async with open_window(database, origin=ORIGIN, request_stop=True) as each:
-        await everything_happens(each)
+@pytest.fixture(scope="module")
+async def window(postgres_server: PostgresServer, migrated_template: str) -> AsyncIterator[Window]:
+    async with open_everything(postgres_server, migrated_template) as each:
         # The reference data is read once in a while, by whoever comes then.
         await each.data(STRANGERS[0], "{ viewer { roles } }")
         yield each
@@ -113,6 +112,7 @@ async def test_a_mandate_that_ended_yesterday_shows_nothing_any_more(window: Win
     agent = caller(Relation.MANDATE)
     query = "query ($no: TransferNo!) { transfer(no: $no) { no } }"
     assert await window.data(agent, query, no=window.no) == {"transfer": {"no": window.no}}
+    rows = await window.desk.db.fetch("select mandate_id, granted_at, valid_until from mandates")
     yesterday = window.now[0].date() - timedelta(days=1)
     await window.desk.db.execute(
         "update mandates set granted_at = granted_at - interval '9 days', valid_until = $1", yesterday
@@ -123,6 +123,9 @@ async def test_a_mandate_that_ended_yesterday_shows_nothing_any_more(window: Win
     mandate = await window.desk.db.fetchval("select mandate_id from mandates")
     node = "query ($id: ID!) { node(id: $id) { id } }"
     assert await window.data(agent, node, id=node_id("Mandate", mandate)) == {"node": None}
+    for row in rows:
+        restore = "update mandates set granted_at = $2, valid_until = $3 where mandate_id = $1"
+        await window.desk.db.execute(restore, *row)
 
 
 async def test_a_link_that_was_not_signed_says_nothing_of_whether_there_is_a_document(window: Window) -> None:

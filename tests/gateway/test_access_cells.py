@@ -12,10 +12,10 @@ from gateway.auth import ANONYMOUS, Viewer
 from gateway.schema import schema
 from gateway.types.enums import TransferEventKind
 from gateway.types.reference import node_id
-from tests.conftest import Database
-from tests.gateway.access_cases import CALLERS, NOTE, ORIGIN, ROLES, caller, everything_happens
+from stack.postgres import PostgresServer
+from tests.gateway.access_cases import CALLERS, NOTE, ROLES, caller, open_everything
 from tests.gateway.access_rows import fields
-from tests.gateway.window import Window, open_window
+from tests.gateway.window import Window
 from workflows.vocabulary import DocumentKind, Role
 
 R = Relation
@@ -48,10 +48,9 @@ WHOLE = "query ($no: TransferNo!) { transfer(no: $no) { %s } }" % " ".join(  # n
 )
 
 
-@pytest.fixture
-async def window(database: Database) -> AsyncIterator[Window]:
-    async with open_window(database, origin=ORIGIN, request_stop=True) as each:
-        await everything_happens(each)
+@pytest.fixture(scope="module")
+async def window(postgres_server: PostgresServer, migrated_template: str) -> AsyncIterator[Window]:
+    async with open_everything(postgres_server, migrated_template) as each:
         yield each
 
 

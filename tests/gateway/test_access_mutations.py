@@ -10,11 +10,11 @@ from gateway import access_model
 from gateway.access_model import EMPLOYERS, SEES, Relation
 from gateway.auth import ANONYMOUS, Viewer
 from gateway.types.reference import node_id
+from stack.postgres import PostgresServer
 from tests.activities.register_extracts import LI, WANG
-from tests.conftest import Database
-from tests.gateway.access_cases import ORIGIN, ROLES, caller, everything_happens
+from tests.gateway.access_cases import ROLES, caller, open_everything
 from tests.gateway.access_rows import ACTION_OF, GRAPHQL, fields, public
-from tests.gateway.window import Window, open_window
+from tests.gateway.window import Window
 from workflows.vocabulary import Role
 
 R = Relation
@@ -47,10 +47,9 @@ APPLICATIONS = ["submitTransfer", "requestCertificate"]
 REGIONS = {"fromRegion": "110000", "toRegion": "319900", "fromScheme": "EMPLOYEE", "toScheme": "EMPLOYEE"}
 
 
-@pytest.fixture
-async def window(database: Database) -> AsyncIterator[Window]:
-    async with open_window(database, origin=ORIGIN, request_stop=True) as each:
-        await everything_happens(each)
+@pytest.fixture(scope="module")
+async def window(postgres_server: PostgresServer, migrated_template: str) -> AsyncIterator[Window]:
+    async with open_everything(postgres_server, migrated_template) as each:
         yield each
 
 
