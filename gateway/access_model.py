@@ -151,6 +151,10 @@ EVENT_KINDS: Final[dict[TransferEventKind, Row]] = {
 # Documents show the number of the person in full: they are for the person and the two agencies, nobody else. A certificate that
 # was issued without a transfer: for the person, and for the agency that issued it.
 DOCUMENT_KINDS: Final[dict[DocumentKind, Relations]] = dict.fromkeys(DocumentKind, OWN | AGENCIES)
+# Who reads a document reads all of it.
+DOCUMENT_FIELDS: Final[dict[str, Row]] = dict.fromkeys(
+    ("id", "kind", "number", "version", "issuedAt", "issuedBy", "sha256", "void", "downloadUrl"), _row(OWN | AGENCIES)
+)
 
 
 def show(table: Mapping[str, Row], field: str, relations: Relations) -> Show:

@@ -25,7 +25,7 @@ from gateway.types.transfer import (
     Transfer,
     TransferStep,
 )
-from workflows.deadlines import deadline_state, shanghai_date
+from workflows.deadlines import PauseReason, deadline_state, shanghai_date
 from workflows.rules import allowed_actions
 from workflows.state import Step
 from workflows.vocabulary import StepState, TransferStepKind
@@ -161,6 +161,9 @@ def _deadline(step: Step, case: Case) -> Deadline | None:
     deadline = step.deadline
     # No clock runs for a step that the end of the case made needless.
     if deadline is None or step.state is StepState.SKIPPED:
+        return None
+    if case.sight.limited and any(each.reason is PauseReason.PAYOUT_ACCOUNT for each in deadline.pauses):
+        # Why this clock stands still tells an employer to whom the balance goes.
         return None
     now = _now(case)
     remaining = case.telling.remaining_working_days(deadline, now, step.region) if step.done_at is None else None

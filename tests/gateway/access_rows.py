@@ -22,6 +22,7 @@ TABLES = {
     "Transfer": access_model.TRANSFER_FIELDS,
     "Progress": access_model.PROGRESS_FIELDS,
     "TransferEvent": access_model.EVENT_FIELDS,
+    "TransferDocument": access_model.DOCUMENT_FIELDS,
 }
 
 

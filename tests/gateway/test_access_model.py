@@ -29,6 +29,7 @@ def test_everything_that_can_be_asked_has_a_rule_and_every_rule_is_of_something(
         ("extend type Transfer { residentId: String }", ["Transfer.residentId"]),
         ("extend type TransferEvent { note: String }", ["TransferEvent.note"]),
         ("extend type Progress { amount: String }", ["Progress.amount"]),
+        ("extend type TransferDocument { text: String }", ["TransferDocument.text"]),
         ("type Person implements Node { id: ID! }", ["node Person"]),
     ],
 )

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from activities.migrate import migrations
+from activities.reference import set_policy
 from gateway import visibility
 from gateway.auth import Viewer
 from tests.activities.desk import MONDAY, THURSDAY, TUESDAY, snapshot
 from tests.activities.register_extracts import WANG
-from tests.cases import BALANCE_FEN, DESTINATION
+from tests.cases import BALANCE_FEN, BEIJING, DESTINATION
 from tests.cases import O_CLERK as O_ACTOR
 from tests.cases import R_CLERK as R_ACTOR
 from tests.conftest import Database
@@ -19,6 +20,7 @@ from tests.gateway.window import EMPLOYER, O_CLERK, PERSON, Window, open_window
 from tests.workflows.pure_cases import Story
 from workflows import commands as c
 from workflows.actors import Actor
+from workflows.policy import Disposition, DispositionRule, RegionPolicy
 from workflows.vocabulary import CorrectionReason, Role, Side
 
 NEW_EMPLOYER = Viewer(DESTINATION["employer_id"], (Role.EMPLOYER,))
@@ -112,6 +114,20 @@ async def test_an_employer_is_shown_the_refusals_of_its_own_side_alone(window: W
     assert {each["code"] for each in (await seen(window, PERSON))["refusals"]} == {"ARREARS_OUTSTANDING"}
     assert (await seen(window, EMPLOYER))["refusals"] == [{"code": "ARREARS_OUTSTANDING", "side": "TRANSFER_OUT"}]
     assert (await seen(window, NEW_EMPLOYER))["refusals"] == []
+
+
+async def test_an_employer_does_not_learn_by_a_clock_that_the_balance_is_paid_to_the_person(window: Window) -> None:
+    policy = RegionPolicy(disposition=(DispositionRule(disposition=Disposition.PAY_OUT),))
+    await set_policy(window.desk.db, BEIJING, policy, date(2026, 1, 1))
+    await window.desk.open()
+    await stop(window, MONDAY.date())
+    await window.desk.steps.issue_certificate(await window.desk.clock(TUESDAY))
+    await window.desk.take(c.DeliverInformationForm(), O_ACTOR, TUESDAY)
+    window.now[0] = TUESDAY
+    query = "query ($no: TransferNo!) { transfer(no: $no) { steps { kind state deadline { state } } } }"
+    for viewer, deadline in ((PERSON, {"state": "PAUSED"}), (NEW_EMPLOYER, None)):
+        steps = (await seen(window, viewer, query))["steps"]
+        assert {"kind": "REMIT_PERSONAL_ACCOUNT", "state": "OPEN", "deadline": deadline} in steps, viewer
 
 
 async def test_a_page_of_an_employers_events_is_full_though_others_lie_between(window: Window) -> None:
