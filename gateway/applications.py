@@ -70,13 +70,13 @@ async def submit_transfer(context: RequestContext, given: SubmitTransferInput) -
     try:
         if recorded.outcome is None:
             await carry_out(context, PendingCommand(recorded.command_id, recorded.transfer_id, recorded.transfer_no))
-        sight = await reads.transfer_by_id(context.pool, telling.scope, recorded.transfer_id)
+        view = await reads.transfer_by_id(context.pool, telling.scope, recorded.transfer_id)
     except (TemporalError, *OUT_OF_REACH) as error:
         return pending(telling, error)
-    if sight is None:
+    if view is None:
         # Asked again after the mandate, or the employment, has ended: what the caller may not see any more is not there.
         raise NotFound
-    return SubmitTransferPayload(transfer=Case(sight, telling), replayed=recorded.replayed)
+    return SubmitTransferPayload(transfer=Case(view, telling), replayed=recorded.replayed)
 
 
 async def request_certificate(context: RequestContext, given: RequestCertificateInput) -> CertificateAnswer:
@@ -239,16 +239,16 @@ async def _not_eligible(telling: Telling, recorded: Recorded) -> NotEligible:
     """A recorded refusal, the same at every call."""
     findings = [Finding.model_validate(each) for each in (recorded.outcome or {})["findings"]]
     in_progress = next((each for each in findings if each.code is RefusalCode.TRANSFER_IN_PROGRESS), None)
-    sight = None
+    view = None
     if in_progress is not None:
         no = str(in_progress.figures["transfer_no"])
-        sight = await reads.transfer_by_no(telling.context.pool, telling.scope, no)
+        view = await reads.transfer_by_no(telling.context.pool, telling.scope, no)
     return NotEligible(
         code=UserErrorCode.NOT_ELIGIBLE,
         message=telling.say("error.NOT_ELIGIBLE", refusal_no=recorded.refusal_no),
         refusal_no=recorded.refusal_no or "",
         findings=[telling.refusal(each) for each in findings],
-        existing=Case(sight, telling) if sight is not None else None,
+        existing=Case(view, telling) if view is not None else None,
     )
 
 

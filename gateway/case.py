@@ -8,11 +8,11 @@ from typing import Any, Final, NamedTuple
 from strawberry.utils.str_converters import to_snake_case
 
 from gateway.access_model import hidden_fields
+from gateway.caller_view import CallerView
 from gateway.case_progress import tell_progress
 from gateway.case_proof import proof_of
 from gateway.returned_money import return_reason
 from gateway.scalars import Month, TransferNo
-from gateway.sight import Sight
 from gateway.telling import Telling
 from gateway.types.enums import FundsStatus, TransferAction
 from gateway.types.reference import Money, node_id
@@ -32,15 +32,15 @@ from workflows.vocabulary import StepState, TransferStepKind
 
 
 class Case(Transfer):
-    """The contract's `Transfer`: what `sight` shows its caller, in the language of `telling`."""
+    """The contract's `Transfer`: what `view` shows its caller, in the language of `telling`."""
 
-    def __init__(self, sight: Sight, telling: Telling) -> None:
-        state = sight.state
-        if sight.as_of is None:
+    def __init__(self, view: CallerView, telling: Telling) -> None:
+        state = view.state
+        if view.as_of is None:
             # What the case has not noted yet is shown all the same: its open deadlines by the calendar in force.
             state = telling.reference.recounting.case(state)
         self.stored = state
-        self.sight = sight
+        self.view = view
         self.telling = telling
         self.no = TransferNo(state.no)
         self.route = state.route
@@ -54,7 +54,7 @@ class Case(Transfer):
         work_out = WORKED_OUT.get(name)
         if work_out is None:
             raise AttributeError(name)
-        hidden = work_out.field in hidden_fields(self.sight.relations)
+        hidden = work_out.field in hidden_fields(self.view.relations)
         value = work_out.nothing() if hidden else work_out.value(self)
         setattr(self, name, value)
         return value
@@ -62,19 +62,19 @@ class Case(Transfer):
 
 def _now(case: Case) -> datetime:
     """A case whose clock has spoken of a later instant must not look younger than its events."""
-    now, spoken = case.sight.as_of or case.telling.now, case.stored.clock_at
+    now, spoken = case.view.as_of or case.telling.now, case.stored.clock_at
     return max(now, spoken) if spoken is not None else now
 
 
 def _steps(case: Case) -> list[TransferStep]:
     """A supervisor's approvals tell of money that comes back: an employer is shown the statutory steps alone."""
-    approvals = () if case.sight.limited else case.stored.approvals
+    approvals = () if case.view.limited else case.stored.approvals
     return [_step(each, case) for each in (*case.stored.steps, *approvals)]
 
 
 def _held(case: Case) -> Step | None:
     held = case.stored.in_hand
-    if case.sight.limited and held is not None and held.kind is TransferStepKind.APPROVE_REVERSE_REMITTANCE:
+    if case.view.limited and held is not None and held.kind is TransferStepKind.APPROVE_REVERSE_REMITTANCE:
         return next(iter(case.stored.open_steps), None)
     return held
 
@@ -86,8 +86,8 @@ def _current_step(case: Case) -> TransferStep | None:
 
 def _refusals(case: Case) -> list[Refusal]:
     """To an employer those of its own side alone."""
-    sight = case.sight
-    shown = (each for each in case.stored.findings if not sight.limited or each.side in sight.own_sides)
+    view = case.view
+    shown = (each for each in case.stored.findings if not view.limited or each.side in view.own_sides)
     return [case.telling.refusal(each) for each in shown]
 
 
@@ -162,7 +162,7 @@ def _deadline(step: Step, case: Case) -> Deadline | None:
     # No clock runs for a step that the end of the case made needless.
     if deadline is None or step.state is StepState.SKIPPED:
         return None
-    if case.sight.limited and any(each.reason is PauseReason.PAYOUT_ACCOUNT for each in deadline.pauses):
+    if case.view.limited and any(each.reason is PauseReason.PAYOUT_ACCOUNT for each in deadline.pauses):
         # Why this clock stands still tells an employer to whom the balance goes.
         return None
     now = _now(case)
@@ -215,7 +215,7 @@ WORKED_OUT: Final[dict[str, _Field]] = {
             "allowedActions",
             lambda case: [
                 TransferAction(each.value)
-                for each in allowed_actions(case.sight.actual, case.sight.acting(case.telling.actor))
+                for each in allowed_actions(case.view.actual, case.view.acting(case.telling.actor))
             ],
         ),
     )

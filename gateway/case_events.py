@@ -77,7 +77,7 @@ TOLD_IN_FULL: Final = (
 
 def tell_event(stored: e.TransferEvent, case: Transfer, telling: "Telling") -> TransferEvent:
     """The public event of a stored one."""
-    message = employer_message if case.sight.limited else _message
+    message = employer_message if case.view.limited else _message
     actor = event_actor(stored)
     return TransferEvent(
         seq=stored.seq,

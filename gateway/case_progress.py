@@ -50,7 +50,7 @@ _ENDED_EARLY = (TransferStatus.DECLINED, TransferStatus.WITHDRAWN, TransferStatu
 
 def tell_progress(case: Transfer, held: Step | None, current: TransferStep | None) -> Progress:
     """`held` is the step that is waited for now, None when the case is closed; `current` is the same step as it is shown."""
-    state, telling, limited = case.stored, case.telling, case.sight.limited
+    state, telling, limited = case.stored, case.telling, case.view.limited
     held_since = held.opened_at if held is not None else state.closed_at
     unapproved = held is not None and held.kind is TransferStepKind.APPROVE_REVERSE_REMITTANCE
     deadline = current.deadline if current is not None else None
@@ -80,7 +80,7 @@ def _employer_headline(state: TransferState, telling: Telling, current: Transfer
 
 def _employer_actions(case: Transfer) -> list[PersonAction]:
     """The one thing that an employer can do: withdraw what it submitted."""
-    withdraw = objection(case.sight.actual, TransferAction.WITHDRAW_TRANSFER, case.sight.acting(case.telling.actor))
+    withdraw = objection(case.view.actual, TransferAction.WITHDRAW_TRANSFER, case.view.acting(case.telling.actor))
     return [A.WITHDRAW] if withdraw is None else []
 
 

@@ -16,6 +16,7 @@ from temporalio.exceptions import TemporalError
 
 from activities.dispatch import CaseClosedError, PendingCommand, dispatch
 from gateway import reads
+from gateway.caller_view import CallerView
 from gateway.case import Case
 from gateway.case_events import tell_event
 from gateway.command_log import Entry, Key, KeyTakenError, Recorded, append, find_bound, key_of
@@ -30,7 +31,6 @@ from gateway.errors import (
     ValidationFailed,
 )
 from gateway.reachability import OUT_OF_REACH
-from gateway.sight import Sight
 from gateway.telling import Telling, telling_of
 from gateway.types.enums import UserErrorCode
 from gateway.types.inputs import PayoutAccountInput, TransferInput
@@ -70,18 +70,18 @@ async def take_step(context: RequestContext, mutation: str, given: TransferInput
     violations = violations_of_step(telling, given)
     if violations:
         return failed(telling, violations)
-    sight = await _named_transfer(telling, given.transfer_id)
-    if sight is None:
+    view = await _named_transfer(telling, given.transfer_id)
+    if view is None:
         return _not_found(telling)
-    state = sight.actual
-    if sight.as_of is not None and ask.expected_revision == sight.state.revision:
+    state = view.actual
+    if view.as_of is not None and ask.expected_revision == view.state.revision:
         # A former employer has seen all that there is for it: what came later is no news that it could have known.
         ask = ask.model_copy(update={"expected_revision": None})
     account = given.account_number if isinstance(given, PayoutAccountInput) else None
     key = key_of(telling, mutation, given.idempotency_key, given, number=account)
     acting = given.acting_person
     actor = telling.actor.model_copy(update={"acting_person": acting}) if acting else telling.actor
-    actor = sight.acting(actor)
+    actor = view.acting(actor)
     entry = Entry(
         kind=ask.action,
         actor=actor,
@@ -91,7 +91,7 @@ async def take_step(context: RequestContext, mutation: str, given: TransferInput
         transfer_no=state.no,
     )
     try:
-        recorded = await _bind(context.pool, key, entry, _objection(telling, sight, ask, actor))
+        recorded = await _bind(context.pool, key, entry, _objection(telling, view, ask, actor))
     except KeyTakenError:
         return conflict(telling)
     if not isinstance(recorded, Recorded):
@@ -120,7 +120,7 @@ async def _bind(
     raise TimeoutError("the key was bound and released at every attempt")
 
 
-async def _named_transfer(telling: Telling, node: str) -> Sight | None:
+async def _named_transfer(telling: Telling, node: str) -> CallerView | None:
     named = node_key(node)
     if named is None or named[0] != "Transfer":
         return None
@@ -131,13 +131,13 @@ async def _named_transfer(telling: Telling, node: str) -> Sight | None:
     return await reads.transfer_by_id(telling.context.pool, telling.scope, transfer_id)
 
 
-def _objection(telling: Telling, sight: Sight, ask: AnyAsk, actor: Actor) -> StepNotAllowed | StaleRevision | None:
+def _objection(telling: Telling, view: CallerView, ask: AnyAsk, actor: Actor) -> StepNotAllowed | StaleRevision | None:
     """What is against the step already, so that nothing is written for it."""
-    match objection(sight.actual, ask.action, actor, ask.expected_revision):
+    match objection(view.actual, ask.action, actor, ask.expected_revision):
         case NotAllowed(why=why):
-            return _not_allowed(telling, sight, why)
+            return _not_allowed(telling, view, why)
         case Stale():
-            return _stale(telling, sight)
+            return _stale(telling, view)
         case _:
             return None
 
@@ -207,14 +207,14 @@ async def _told(telling: Telling, transfer_id: UUID, outcome: CommandOutcome, *,
             return _not_found(telling)
         case = Case(found[0], telling)
         return StepPayload(transfer=case, event=tell_event(found[1], case, telling), replayed=replayed)
-    sight = await reads.transfer_by_id(pool, telling.scope, transfer_id)
-    if sight is None:
+    view = await reads.transfer_by_id(pool, telling.scope, transfer_id)
+    if view is None:
         return _not_found(telling)
     match outcome.kind:
         case "NOT_ALLOWED":
-            return _not_allowed(telling, sight, outcome.why or "NOT_YET")
+            return _not_allowed(telling, view, outcome.why or "NOT_YET")
         case "STALE":
-            return _stale(telling, sight)
+            return _stale(telling, view)
         case "INVALID":
             return failed_in_the_step(telling, outcome.violations)
 
@@ -223,8 +223,8 @@ def _not_found(telling: Telling) -> TransferNotFound:
     return TransferNotFound(code=UserErrorCode.NOT_FOUND, message=telling.say("error.NOT_FOUND"))
 
 
-def _not_allowed(telling: Telling, sight: Sight, why: str) -> StepNotAllowed:
-    case = Case(sight, telling)
+def _not_allowed(telling: Telling, view: CallerView, why: str) -> StepNotAllowed:
+    case = Case(view, telling)
     return StepNotAllowed(
         code=UserErrorCode.STEP_NOT_ALLOWED,
         message=telling.say(f"not_allowed.{why}"),
@@ -233,11 +233,11 @@ def _not_allowed(telling: Telling, sight: Sight, why: str) -> StepNotAllowed:
     )
 
 
-def _stale(telling: Telling, sight: Sight) -> StaleRevision:
+def _stale(telling: Telling, view: CallerView) -> StaleRevision:
     return StaleRevision(
         code=UserErrorCode.STALE_REVISION,
         message=telling.say("error.STALE_REVISION"),
-        transfer=Case(sight, telling),
+        transfer=Case(view, telling),
     )
 
 

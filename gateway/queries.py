@@ -44,8 +44,8 @@ class Query:
         context = info.context
         check_signed_in(context)
         telling = await telling_of(context)
-        sight = await reads.transfer_by_no(context.pool, telling.scope, no)
-        return Case(sight, telling) if sight is not None else None
+        view = await reads.transfer_by_no(context.pool, telling.scope, no)
+        return Case(view, telling) if view is not None else None
 
     @field(
         "For the window, the hotline, the employer, the supervisor: those of the caller's agency, staff or "
@@ -122,8 +122,8 @@ async def _node(context: RequestContext, type_name: str, key: str) -> Node | Non
     try:
         match type_name:
             case "Transfer":
-                sight = await reads.transfer_by_id(context.pool, telling.scope, UUID(key))
-                return Case(sight, telling) if sight is not None else None
+                view = await reads.transfer_by_id(context.pool, telling.scope, UUID(key))
+                return Case(view, telling) if view is not None else None
             case "Agency":
                 return telling.agency(key) if key in telling.reference.regions else None
             case "TransferDocument":

@@ -12,9 +12,9 @@ import asyncpg
 from activities.database import Connection
 from activities.documents.verification import normalised_code
 from gateway.access_model import DOCUMENT_KINDS, reads_documents
+from gateway.caller_view import CallerView, caller_views, first_view, own_view
 from gateway.own_cases import OwnCases
 from gateway.scalars import code_in
-from gateway.sight import Sight, first_sight, own_sight, sights
 from gateway.visibility import Scope, one_transfer, persons_of, tie_columns, visible
 from workflows.events import TransferEvent
 from workflows.state import TransferState
@@ -25,36 +25,36 @@ OWN_CASES = OwnCases()
 # ------------------------------------------------------------------ transfers
 
 
-async def transfer_by_no(pool: asyncpg.Pool, scope: Scope, no: str) -> Sight | None:
+async def transfer_by_no(pool: asyncpg.Pool, scope: Scope, no: str) -> CallerView | None:
     """The transfer of that number, if there is one that `scope` covers, as its caller sees it."""
     if scope.is_own:
         own = await OWN_CASES.state(pool, scope.person_keys, no)
         if own is not None:
-            return own_sight(TransferState.model_validate_json(own))
+            return own_view(TransferState.model_validate_json(own))
         # Not the person's own: by a mandate, or not at all.
     parameters: list[Any] = [no]
     sql = one_transfer(scope, "no", parameters)
-    return await first_sight(pool, scope, await pool.fetchrow(sql, *parameters))
+    return await first_view(pool, scope, await pool.fetchrow(sql, *parameters))
 
 
-async def transfer_by_id(pool: asyncpg.Pool, scope: Scope, transfer_id: UUID) -> Sight | None:
+async def transfer_by_id(pool: asyncpg.Pool, scope: Scope, transfer_id: UUID) -> CallerView | None:
     """The transfer of that id, if there is one that `scope` covers, as its caller sees it."""
     parameters: list[Any] = [transfer_id]
     sql = one_transfer(scope, "transfer_id", parameters)
-    return await first_sight(pool, scope, await pool.fetchrow(sql, *parameters))
+    return await first_view(pool, scope, await pool.fetchrow(sql, *parameters))
 
 
 async def transfer_with_event(
     pool: asyncpg.Pool, scope: Scope, transfer_id: UUID, seq: int
-) -> tuple[Sight, TransferEvent] | None:
+) -> tuple[CallerView, TransferEvent] | None:
     """The transfer as its caller sees it now, if `scope` covers it, and its event `seq`, which it has."""
     parameters: list[Any] = [transfer_id, seq]
     event = "(select e.event from transfer_events e where e.transfer_id = t.transfer_id and e.seq = $2) as event, "
     row = await pool.fetchrow(one_transfer(scope, "transfer_id", parameters, event), *parameters)
-    sight = await first_sight(pool, scope, row)
-    if row is None or sight is None or row["event"] is None:
+    view = await first_view(pool, scope, row)
+    if row is None or view is None or row["event"] is None:
         return None
-    return sight, TransferEvent.model_validate_json(row["event"])
+    return view, TransferEvent.model_validate_json(row["event"])
 
 
 class OwnPerson(NamedTuple):
@@ -102,7 +102,7 @@ async def list_transfers(  # noqa: C901 - one arm for each condition
     today: date,
     limit: int,
     after: tuple[datetime, UUID] | None,
-) -> list[Sight]:
+) -> list[CallerView]:
     """At most `limit` transfers, newest first, after the keyset position `after`.
 
     Of those that the caller sees as an employer alone, status, money and deadlines are not narrowed here: what is stored of them
@@ -156,7 +156,7 @@ async def list_transfers(  # noqa: C901 - one arm for each condition
              order by t.submitted_at desc, t.transfer_id desc limit ${len(parameters)}""",
         *parameters,
     )
-    return await sights(pool, scope, rows)
+    return await caller_views(pool, scope, rows)
 
 
 # ------------------------------------------------------------------ the worklist

@@ -10,12 +10,12 @@ import strawberry
 from gateway import reads
 from gateway.access_model import event_shown
 from gateway.authorisation import check_signed_in, subscription
+from gateway.caller_view import CallerView
 from gateway.case import Case
 from gateway.case_events import public_kind, tell_event
 from gateway.context import RequestContext
 from gateway.paging import invalid
 from gateway.query_faults import NotFound
-from gateway.sight import Sight
 from gateway.telling import telling_of
 from gateway.types.reference import node_key
 from gateway.types.transfer import TransferEvent
@@ -47,21 +47,21 @@ class Subscription:
             async for stored in events:
                 # The case as it is when the event is told, and as its caller may still see it.
                 telling = await telling_of(context)
-                sight = await reads.transfer_by_id(context.pool, telling.scope, case_id)
-                if sight is None:
+                view = await reads.transfer_by_id(context.pool, telling.scope, case_id)
+                if view is None:
                     raise NotFound
-                if sight.as_of is not None and stored.seq > sight.state.revision:
+                if view.as_of is not None and stored.seq > view.state.revision:
                     # It has stopped being the employer: what comes now is not for it.
                     return
-                if event_shown(public_kind(stored), sight.relations):
-                    yield tell_event(stored, Case(sight, telling), telling)
-                if isinstance(stored.fact, LAST_WORDS) or _is_last_of(sight, stored):
+                if event_shown(public_kind(stored), view.relations):
+                    yield tell_event(stored, Case(view, telling), telling)
+                if isinstance(stored.fact, LAST_WORDS) or _is_last_of(view, stored):
                     return
 
 
-def _is_last_of(sight: Sight, stored: e.TransferEvent) -> bool:
+def _is_last_of(view: CallerView, stored: e.TransferEvent) -> bool:
     """Whether a former employer has been told all that there is for it."""
-    return sight.as_of is not None and stored.seq >= sight.state.revision
+    return view.as_of is not None and stored.seq >= view.state.revision
 
 
 def _events(context: RequestContext, transfer_id: UUID, after_seq: int) -> AsyncGenerator[e.TransferEvent, None]:
@@ -72,7 +72,7 @@ def _events(context: RequestContext, transfer_id: UUID, after_seq: int) -> Async
     return cast("AsyncGenerator[e.TransferEvent, None]", stream)
 
 
-async def _visible(context: RequestContext, node: str) -> Sight:
+async def _visible(context: RequestContext, node: str) -> CallerView:
     """The transfer that a node's id names. Raises `NotFound` when the caller may not see it, or there is none."""
     named = node_key(node)
     try:
@@ -80,7 +80,7 @@ async def _visible(context: RequestContext, node: str) -> Sight:
     except ValueError:
         transfer_id = None
     telling = await telling_of(context)
-    sight = await reads.transfer_by_id(context.pool, telling.scope, transfer_id) if transfer_id is not None else None
-    if sight is None:
+    view = await reads.transfer_by_id(context.pool, telling.scope, transfer_id) if transfer_id is not None else None
+    if view is None:
         raise NotFound
-    return sight
+    return view

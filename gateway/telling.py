@@ -133,14 +133,14 @@ class Telling:
         return InsuredPerson(masked_name=mask_name(name), masked_resident_id=mask_resident_id(number))
 
     async def documents(self, case: Transfer) -> list[TransferDocument]:
-        relations = case.sight.relations
-        if case.sight.shows(TRANSFER_FIELDS, "documents") is Show.NOTHING:
+        relations = case.view.relations
+        if case.view.shows(TRANSFER_FIELDS, "documents") is Show.NOTHING:
             return []
         rows = await self.context.loaders.documents.load(case.stored.transfer_id)
         return [self.document(row) for row in rows if document_shown(row.kind, relations)]
 
     async def notices(self, case: Transfer) -> list[Notice]:
-        shown = case.sight.shows(TRANSFER_FIELDS, "notices")
+        shown = case.view.shows(TRANSFER_FIELDS, "notices")
         if shown is Show.NOTHING:
             return []
         return tell_notices(await self.context.loaders.notices.load(case.stored.transfer_id), shown, self)
@@ -149,7 +149,7 @@ class Telling:
         """A page of the case's events, oldest first. Raises `InvalidArguments`."""
         check_page(first, self.language)
         seq = position(after, read_seq, self.language) or 0
-        relations, limited = case.sight.relations, case.sight.limited
+        relations, limited = case.view.relations, case.view.limited
         # An employer's page is made of what is left of all events.
         key = EventsKey(case.stored.transfer_id, seq, case.stored.revision if limited else first + 1)
         loaded = await self.context.loaders.events.load(key)

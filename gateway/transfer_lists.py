@@ -5,9 +5,9 @@ from typing import Final
 from uuid import UUID
 
 from gateway import reads
+from gateway.caller_view import CallerView
 from gateway.case import Case
 from gateway.paging import check_page, cursor, cut, invalid, page_info, position
-from gateway.sight import Sight
 from gateway.telling import Telling
 from gateway.types.enums import FundsStatus
 from gateway.types.inputs import TransferFilter
@@ -30,9 +30,9 @@ async def page_of_transfers(
     page, more = cut(await _list(telling, scope, conditions, first + 1, place), first)
     edges = [
         TransferEdge(
-            cursor=cursor(sight.state.submitted_at.isoformat(), sight.state.transfer_id), node=Case(sight, telling)
+            cursor=cursor(view.state.submitted_at.isoformat(), view.state.transfer_id), node=Case(view, telling)
         )
-        for sight in page
+        for view in page
     ]
     return TransferConnection(edges=edges, page_info=page_info([edge.cursor for edge in edges], more=more, after=after))
 
@@ -43,13 +43,13 @@ async def _list(
     conditions: reads.TransferConditions,
     limit: int,
     after: tuple[datetime, UUID] | None,
-) -> list[Sight]:
+) -> list[CallerView]:
     """At most `limit` transfers. What an employer is shown of each is known only once it has been read: then it is filtered."""
     filtered = (
         scope.employer is not None and (conditions.status, conditions.funds_status, conditions.overdue) != NO_FILTER
     )
     size = max(limit, EMPLOYER_CHUNK) if filtered else limit
-    found: list[Sight] = []
+    found: list[CallerView] = []
     while True:
         chunk = await reads.list_transfers(
             telling.context.pool, scope, conditions, today=telling.today, limit=size, after=after
@@ -60,10 +60,10 @@ async def _list(
         after = chunk[-1].state.submitted_at, chunk[-1].state.transfer_id
 
 
-def _shows(sight: Sight, conditions: reads.TransferConditions, today: date) -> bool:
+def _shows(view: CallerView, conditions: reads.TransferConditions, today: date) -> bool:
     """Whether what an employer is shown of the transfer meets the conditions on it."""
-    state = sight.state
-    day = shanghai_date(sight.as_of) if sight.as_of is not None else today
+    state = view.state
+    day = shanghai_date(view.as_of) if view.as_of is not None else today
     late = any(step.deadline is not None and step.deadline.due_on < day for step in state.open_steps)
     return (
         (conditions.status is None or state.status in conditions.status)

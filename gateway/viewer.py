@@ -9,12 +9,12 @@ import strawberry
 from gateway import reads
 from gateway.access_model import OWN
 from gateway.authorisation import field
+from gateway.caller_view import office_view
 from gateway.case import Case, step_of
 from gateway.context import RequestContext
 from gateway.mandates import mandates_of
 from gateway.paging import check_page, cursor, cut, page_info, position, read_seq
 from gateway.scalars import ResidentId
-from gateway.sight import office_sight
 from gateway.telling import Telling, telling_of
 from gateway.transfer_lists import page_of_transfers
 from gateway.types.inputs import WorklistFilter
@@ -149,7 +149,7 @@ def desk_of(telling: Telling) -> reads.Desk:
 
 def work_item(row: reads.WorkRow, telling: Telling) -> WorkItem:
     """A work item with its case."""
-    key, case = row.key, Case(office_sight(telling.scope, row.state), telling)
+    key, case = row.key, Case(office_view(telling.scope, row.state), telling)
     steps = (*case.stored.steps, *case.stored.approvals)
     step = next(each for each in steps if (each.kind, each.round) == (key.step, key.round))
     return WorkItem(

@@ -28,7 +28,7 @@ from workflows.vocabulary import (
 )
 
 if TYPE_CHECKING:
-    from gateway.sight import Sight
+    from gateway.caller_view import CallerView
     from gateway.telling import Telling
 
 
@@ -175,7 +175,7 @@ class Transfer(Node):
     """Fields without a resolver are worked out by `gateway.case.Case`; those below read more than the case's own row."""
 
     stored: strawberry.Private[TransferState]
-    sight: strawberry.Private["Sight"]
+    view: strawberry.Private["CallerView"]
     telling: strawberry.Private["Telling"]
 
     no: TransferNo

@@ -211,7 +211,7 @@ async def test_a_former_employers_stream_ends_with_the_last_that_is_for_it(windo
     assert [each async for each in window.stream(NEW_EMPLOYER, after, id=await window.node_id())] == []
 
 
-async def test_an_employer_that_stops_being_it_while_it_follows_hears_nothing_more(window: Window) -> None:
+async def test_an_employer_that_stops_being_it_while_it_follows_is_told_nothing_more(window: Window) -> None:
     await window.desk.open()
     following = window.stream(NEW_EMPLOYER, FOLLOW, id=await window.node_id())
     assert [(await anext(following))["transferProgress"]["seq"] for _ in range(2)] == [1, 3]

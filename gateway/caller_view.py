@@ -22,7 +22,7 @@ from workflows.vocabulary import Side
 SELF = Tie(frozenset({Relation.SELF}))
 
 
-class Sight(NamedTuple):
+class CallerView(NamedTuple):
     """`state` is what is shown, `actual` what the rules decide on. `as_of`: the instant of which `state` is, None for now.
 
     `own_sides` are those of an employer: whose register names it.
@@ -43,33 +43,33 @@ class Sight(NamedTuple):
         return show(table, field, self.relations)
 
     def acting(self, actor: Actor) -> Actor:
-        """The caller of this sight as the rules and the record know it."""
+        """The caller of this view as the rules and the record know it."""
         kind = acts_as(self.relations)
         return actor if kind is None else actor.acting_as(kind)
 
 
-def own_sight(state: TransferState) -> Sight:
-    """The person's sight of their own transfer."""
-    return Sight(state, SELF.relations, state)
+def own_view(state: TransferState) -> CallerView:
+    """The person's view of their own transfer."""
+    return CallerView(state, SELF.relations, state)
 
 
-def office_sight(scope: Scope, state: TransferState) -> Sight:
-    """The sight of an office on whose list the transfer stands."""
-    return Sight(state, office_tie(scope, state).relations, state)
+def office_view(scope: Scope, state: TransferState) -> CallerView:
+    """The view of an office on whose list the transfer stands."""
+    return CallerView(state, office_tie(scope, state).relations, state)
 
 
-async def sights(pool: asyncpg.Pool, scope: Scope, rows: Sequence[asyncpg.Record]) -> list[Sight]:
-    """The sights of rows with `state` and `tie_columns`, which `scope` covers; one further statement where one is a former employer's."""
+async def caller_views(pool: asyncpg.Pool, scope: Scope, rows: Sequence[asyncpg.Record]) -> list[CallerView]:
+    """The views of rows with `state` and `tie_columns`, which `scope` covers; one further statement where one is a former employer's."""
     states = [TransferState.model_validate_json(row["state"]) for row in rows]
     ties = [tie_of(scope, state, dict(row)) for state, row in zip(states, rows, strict=True)]
     past = [state.transfer_id for state, tie in zip(states, ties, strict=True) if _is_past(tie)]
     events = await _events_of(pool, past) if past else {}
-    return [_sight(state, tie, events.get(state.transfer_id), scope) for state, tie in zip(states, ties, strict=True)]
+    return [_view_of(state, tie, events.get(state.transfer_id), scope) for state, tie in zip(states, ties, strict=True)]
 
 
-async def first_sight(pool: asyncpg.Pool, scope: Scope, row: asyncpg.Record | None) -> Sight | None:
-    """The sight of the one row of `one_transfer`; None where it found nothing."""
-    return (await sights(pool, scope, [row]))[0] if row is not None and row["state"] is not None else None
+async def first_view(pool: asyncpg.Pool, scope: Scope, row: asyncpg.Record | None) -> CallerView | None:
+    """The view of the one row of `one_transfer`; None where it found nothing."""
+    return (await caller_views(pool, scope, [row]))[0] if row is not None and row["state"] is not None else None
 
 
 def last_seen(events: Sequence[e.TransferEvent], employment: Employment, employer: str) -> int:
@@ -99,15 +99,15 @@ def _is_past(tie: Tie) -> bool:
     return is_limited(tie.relations) and Relation.FORMER_EMPLOYER in tie.relations
 
 
-def _sight(state: TransferState, tie: Tie, events: list[e.TransferEvent] | None, scope: Scope) -> Sight:
+def _view_of(state: TransferState, tie: Tie, events: list[e.TransferEvent] | None, scope: Scope) -> CallerView:
     employment = tie.employment
     own_sides = employment.sides if employment is not None else frozenset[Side]()
     if events is None or employment is None or employment.until is None:
-        return Sight(state, tie.relations, state, own_sides)
+        return CallerView(state, tie.relations, state, own_sides)
     last = last_seen(events, employment, scope.employer or "")
     seen = events[:last]
     end = start_of(employment.until + timedelta(days=1))
-    return Sight(fold(seen), tie.relations, state, own_sides, as_of=max(end, seen[-1].occurred_at))
+    return CallerView(fold(seen), tie.relations, state, own_sides, as_of=max(end, seen[-1].occurred_at))
 
 
 async def _events_of(pool: asyncpg.Pool, transfer_ids: list[UUID]) -> dict[UUID, list[e.TransferEvent]]:
