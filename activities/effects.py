@@ -21,12 +21,13 @@ from activities.people import PersonRef
 from activities.reference import RegionEntry
 from activities.scene import Scene, issue
 from workflows import events as e
+from workflows.actors import ActorKind
 from workflows.continuation import end_of_months
 from workflows.contribution import merge
 from workflows.deadlines import shanghai_date
 from workflows.fold import advance
 from workflows.state import TransferState
-from workflows.vocabulary import DocumentKind, Role, TransferRoute
+from workflows.vocabulary import DocumentKind, TransferRoute
 
 DocumentedFact = TypeVar("DocumentedFact", bound=e.Documented)
 
@@ -58,7 +59,7 @@ async def _accept(scene: Scene, fact: e.Accepted) -> e.AnyFact:
 
 async def issue_application(scene: Scene, enrolment: Any, certificate_number: str | None) -> None:
     """The application form, which travels by post; `enrolment` is O's register row, None when it has none."""
-    by_employer = scene.actor.has(Role.EMPLOYER)
+    by_employer = scene.actor.kind is ActorKind.EMPLOYER
     content = letters.application_content(
         scene.state,
         applicant="EMPLOYER" if by_employer else "PERSON",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import commands, figures
+from bench.absence import absence
 from bench.figures import Figure
 from bench.history import history
 from bench.hostile import hostile
@@ -45,6 +46,7 @@ class Sizes:
     audit_repetitions: int = 15
     audit_seconds: float = 1.5
     audit_callers: int = 100
+    absence_pairs: int = 2_000
     latency_transfers: int = 25
     half_load_transfers: int = 60
     few_open: int = 100
@@ -98,6 +100,8 @@ async def run(data_dir: Path, sizes: Sizes) -> list[Figure]:
             cases=sizes.query_cases,
             callers=sizes.audit_callers,
         )
+        _say("what is unseen beside what is not there")
+        made += await absence(system, pairs=sizes.absence_pairs)
         _say("the ledger's auditor beside transfers")
         made += await audit(system, repetitions=sizes.repetitions, transfers=sizes.transfers, in_flight=sizes.in_flight)
         made.append(await commands.why(system, repetitions=sizes.whys))

@@ -38,12 +38,13 @@ from gateway.telling import Telling, telling_of
 from gateway.types.enums import UserErrorCode
 from gateway.types.inputs import RequestCertificateInput, SubmitTransferInput
 from gateway.validation import failed, violations_of_key
+from workflows.actors import Actor, ActorKind
 from workflows.certificate import CertificateWorkflow
 from workflows.certificate_request import refuse_certificate
 from workflows.commands import Application
 from workflows.findings import Finding
 from workflows.messages import CertificateOrder, CommandOutcome
-from workflows.vocabulary import APPLICANTS, RefusalCode, Role
+from workflows.vocabulary import APPLICANTS, CLERKS, RefusalCode, Role
 
 # Findings that show nothing of what the registers have about the person.
 SAY_NOTHING: Final = (RefusalCode.AGENT_NOT_AUTHORISED, RefusalCode.RESIDENT_ID_INVALID)
@@ -80,13 +81,13 @@ async def submit_transfer(context: RequestContext, given: SubmitTransferInput) -
     try:
         if recorded.outcome is None:
             await carry_out(context, PendingCommand(recorded.command_id, recorded.transfer_id, recorded.transfer_no))
-        state = await reads.transfer_by_id(context.pool, telling.scope, recorded.transfer_id)
+        view = await reads.transfer_by_id(context.pool, telling.scope, recorded.transfer_id)
     except (TemporalError, *OUT_OF_REACH) as error:
         return pending(telling, error)
-    if state is None:
+    if view is None:
         # Asked again after the mandate, or the employment, has ended: what the caller may not see any more is not there.
         raise NotFound
-    return SubmitTransferPayload(transfer=show_case(state, telling, "submitTransfer"), replayed=recorded.replayed)
+    return SubmitTransferPayload(transfer=show_case(view, telling, "submitTransfer"), replayed=recorded.replayed)
 
 
 async def request_certificate(context: RequestContext, given: RequestCertificateInput) -> CertificateAnswer:
@@ -183,7 +184,7 @@ async def _application(telling: Telling, connection: Connection, asked: Asked, g
     application = application.model_copy(update={"no": f"ZY-{given.to_region}-{telling.today:%Y%m%d}-{serial:06d}"})
     return Entry(
         kind="SUBMIT_TRANSFER",
-        actor=telling.actor,
+        actor=_acting(asked, application, reading.employer_ids),
         input=_about(asked, reading.name_key)
         | {"application": application.model_dump(mode="json"), "tie": reading.tie},
         received_at=telling.now,
@@ -191,6 +192,21 @@ async def _application(telling: Telling, connection: Connection, asked: Asked, g
         transfer_no=application.no,
         person_key=asked.applicant.person_keys[0],
     )
+
+
+def _acting(asked: Asked, application: Application, employers: tuple[str, ...]) -> Actor:
+    """The applicant, with what they are to the person: an office's roles say it, an insured person's and an employer's do not."""
+    actor = asked.applicant.actor
+    of_a_side = actor.region in (application.from_region, application.to_region)
+    if asked.is_self:
+        kind = ActorKind.PERSON
+    elif actor.has(*CLERKS) and of_a_side:
+        return actor
+    elif actor.has(Role.EMPLOYER) and actor.subject in employers:
+        kind = ActorKind.EMPLOYER
+    else:
+        kind = ActorKind.AGENT
+    return actor.acting_as(kind)
 
 
 async def _certificate(telling: Telling, connection: Connection, asked: Asked, given: RequestCertificateInput) -> Entry:
@@ -253,18 +269,18 @@ async def _not_eligible(telling: Telling, recorded: Recorded, mutation: str, ask
     """A recorded refusal, the same at every call."""
     findings = [Finding.model_validate(each) for each in (recorded.outcome or {})["findings"]]
     in_progress = next((each for each in findings if each.code is RefusalCode.TRANSFER_IN_PROGRESS), None)
-    state = None
+    view = None
     if in_progress is not None:
         no = str(in_progress.figures["transfer_no"])
-        state = await reads.transfer_by_no(telling.context.pool, telling.scope, no)
-    if state is None and any(each.code not in SAY_NOTHING for each in findings):
+        view = await reads.transfer_by_no(telling.context.pool, telling.scope, no)
+    if view is None and any(each.code not in SAY_NOTHING for each in findings):
         telling.note_look(mutation, person_keys=asked.applicant.person_keys)
     return NotEligible(
         code=UserErrorCode.NOT_ELIGIBLE,
         message=telling.say("error.NOT_ELIGIBLE", refusal_no=recorded.refusal_no),
         refusal_no=recorded.refusal_no or "",
         findings=[telling.refusal(each) for each in findings],
-        existing=show_case(state, telling, mutation) if state is not None else None,
+        existing=show_case(view, telling, mutation) if view is not None else None,
     )
 
 

@@ -6,11 +6,13 @@ from gateway.returned_money import return_words
 from gateway.types.enums import TransferEventKind
 from gateway.types.transfer import Transfer, TransferEvent
 from workflows import events as e
+from workflows.actors import ActorKind
 from workflows.deadlines import Deadline
+from workflows.event_actor import event_actor
 from workflows.policy import Disposition
 from workflows.state import TransferState
 from workflows.vocabulary import MatchDecision, RemittanceKind, ReopeningReason, TransferStepKind
-from workflows.words import day, month, yuan
+from workflows.words import day, knows, month, yuan
 from workflows.words.recipients import recipient_words
 
 if TYPE_CHECKING:
@@ -66,23 +68,53 @@ PUBLIC_KIND: Final[dict[type[e.Fact], TransferEventKind]] = {
     e.LateContribution: P.LATE_CONTRIBUTION,
 }
 
+# The sentences that say the same to an employer as to all others.
+TOLD_IN_FULL: Final = (
+    *(e.Submitted, e.Accepted, e.StepOpened, e.ApplicationAccepted, e.CoverageStopped, e.Completed, e.CompletedUnsaid),
+    *(e.ClockStarted, e.DeadlineDueSoon, e.DeadlineMissed, e.DeadlineRevised, e.Withdrawn),
+)
+
 
 def tell_event(stored: e.TransferEvent, case: Transfer, telling: "Telling") -> TransferEvent:
     """The public event of a stored one."""
+    message = employer_message if case.view.limited else _message
+    actor = event_actor(stored)
     return TransferEvent(
         seq=stored.seq,
         occurred_at=stored.occurred_at,
-        kind=PUBLIC_KIND[type(stored.fact)],
+        kind=public_kind(stored),
         step=stored.step,
-        message=_message(stored, case.stored, telling),
+        message=message(stored, case.stored, telling),
         transfer=case,
+        actor=actor,
+        actor_label=telling.say(f"actor.{actor}"),
     )
+
+
+def public_kind(stored: e.TransferEvent) -> TransferEventKind:
+    """The kind of the event in the contract."""
+    return PUBLIC_KIND[type(stored.fact)]
+
+
+def employer_message(stored: e.TransferEvent, state: TransferState, telling: "Telling") -> str:
+    """The sentence for an employer: of what was done that it was done; no note, amount, month, reference or reason."""
+    fact = stored.fact
+    name = fact.type.partition(".")[0]
+    if knows(telling.language, f"employer.event.{name}"):
+        return telling.say(f"employer.event.{name}")
+    if isinstance(fact, TOLD_IN_FULL):
+        return telling.say(_key(stored, state), **_figures(stored, state, telling))
+    step = stored.step
+    if step is None:
+        raise ValueError(f"an employer is not told of {name}")
+    agency = telling.agency(_region(fact, step, state)).name
+    return telling.say("employer.event.step_done", step=telling.say(f"step.{step}"), agency=agency)
 
 
 def _message(stored: e.TransferEvent, state: TransferState, telling: "Telling") -> str:
     """The sentence of the fact, what the agency wrote beside it, and who entered it from what came by post."""
     fact = stored.fact
-    message = telling.say(_key(fact, state), **_figures(stored, state, telling))
+    message = telling.say(_key(stored, state), **_figures(stored, state, telling))
     note = fact.reason if isinstance(fact, e.FundsMatched) else getattr(fact, "note", None)
     if isinstance(fact, e.FundsMatched) or (
         isinstance(fact, e.Declined | e.FundsReceived | e.FundsMismatched | e.CorrectionRequested) and note
@@ -109,9 +141,14 @@ def _doer(stored: e.TransferEvent, state: TransferState) -> str | None:
     return _region(stored.fact, kind, state) if kind is not None else None
 
 
-def _key(fact: e.AnyFact, state: TransferState) -> str:  # noqa: C901, PLR0911, PLR0912 - one arm for each fact that has several sentences
+def _key(stored: e.TransferEvent, state: TransferState) -> str:  # noqa: C901, PLR0911, PLR0912 - one arm for each fact that has several sentences
+    fact = stored.fact
     key = f"event.{fact.type.partition('.')[0]}"
     match fact:
+        case e.Submitted() if stored.actor.kind is not ActorKind.PERSON:
+            return f"{key}.{stored.actor.kind}"
+        case e.Withdrawn():
+            return f"{key}.{stored.actor.kind}"
         case e.Declined(returned=reason) if reason is not None:
             return f"{key}.returned"
         case e.StepOpened(deadline=deadline) if deadline is not None:

@@ -5,12 +5,12 @@ from datetime import datetime
 from gateway.returned_money import last_returned, return_words
 from gateway.telling import Telling
 from gateway.types.enums import PersonAction
-from gateway.types.transfer import Progress, TransferStep
-from workflows.actors import Actor
+from gateway.types.transfer import Progress, Transfer, TransferStep
+from workflows.actors import Actor, ActorKind
 from workflows.deadlines import shanghai_date
 from workflows.remittance import Remittance
 from workflows.rules import objection
-from workflows.state import TransferState
+from workflows.state import Step, TransferState
 from workflows.vocabulary import (
     DeadlineState,
     FundsStatus,
@@ -48,14 +48,14 @@ _LATE_HAS_WORDS = (RemittanceStatus.ORDERED, RemittanceStatus.REMITTED)
 _ENDED_EARLY = (TransferStatus.DECLINED, TransferStatus.WITHDRAWN, TransferStatus.TERMINATED)
 
 
-def tell_progress(state: TransferState, telling: Telling, current: TransferStep | None) -> Progress:
-    """`current` is the step that is waited for now, None when the case is closed."""
-    held = state.in_hand
+def tell_progress(case: Transfer, held: Step | None, current: TransferStep | None) -> Progress:
+    """`held` is the step that is waited for now, None when the case is closed; `current` is the same step as it is shown."""
+    state, telling, limited = case.stored, case.telling, case.view.limited
     held_since = held.opened_at if held is not None else state.closed_at
     unapproved = held is not None and held.kind is TransferStepKind.APPROVE_REVERSE_REMITTANCE
     deadline = current.deadline if current is not None else None
     return Progress(
-        headline=_headline(state, telling, current),
+        headline=(_employer_headline if limited else _headline)(state, telling, current),
         holder=current.agency if current is not None else None,
         holder_role=Role.SUPERVISOR if unapproved else None,
         held_since=held_since or state.submitted_at,
@@ -64,9 +64,24 @@ def tell_progress(state: TransferState, telling: Telling, current: TransferStep 
         # No basis yet for a forecast, so none is made.
         expected_on=None,
         expected_by=None,
-        money=_money(state, telling),
-        actions=_actions(state, current) or [A.NONE],
+        money=telling.say("employer.money") if limited else _money(state, telling),
+        actions=(_employer_actions(case) if limited else _actions(state, current)) or [A.NONE],
     )
+
+
+def _employer_headline(state: TransferState, telling: Telling, current: TransferStep | None) -> str:
+    """Where the transfer stands, without what is said of the money."""
+    if state.terminating and not state.closed:
+        return telling.say("employer.headline.terminating")
+    if state.withdrawn_by is not None and state.withdrawn_by is not ActorKind.EMPLOYER:
+        return telling.say("employer.headline.WITHDRAWN")
+    return _headline(state.model_copy(update={"reopened_for": None}), telling, current)
+
+
+def _employer_actions(case: Transfer) -> list[PersonAction]:
+    """The one thing that an employer can do: withdraw what it submitted."""
+    withdraw = objection(case.view.actual, TransferAction.WITHDRAW_TRANSFER, case.view.acting(case.telling.actor))
+    return [A.WITHDRAW] if withdraw is None else []
 
 
 def _headline(state: TransferState, telling: Telling, current: TransferStep | None) -> str:
@@ -83,6 +98,8 @@ def _headline(state: TransferState, telling: Telling, current: TransferStep | No
         key = f"{key}.{state.reopened_for}"
     elif _in_the_post(state):
         key = f"{key}.on_its_way"
+    elif state.withdrawn_by is not None and knows(telling.language, f"{key}.{state.withdrawn_by}"):
+        key = f"{key}.{state.withdrawn_by}"
     headline = telling.say(key, agency=telling.agency(region).name)
     if current is not None and current.kind is TransferStepKind.APPROVE_REVERSE_REMITTANCE:
         return telling.say("headline.unapproved", headline=headline, region=current.agency.region.name)

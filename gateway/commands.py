@@ -16,6 +16,7 @@ from temporalio.exceptions import TemporalError
 
 from activities.dispatch import CaseClosedError, PendingCommand, dispatch
 from gateway import reads
+from gateway.caller_view import CallerView
 from gateway.case import Case
 from gateway.case_events import tell_event
 from gateway.command_log import Entry, Key, KeyTakenError, Recorded, append, find_bound, key_of
@@ -77,13 +78,18 @@ async def _answer(telling: Telling, mutation: str, given: TransferInput, ask: An
     violations = violations_of_step(telling, given)
     if violations:
         return failed(telling, violations)
-    state = await _named_transfer(telling, given.transfer_id)
-    if state is None:
+    view = await _named_transfer(telling, given.transfer_id)
+    if view is None:
         return _not_found(telling)
+    state = view.actual
+    if view.as_of is not None and ask.expected_revision == view.state.revision:
+        # A former employer has seen all that there is for it: what came later is no news that it could have known.
+        ask = ask.model_copy(update={"expected_revision": None})
     account = given.account_number if isinstance(given, PayoutAccountInput) else None
     key = key_of(telling, mutation, given.idempotency_key, given, number=account)
     acting = given.acting_person
     actor = telling.actor.model_copy(update={"acting_person": acting}) if acting else telling.actor
+    actor = view.acting(actor)
     entry = Entry(
         kind=ask.action,
         actor=actor,
@@ -93,7 +99,7 @@ async def _answer(telling: Telling, mutation: str, given: TransferInput, ask: An
         transfer_no=state.no,
     )
     try:
-        recorded = await _bind(context.pool, key, entry, _objection(telling, state, ask, actor))
+        recorded = await _bind(context.pool, key, entry, _objection(telling, view, ask, actor))
     except KeyTakenError:
         return conflict(telling)
     if not isinstance(recorded, Recorded):
@@ -122,7 +128,7 @@ async def _bind(
     raise TimeoutError("the key was bound and released at every attempt")
 
 
-async def _named_transfer(telling: Telling, node: str) -> TransferState | None:
+async def _named_transfer(telling: Telling, node: str) -> CallerView | None:
     named = node_key(node)
     if named is None or named[0] != "Transfer":
         return None
@@ -133,15 +139,13 @@ async def _named_transfer(telling: Telling, node: str) -> TransferState | None:
     return await reads.transfer_by_id(telling.context.pool, telling.scope, transfer_id)
 
 
-def _objection(
-    telling: Telling, state: TransferState, ask: AnyAsk, actor: Actor
-) -> StepNotAllowed | StaleRevision | None:
+def _objection(telling: Telling, view: CallerView, ask: AnyAsk, actor: Actor) -> StepNotAllowed | StaleRevision | None:
     """What is against the step already, so that nothing is written for it."""
-    match objection(state, ask.action, actor, ask.expected_revision):
+    match objection(view.actual, ask.action, actor, ask.expected_revision):
         case NotAllowed(why=why):
-            return _not_allowed(telling, state, why)
+            return _not_allowed(telling, view, why)
         case Stale():
-            return _stale(telling, state)
+            return _stale(telling, view)
         case _:
             return None
 
@@ -211,14 +215,14 @@ async def _told(telling: Telling, transfer_id: UUID, outcome: CommandOutcome, *,
             return _not_found(telling)
         case = Case(found[0], telling)
         return StepPayload(transfer=case, event=tell_event(found[1], case, telling), replayed=replayed)
-    state = await reads.transfer_by_id(pool, telling.scope, transfer_id)
-    if state is None:
+    view = await reads.transfer_by_id(pool, telling.scope, transfer_id)
+    if view is None:
         return _not_found(telling)
     match outcome.kind:
         case "NOT_ALLOWED":
-            return _not_allowed(telling, state, outcome.why or "NOT_YET")
+            return _not_allowed(telling, view, outcome.why or "NOT_YET")
         case "STALE":
-            return _stale(telling, state)
+            return _stale(telling, view)
         case "INVALID":
             return failed_in_the_step(telling, outcome.violations)
 
@@ -227,8 +231,8 @@ def _not_found(telling: Telling) -> TransferNotFound:
     return TransferNotFound(code=UserErrorCode.NOT_FOUND, message=telling.say("error.NOT_FOUND"))
 
 
-def _not_allowed(telling: Telling, state: TransferState, why: str) -> StepNotAllowed:
-    case = Case(state, telling)
+def _not_allowed(telling: Telling, view: CallerView, why: str) -> StepNotAllowed:
+    case = Case(view, telling)
     return StepNotAllowed(
         code=UserErrorCode.STEP_NOT_ALLOWED,
         message=telling.say(f"not_allowed.{why}"),
@@ -237,11 +241,11 @@ def _not_allowed(telling: Telling, state: TransferState, why: str) -> StepNotAll
     )
 
 
-def _stale(telling: Telling, state: TransferState) -> StaleRevision:
+def _stale(telling: Telling, view: CallerView) -> StaleRevision:
     return StaleRevision(
         code=UserErrorCode.STALE_REVISION,
         message=telling.say("error.STALE_REVISION"),
-        transfer=Case(state, telling),
+        transfer=Case(view, telling),
     )
 
 

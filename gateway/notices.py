@@ -2,13 +2,12 @@
 
 from typing import TYPE_CHECKING, Final
 
+from gateway.access_model import Show
 from gateway.case_events import PUBLIC_KIND
 from gateway.loaders import NoticeRow
 from gateway.types.enums import TransferEventKind
 from gateway.types.transfer import Notice
-from gateway.visibility import Scope
 from workflows.notices import PERSON, event_name
-from workflows.state import TransferState
 from workflows.words.recipients import recipient_words
 
 if TYPE_CHECKING:
@@ -17,15 +16,9 @@ if TYPE_CHECKING:
 KIND_OF: Final[dict[str, TransferEventKind]] = {event_name(fact): kind for fact, kind in PUBLIC_KIND.items()}
 
 
-def tell_notices(rows: list[NoticeRow], state: TransferState, telling: "Telling") -> list[Notice]:
-    """The notices of a case that the caller may know of, in the order of its events."""
-    everything = _is_of_the_case(telling.scope, state)
-    return [_notice(row, telling) for row in rows if everything or row.recipient == PERSON]
-
-
-def _is_of_the_case(scope: Scope, state: TransferState) -> bool:
-    """Whether the caller sees the case for the office held there, and not as the person or for them."""
-    return scope.everything or not {state.from_region, state.to_region}.isdisjoint(scope.regions)
+def tell_notices(rows: list[NoticeRow], shown: Show, telling: "Telling") -> list[Notice]:
+    """The notices of a case that the caller may know of, in the order of its events: in part, those that the person was told."""
+    return [_notice(row, telling) for row in rows if shown is Show.ALL or row.recipient == PERSON]
 
 
 def _notice(row: NoticeRow, telling: "Telling") -> Notice:

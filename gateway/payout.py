@@ -7,6 +7,7 @@ from activities.keyring import DataKey
 from activities.payout import masked, sealed
 from activities.people import open_name
 from gateway import reads
+from gateway.access_model import MUTATIONS
 from gateway.commands import StepAnswer, take_step
 from gateway.context import RequestContext
 from gateway.precheck import violation
@@ -48,7 +49,7 @@ async def _person(telling: Telling, node: str) -> reads.OwnPerson | None:
         transfer_id = UUID(named[1]) if named is not None else None
     except ValueError:
         transfer_id = None
-    own = telling.scope._replace(at=None)
+    own = telling.scope.only(MUTATIONS["providePayoutAccount"].relations)
     return await reads.own_person(telling.context.pool, own, transfer_id) if transfer_id is not None else None
 
 

@@ -44,8 +44,8 @@ class Query:
         context = info.context
         check_signed_in(context)
         telling = await telling_of(context)
-        state = await reads.transfer_by_no(context.pool, telling.scope, no)
-        return show_case(state, telling, "transfer") if state is not None else None
+        view = await reads.transfer_by_no(context.pool, telling.scope, no)
+        return show_case(view, telling, "transfer") if view is not None else None
 
     @field(
         "For the window, the hotline, the employer, the supervisor: those of the caller's agency, staff or "
@@ -125,8 +125,8 @@ async def _node(context: RequestContext, type_name: str, key: str) -> Node | Non
     try:
         match type_name:
             case "Transfer":
-                state = await reads.transfer_by_id(context.pool, telling.scope, UUID(key))
-                return show_case(state, telling, "node") if state is not None else None
+                view = await reads.transfer_by_id(context.pool, telling.scope, UUID(key))
+                return show_case(view, telling, "node") if view is not None else None
             case "Agency":
                 return telling.agency(key) if key in telling.reference.regions else None
             case "TransferDocument":

@@ -11,48 +11,50 @@ import asyncpg
 
 from activities.database import Connection
 from activities.documents.verification import normalised_code
+from gateway.access_model import DOCUMENT_KINDS, reads_documents
+from gateway.caller_view import CallerView, caller_views, first_view, own_view
 from gateway.own_cases import OwnCases
 from gateway.scalars import code_in
-from gateway.visibility import Scope, persons_of, visible
+from gateway.visibility import Scope, one_transfer, persons_of, tie_columns, visible
 from workflows.events import TransferEvent
 from workflows.state import TransferState
-from workflows.vocabulary import DocumentKind, FundsStatus, InsuranceScheme, TransferStatus, TransferStepKind
+from workflows.vocabulary import DocumentKind, InsuranceScheme, TransferStatus, TransferStepKind
 
 OWN_CASES = OwnCases()
 
 # ------------------------------------------------------------------ transfers
 
 
-async def transfer_by_no(pool: asyncpg.Pool, scope: Scope, no: str) -> TransferState | None:
-    """The transfer of that number, if there is one that `scope` covers."""
+async def transfer_by_no(pool: asyncpg.Pool, scope: Scope, no: str) -> CallerView | None:
+    """The transfer of that number, if there is one that `scope` covers, as its caller sees it."""
     if scope.is_own:
         own = await OWN_CASES.state(pool, scope.person_keys, no)
         if own is not None:
-            return _state(own)
+            return own_view(TransferState.model_validate_json(own))
         # Not the person's own: by a mandate, or not at all.
     parameters: list[Any] = [no]
-    sql = f"select t.state from transfers t where t.no = $1 and {visible(scope, parameters)}"
-    return _state(await pool.fetchval(sql, *parameters))
+    sql = one_transfer(scope, "no", parameters)
+    return await first_view(pool, scope, await pool.fetchrow(sql, *parameters))
 
 
-async def transfer_by_id(pool: asyncpg.Pool, scope: Scope, transfer_id: UUID) -> TransferState | None:
-    """The transfer of that id, if there is one that `scope` covers."""
+async def transfer_by_id(pool: asyncpg.Pool, scope: Scope, transfer_id: UUID) -> CallerView | None:
+    """The transfer of that id, if there is one that `scope` covers, as its caller sees it."""
     parameters: list[Any] = [transfer_id]
-    sql = f"select t.state from transfers t where t.transfer_id = $1 and {visible(scope, parameters)}"
-    return _state(await pool.fetchval(sql, *parameters))
+    sql = one_transfer(scope, "transfer_id", parameters)
+    return await first_view(pool, scope, await pool.fetchrow(sql, *parameters))
 
 
 async def transfer_with_event(
     pool: asyncpg.Pool, scope: Scope, transfer_id: UUID, seq: int
-) -> tuple[TransferState, TransferEvent] | None:
-    """The transfer as it is now, if `scope` covers it, and its event `seq`, which it has."""
+) -> tuple[CallerView, TransferEvent] | None:
+    """The transfer as its caller sees it now, if `scope` covers it, and its event `seq`, which it has."""
     parameters: list[Any] = [transfer_id, seq]
-    sql = f"""select t.state, e.event from transfers t join transfer_events e using (transfer_id)
-               where t.transfer_id = $1 and e.seq = $2 and {visible(scope, parameters)}"""
-    row = await pool.fetchrow(sql, *parameters)
-    if row is None:
+    event = "(select e.event from transfer_events e where e.transfer_id = t.transfer_id and e.seq = $2) as event, "
+    row = await pool.fetchrow(one_transfer(scope, "transfer_id", parameters, event), *parameters)
+    view = await first_view(pool, scope, row)
+    if row is None or view is None or row["event"] is None:
         return None
-    return TransferState.model_validate_json(row["state"]), TransferEvent.model_validate_json(row["event"])
+    return view, TransferEvent.model_validate_json(row["event"])
 
 
 class OwnPerson(NamedTuple):
@@ -79,7 +81,7 @@ class TransferConditions(NamedTuple):
 
     person_keys: list[bytes] | None = None
     status: Sequence[TransferStatus] | None = None
-    funds_status: Sequence[FundsStatus] | None = None
+    funds_status: Sequence[str] | None = None
     counterpart_region: str | None = None
     overdue: bool | None = None
     submitted_since: datetime | None = None
@@ -92,7 +94,7 @@ OVERDUE = (
 DUE_TODAY = OVERDUE.replace("<", "=", 1)
 
 
-async def list_transfers(
+async def list_transfers(  # noqa: C901 - one arm for each condition
     pool: asyncpg.Pool,
     scope: Scope,
     conditions: TransferConditions,
@@ -100,23 +102,34 @@ async def list_transfers(
     today: date,
     limit: int,
     after: tuple[datetime, UUID] | None,
-) -> list[TransferState]:
-    """At most `limit` transfers, newest first, after the keyset position `after`."""
+) -> list[CallerView]:
+    """At most `limit` transfers, newest first, after the keyset position `after`.
+
+    Of those that the caller sees as an employer alone, status, money and deadlines are not narrowed here: what is stored of them
+    may be more than the caller is shown.
+    """
     parameters: list[Any] = [today]
+    ties = tie_columns(scope, parameters)
     where = [visible(scope, parameters), "$1::date is not null"]
 
     def narrow(condition: str, value: object) -> None:
         parameters.append(value)
         where.append(condition.format(f"${len(parameters)}"))
 
+    def narrow_shown(condition: str) -> None:
+        others = "" if scope.employer is None else f" or not {visible(scope._replace(employer=None), parameters)}"
+        where.append(f"({condition}{others})")
+
     if conditions.person_keys is not None:
         narrow(
             "t.person_id in (select person_id from persons where person_key = any({}::bytea[]))", conditions.person_keys
         )
     if conditions.status is not None:
-        narrow("t.status = any({}::text[])", list(conditions.status))
+        parameters.append(list(conditions.status))
+        narrow_shown(f"t.status = any(${len(parameters)}::text[])")
     if conditions.funds_status is not None:
-        narrow("t.funds_status = any({}::text[])", list(conditions.funds_status))
+        parameters.append(list(conditions.funds_status))
+        narrow_shown(f"t.funds_status = any(${len(parameters)}::text[])")
     if conditions.counterpart_region is not None:
         narrow("{} in (t.from_region, t.to_region)", conditions.counterpart_region)
         if scope.regions:
@@ -129,7 +142,7 @@ async def list_transfers(
             )
     if conditions.overdue is not None:
         exists = f"exists (select from work_items w where w.transfer_id = t.transfer_id and {OVERDUE})"
-        where.append(exists if conditions.overdue else f"not {exists}")
+        narrow_shown(exists if conditions.overdue else f"not {exists}")
     if conditions.submitted_since is not None:
         narrow("t.submitted_at >= {}", conditions.submitted_since)
     if after is not None:
@@ -139,15 +152,11 @@ async def list_transfers(
         )
     parameters.append(limit)
     rows = await pool.fetch(
-        f"""select t.state from transfers t where {" and ".join(where)}
+        f"""select t.state, {ties} from transfers t where {" and ".join(where)}
              order by t.submitted_at desc, t.transfer_id desc limit ${len(parameters)}""",
         *parameters,
     )
-    return [TransferState.model_validate_json(row["state"]) for row in rows]
-
-
-def _state(document: str | None) -> TransferState | None:
-    return TransferState.model_validate_json(document) if document is not None else None
+    return await caller_views(pool, scope, rows)
 
 
 # ------------------------------------------------------------------ the worklist
@@ -307,9 +316,10 @@ DOCUMENT_COLUMNS = """d.document_id, d.transfer_id, d.kind, d.number, d.version,
 async def document_by_id(pool: asyncpg.Pool, scope: Scope, document_id: UUID) -> DocumentRow | None:
     """A document of a transfer that `scope` covers, or a certificate by itself of its own persons or its own agency."""
     parameters: list[Any] = [document_id]
-    sees_case = visible(scope, parameters)
-    speaks_for = persons_of(scope, parameters)
-    parameters.append(scope.regions)
+    sees_case = _reads_kind(scope, parameters)
+    own = scope.only(reads_documents())
+    speaks_for = persons_of(own, parameters)
+    parameters.append(own.regions)
     row = await pool.fetchrow(
         f"""select {DOCUMENT_COLUMNS} from documents d
              where d.document_id = $1
@@ -321,6 +331,16 @@ async def document_by_id(pool: asyncpg.Pool, scope: Scope, document_id: UUID) ->
         *parameters,
     )
     return document_row(row) if row else None
+
+
+def _reads_kind(scope: Scope, parameters: list[Any]) -> str:
+    """A condition on a document `d` of a transfer `t`: the caller has a relation that reads documents of its kind."""
+    conditions = []
+    for relations in dict.fromkeys(DOCUMENT_KINDS.values()):
+        parameters.append([kind for kind, readers in DOCUMENT_KINDS.items() if readers == relations])
+        kinds = f"any(${len(parameters)}::text[])"
+        conditions.append(f"(d.kind = {kinds} and {visible(scope.only(relations), parameters)})")
+    return f"({' or '.join(conditions)})"
 
 
 async def genuine_certificate(pool: asyncpg.Pool, number: str, code: str) -> DocumentRow | None:

@@ -8,9 +8,11 @@ from uuid import UUID
 import strawberry
 
 from gateway import reads
+from gateway.access_model import event_shown
 from gateway.authorisation import check_signed_in, subscription
+from gateway.caller_view import CallerView
 from gateway.case import Case
-from gateway.case_events import tell_event
+from gateway.case_events import public_kind, tell_event
 from gateway.context import RequestContext
 from gateway.paging import invalid
 from gateway.query_faults import NotFound
@@ -18,7 +20,6 @@ from gateway.telling import telling_of
 from gateway.types.reference import node_key
 from gateway.types.transfer import TransferEvent
 from workflows import events as e
-from workflows.state import TransferState
 
 Info = strawberry.Info[RequestContext, None]
 # After these a case has no more events.
@@ -40,20 +41,29 @@ class Subscription:
             raise invalid(context.language, ["afterSeq"], "NEGATIVE")
         known = await _visible(context, transfer_id)
         # Once for the stream, not for each event.
-        (await telling_of(context)).note_case(known, "transferProgress")
-        case_id = known.transfer_id
-        if known.closed and after_seq >= known.revision:
+        (await telling_of(context)).note_case(known.actual, "transferProgress")
+        case_id = known.state.transfer_id
+        if (known.state.closed or known.as_of is not None) and after_seq >= known.state.revision:
             return
         async with aclosing(_events(context, case_id, after_seq)) as events:
             async for stored in events:
                 # The case as it is when the event is told, and as its caller may still see it.
                 telling = await telling_of(context)
-                state = await reads.transfer_by_id(context.pool, telling.scope, case_id)
-                if state is None:
+                view = await reads.transfer_by_id(context.pool, telling.scope, case_id)
+                if view is None:
                     raise NotFound
-                yield tell_event(stored, Case(state, telling), telling)
-                if isinstance(stored.fact, LAST_WORDS):
+                if view.as_of is not None and stored.seq > view.state.revision:
+                    # It has stopped being the employer: what comes now is not for it.
                     return
+                if event_shown(public_kind(stored), view.relations):
+                    yield tell_event(stored, Case(view, telling), telling)
+                if isinstance(stored.fact, LAST_WORDS) or _is_last_of(view, stored):
+                    return
+
+
+def _is_last_of(view: CallerView, stored: e.TransferEvent) -> bool:
+    """Whether a former employer has been told all that there is for it."""
+    return view.as_of is not None and stored.seq >= view.state.revision
 
 
 def _events(context: RequestContext, transfer_id: UUID, after_seq: int) -> AsyncGenerator[e.TransferEvent, None]:
@@ -64,7 +74,7 @@ def _events(context: RequestContext, transfer_id: UUID, after_seq: int) -> Async
     return cast("AsyncGenerator[e.TransferEvent, None]", stream)
 
 
-async def _visible(context: RequestContext, node: str) -> TransferState:
+async def _visible(context: RequestContext, node: str) -> CallerView:
     """The transfer that a node's id names. Raises `NotFound` when the caller may not see it, or there is none."""
     named = node_key(node)
     try:
@@ -72,7 +82,7 @@ async def _visible(context: RequestContext, node: str) -> TransferState:
     except ValueError:
         transfer_id = None
     telling = await telling_of(context)
-    state = await reads.transfer_by_id(context.pool, telling.scope, transfer_id) if transfer_id is not None else None
-    if state is None:
+    view = await reads.transfer_by_id(context.pool, telling.scope, transfer_id) if transfer_id is not None else None
+    if view is None:
         raise NotFound
-    return state
+    return view

@@ -12,7 +12,8 @@ from activities.keyring import KeyringError
 from activities.people import PersonRef, open_identity, open_name
 from activities.reference import RegionEntry
 from gateway.access_looks import LinkHolder, Look, link_holder
-from gateway.case_events import tell_event
+from gateway.access_model import TRANSFER_FIELDS, Show, document_shown, event_shown
+from gateway.case_events import public_kind, tell_event
 from gateway.context import RequestContext
 from gateway.document_links import signed_link
 from gateway.loaders import EventsKey, IdentityKey, SealedIdentity
@@ -32,14 +33,11 @@ from workflows.findings import Finding
 from workflows.identity import mask_name, mask_resident_id
 from workflows.law import INSTRUMENTS
 from workflows.state import TransferState
-from workflows.vocabulary import AGENCY_STAFF, Role
 from workflows.words import Language, knows, say
 from workflows.words.findings import finding_words
 from workflows.words.waiting import waiting_words
 
 REFERENCE = ReferenceCache()
-# Documents show the number of the person in full: they are for the person and the two agencies, nobody else.
-DOCUMENT_READERS = (Role.INSURED_PERSON, *AGENCY_STAFF)
 NO_NUMBER = "*" * 18
 
 
@@ -159,22 +157,30 @@ class Telling:
             return InsuredPerson(masked_name="*", masked_resident_id=NO_NUMBER)
         return InsuredPerson(masked_name=mask_name(name), masked_resident_id=mask_resident_id(number))
 
-    async def documents(self, transfer_id: UUID) -> list[TransferDocument]:
-        if not self.context.viewer.has(*DOCUMENT_READERS):
+    async def documents(self, case: Transfer) -> list[TransferDocument]:
+        relations = case.view.relations
+        if case.view.shows(TRANSFER_FIELDS, "documents") is Show.NOTHING:
             return []
-        return [self.document(row) for row in await self.context.loaders.documents.load(transfer_id)]
+        rows = await self.context.loaders.documents.load(case.stored.transfer_id)
+        return [self.document(row) for row in rows if document_shown(row.kind, relations)]
 
-    async def notices(self, state: TransferState) -> list[Notice]:
-        return tell_notices(await self.context.loaders.notices.load(state.transfer_id), state, self)
+    async def notices(self, case: Transfer) -> list[Notice]:
+        shown = case.view.shows(TRANSFER_FIELDS, "notices")
+        if shown is Show.NOTHING:
+            return []
+        return tell_notices(await self.context.loaders.notices.load(case.stored.transfer_id), shown, self)
 
     async def page_of_events(self, case: Transfer, first: int, after: str | None) -> TransferEventConnection:
         """A page of the case's events, oldest first. Raises `InvalidArguments`."""
         check_page(first, self.language)
         seq = position(after, read_seq, self.language) or 0
-        key = EventsKey(case.stored.transfer_id, seq, first + 1)
+        relations, limited = case.view.relations, case.view.limited
+        # An employer's page is made of what is left of all events.
+        key = EventsKey(case.stored.transfer_id, seq, case.stored.revision if limited else first + 1)
         loaded = await self.context.loaders.events.load(key)
         # The case was read first: what has happened to it since is not in what the rest of this answer says.
-        stored, more = cut([each for each in loaded if each.seq <= case.stored.revision], first)
+        known = [each for each in loaded if each.seq <= case.stored.revision]
+        stored, more = cut([each for each in known if event_shown(public_kind(each), relations)], first)
         edges = [TransferEventEdge(cursor=cursor(each.seq), node=tell_event(each, case, self)) for each in stored]
         return TransferEventConnection(
             edges=edges, page_info=page_info([edge.cursor for edge in edges], more=more, after=after)
@@ -182,8 +188,6 @@ class Telling:
 
     async def document_by_id(self, document_id: UUID) -> TransferDocument | None:
         """The document, if the caller may see it."""
-        if not self.context.viewer.has(*DOCUMENT_READERS):
-            return None
         row = await document_by_id(self.context.pool, self.scope, document_id)
         if row is None:
             return None

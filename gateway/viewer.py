@@ -8,7 +8,9 @@ import strawberry
 
 from gateway import reads
 from gateway.access_log_reads import page_of_access_counts, page_of_access_log
+from gateway.access_model import OWN
 from gateway.authorisation import field
+from gateway.caller_view import office_view
 from gateway.case import show_case, step_of
 from gateway.consents import own_consents
 from gateway.context import RequestContext
@@ -25,7 +27,7 @@ from gateway.types.reference import Agency, Node, PageInfo, node_id
 from gateway.types.transfer import Transfer, TransferConnection, TransferStep
 from gateway.types.unmatched_funds import UnmatchedFundsConnection
 from gateway.unmatched_funds import page_of_unmatched_funds
-from gateway.visibility import Scope, area_of, regions_of
+from gateway.visibility import area_of, regions_of
 from workflows.vocabulary import Role, TransferStepKind
 
 R = Role
@@ -79,8 +81,7 @@ class Viewer:
         requires=(R.INSURED_PERSON,),
     )
     async def transfers(self, first: int = 20, after: str | None = strawberry.UNSET) -> TransferConnection:
-        scope = self.telling.scope
-        own = Scope(person_keys=scope.person_keys, employer=None, regions=[], at=scope.at)
+        own = self.telling.scope.only(OWN)
         return await page_of_transfers(
             self.telling, "viewer.transfers", own, reads.TransferConditions(), first, after or None
         )
@@ -188,7 +189,7 @@ def desk_of(telling: Telling) -> reads.Desk:
 
 def work_item(row: reads.WorkRow, telling: Telling, operation: str) -> WorkItem:
     """A work item with its case, which is shown through `operation`."""
-    key, case = row.key, show_case(row.state, telling, operation)
+    key, case = row.key, show_case(office_view(telling.scope, row.state), telling, operation)
     steps = (*case.stored.steps, *case.stored.approvals)
     step = next(each for each in steps if (each.kind, each.round) == (key.step, key.round))
     return WorkItem(

@@ -19,6 +19,7 @@ from workflows.state import (
     Mail,
     PreparedForm,
     Step,
+    Submitter,
     TransferState,
 )
 from workflows.vocabulary import FundsStatus, MailItem, StepState, TransferStatus, TransferStepKind
@@ -108,6 +109,7 @@ def _submitted(event: e.TransferEvent, fact: e.Submitted) -> TransferState:
     return TransferState(
         **fact.model_dump(exclude={"type", "manual", "findings"}),
         findings=fact.findings,
+        submitted_by=Submitter(subject=event.actor.subject, kind=event.actor.kind),
         status=TransferStatus.SUBMITTED,
         funds_status=FundsStatus.PENDING,
         steps=steps,
@@ -316,7 +318,7 @@ def _closed(
             declined = {"findings": fact.findings, "returned": fact.returned}
             return changes | declined | {"status": TransferStatus.DECLINED}
         case e.Withdrawn():
-            return changes | {"status": TransferStatus.WITHDRAWN}
+            return changes | {"status": TransferStatus.WITHDRAWN, "withdrawn_by": event.actor.kind}
         case e.Terminated():
             ended = state.model_copy(update={"terminating": True, "remittances": money.without_prepared(state)})
             money_at = {"remittances": ended.remittances, "funds_status": money.standing(ended)}

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel
 
-from workflows.actors import Actor
+from workflows.actors import Actor, ActorKind
 from workflows.state import TransferState
 from workflows.vocabulary import (
     APPLICANTS,
@@ -206,13 +206,16 @@ def allowed_actions(state: TransferState, actor: Actor) -> tuple[TransferAction,
     return tuple(action for action in TransferAction if _not_allowed(state, action, actor) is None)
 
 
-def _not_allowed(state: TransferState, action: TransferAction, actor: Actor) -> NotAllowed | None:
+def _not_allowed(state: TransferState, action: TransferAction, actor: Actor) -> NotAllowed | None:  # noqa: PLR0911 - one for each reason
     rule, roles = RULES[action], _roles_that_count(actor)
     if not any(role in rule.roles for role in roles):
         return NotAllowed(why="WRONG_ROLE")
     # An applicant is on neither side; what they see is theirs.
     if not any(role in APPLICANTS for role in roles) and not _on_the_right_side(state, rule, actor):
         return NotAllowed(why="WRONG_SIDE")
+    not_theirs = _not_theirs(state, action, roles, actor)
+    if not_theirs is not None:
+        return not_theirs
     if state.closed:
         return NotAllowed(why="CLOSED")
     if not rule.when(state):
@@ -221,6 +224,25 @@ def _not_allowed(state: TransferState, action: TransferAction, actor: Actor) -> 
     if _made_by(state, action) == actor.identity:
         return NotAllowed(why="SAME_PERSON")
     return None
+
+
+def _not_theirs(
+    state: TransferState, action: TransferAction, roles: tuple[Role, ...], actor: Actor
+) -> NotAllowed | None:
+    """What one applicant may and another may not."""
+    if action is A.WITHDRAW_TRANSFER and not _may_withdraw(state, roles, actor):
+        return NotAllowed(why="NOT_THE_SUBMITTER")
+    if action is A.PROVIDE_PAYOUT_ACCOUNT and actor.kind is ActorKind.AGENT:
+        return NotAllowed(why="PERSON_ONLY")
+    return None
+
+
+def _may_withdraw(state: TransferState, roles: tuple[Role, ...], actor: Actor) -> bool:
+    """The person, and their agent, may always; an employer only what it submitted itself."""
+    submitter = state.submitted_by
+    if Role.INSURED_PERSON in roles:
+        return True
+    return submitter is not None and (submitter.kind, submitter.subject) == (ActorKind.EMPLOYER, actor.subject)
 
 
 def _made_by(state: TransferState, action: TransferAction) -> str | None:
@@ -251,6 +273,9 @@ def _on_the_right_side(state: TransferState, rule: Rule, actor: Actor) -> bool:
 def _roles_that_count(actor: Actor) -> tuple[Role, ...]:
     """An official's token shows other people's cases: in it the roles of an applicant count for nothing."""
     official = tuple(role for role in actor.roles if role not in APPLICANTS)
+    if not official and actor.acts_as is not None:
+        # Who is insured and an employer acts here as one of the two.
+        return (Role.EMPLOYER,) if actor.acts_as is ActorKind.EMPLOYER else (Role.INSURED_PERSON,)
     return official or actor.roles
 
 

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from workflows.actors import ActorKind
 from workflows.continuation import Continuation
 from workflows.contribution import ContributionPeriod
 from workflows.coverage_gap import CoverageGap
@@ -118,6 +119,13 @@ class Mail(BaseModel, frozen=True):
     arrived_on: date | None
 
 
+class Submitter(BaseModel, frozen=True):
+    """Who submitted a transfer: the subject of their token, and what they were to the person."""
+
+    subject: str
+    kind: ActorKind
+
+
 class TransferState(BaseModel, frozen=True):
     """Everything that the events of a transfer have made true. No personal data."""
 
@@ -135,6 +143,9 @@ class TransferState(BaseModel, frozen=True):
     findings: tuple[Finding, ...] = ()
     stop_needed: bool = False
     employer_ids: tuple[str, ...] = ()
+    # None in a state that was stored before it was noted: then it counts as the person's.
+    submitted_by: Submitter | None = None
+    withdrawn_by: ActorKind | None = None
     periods: dict[TransferStepKind, int] = {}
     stopped_on: date | None = None
     # The application waits for the registers, and the person's own clock runs while nobody covers them.

@@ -6,11 +6,12 @@ from typing import Any, Final
 import strawberry
 
 from workflows import vocabulary as v
+from workflows.actors import ActorKind
 
 
-def _public(enum: Any, description: str | None = None, **values: str) -> Any:
+def _public(enum: Any, description: str | None = None, *, name: str | None = None, **values: str) -> Any:
     """`enum` as a GraphQL enum; `values` describe its members."""
-    public = strawberry.enum(enum, description=description)
+    public = strawberry.enum(enum, name=name, description=description)
     for value in public.__strawberry_definition__.values:
         value.description = values.get(value.name)
     return public
@@ -35,7 +36,6 @@ _public(
     WITHDRAWN="已撤回",
     TERMINATED="已终止",
 )
-_public(v.FundsStatus)
 _public(
     v.TransferStepKind,
     "The statutory steps. Each round of a step is done once, by one side.",
@@ -68,6 +68,39 @@ _public(
     SEND_HOME="Nothing is credited: what came goes home once a supervisor approves.",
 )
 _public(v.MailItem)
+
+
+@unique
+class FundsStatus(StrEnum):
+    """Where the money is."""
+
+    NOT_REQUIRED = "NOT_REQUIRED"
+    PENDING = "PENDING"
+    ORDERED = "ORDERED"
+    REMITTED = "REMITTED"
+    RETURNED = "RETURNED"
+    RECEIVED = "RECEIVED"
+    MISMATCHED = "MISMATCHED"
+    CREDITED = "CREDITED"
+    PAID_OUT_TO_PERSON = "PAID_OUT_TO_PERSON"
+    RETAINED_IN_PROVINCE = "RETAINED_IN_PROVINCE"
+    # Not in version 1 of the contract: some of the others tell what the balance is.
+    NOT_SHOWN = "NOT_SHOWN"
+
+
+_public(FundsStatus, NOT_SHOWN="The caller sees the transfer as an employer, who is not told where the money is.")
+_public(
+    ActorKind,
+    "Who did something in a transfer.",
+    name="TransferEventActor",
+    PERSON="The insured person.",
+    AGENT="Another person, by a mandate of the insured person.",
+    EMPLOYER="The employer of the insured person.",
+    AGENCY="An agency of either side: its people or its system.",
+    SUPERVISOR="The bureau above an agency.",
+    PLATFORM="Nobody: it follows by rule from what was done before, or from the passing of time.",
+    BANK="The bank.",
+)
 
 
 @strawberry.enum

@@ -6,9 +6,9 @@ import strawberry
 from strawberry import UNSET
 
 from gateway.scalars import Fen, IdempotencyKey, Month, PoolingRegionCode, ResidentId
+from gateway.types.enums import FundsStatus
 from workflows.vocabulary import (
     CorrectionReason,
-    FundsStatus,
     InsuranceScheme,
     MailItem,
     MatchDecision,

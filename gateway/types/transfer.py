@@ -8,15 +8,15 @@ import strawberry
 
 from gateway.authorisation import field
 from gateway.scalars import Month, TransferNo
-from gateway.types.enums import PersonAction, TransferAction, TransferEventKind
+from gateway.types.enums import FundsStatus, PersonAction, TransferAction, TransferEventKind
 from gateway.types.proof import DeadlineProof
 from gateway.types.reference import Agency, InsuredPerson, Money, Node, PageInfo, PoolingRegion
 from gateway.types.refusals import CoverageGap, Refusal, WaitingPeriod
+from workflows.actors import ActorKind
 from workflows.state import TransferState
 from workflows.vocabulary import (
     DeadlineState,
     DocumentKind,
-    FundsStatus,
     InsuranceScheme,
     RemittanceKind,
     RemittanceStatus,
@@ -28,6 +28,7 @@ from workflows.vocabulary import (
 )
 
 if TYPE_CHECKING:
+    from gateway.caller_view import CallerView
     from gateway.telling import Telling
 
 
@@ -135,12 +136,16 @@ class Remittance:
 
 @strawberry.type
 class TransferEvent:
-    seq: int = strawberry.field(description="Per-transfer sequence number, from 1 without holes.")
+    seq: int = strawberry.field(
+        description="Per-transfer sequence number, from 1 without holes. An employer is not shown every event."
+    )
     occurred_at: datetime
     kind: TransferEventKind
     step: TransferStepKind | None
     message: str = strawberry.field(description="Ready to show, in the request's language.")
     transfer: "Transfer"
+    actor: ActorKind = strawberry.field(description="Who did it.")
+    actor_label: str = strawberry.field(description="Who did it, ready to show, in the request's language.")
 
 
 @strawberry.type
@@ -173,6 +178,7 @@ class Transfer(Node):
     """Fields without a resolver are worked out by `gateway.case.Case`; those below read more than the case's own row."""
 
     stored: strawberry.Private[TransferState]
+    view: strawberry.Private["CallerView"]
     telling: strawberry.Private["Telling"]
 
     no: TransferNo
@@ -216,14 +222,14 @@ class Transfer(Node):
 
     @strawberry.field
     async def documents(self) -> list[TransferDocument]:
-        return await self.telling.documents(self.stored.transfer_id)
+        return await self.telling.documents(self)
 
     @field(
         "Who was told of what, oldest event first: all of it for the agencies, bureaus and operators of the case, "
-        "for everyone else what the person was told."
+        "for the person and their agent what the person was told, for an employer nothing."
     )
     async def notices(self) -> list[Notice]:
-        return await self.telling.notices(self.stored)
+        return await self.telling.notices(self)
 
     @strawberry.field
     async def events(self, first: int = 20, after: str | None = strawberry.UNSET) -> TransferEventConnection:

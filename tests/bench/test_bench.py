@@ -25,6 +25,7 @@ TINY = Sizes(
     audit_repetitions=1,
     audit_seconds=0.5,
     audit_callers=2,
+    absence_pairs=20,
     latency_transfers=2,
     half_load_transfers=2,
     few_open=3,

@@ -9,16 +9,12 @@ from uuid import UUID
 import asyncpg
 import httpx
 import pytest
-from starlette.applications import Starlette
-from starlette.routing import Route
 
 from activities.bank.entries import EntryKind
 from activities.bank.sending_home import carry_out as send_home
 from activities.people import find_person
 from gateway.access_looks import open_looker
-from gateway.auth import ANONYMOUS, Authenticator, Viewer
-from gateway.documents import DocumentDownloads
-from gateway.jwks import KeySet
+from gateway.auth import ANONYMOUS, Viewer
 from gateway.types.reference import node_id
 from tests.activities.bank_messages import DAY, Inbox, advice, entry
 from tests.activities.desk import MONDAY, TUESDAY
@@ -37,6 +33,7 @@ from tests.gateway.window import (
     STRANGER,
     SUPERVISOR,
     Window,
+    downloads_of,
     open_window,
 )
 from workflows.messages import UnmatchedFundsOrder
@@ -369,10 +366,7 @@ async def test_a_transfer_that_unmatched_money_may_belong_to_is_a_look(window: W
 
 async def test_a_download_is_a_look_by_whom_the_link_was_made_for(window: Window, log: Recorder) -> None:
     query = "query ($no: TransferNo!) { transfer(no: $no) { documents { kind downloadUrl } } }"
-    settings = window.services.settings
-    nobody = Authenticator(settings.oidc_issuer, settings.oidc_audience, KeySet(settings.oidc_issuer, None))
-    endpoint = DocumentDownloads(window.services, nobody).endpoint
-    downloads = Starlette(routes=[Route("/documents/{document_id:uuid}.pdf", endpoint)])
+    downloads = downloads_of(window.services)
     async with httpx.AsyncClient(
         transport=httpx.ASGITransport(downloads), base_url="https://gateway.example"
     ) as client:

@@ -19,6 +19,7 @@ from tests.cases import O_CLERK as O_CLERK_ACTOR
 from tests.conftest import Database
 from tests.gateway.window import EMPLOYER, O_CLERK, O_FINANCE, OPERATOR, OTHER_CLERK, PERSON, Window, open_window
 from workflows import commands as c
+from workflows.actors import ActorKind
 from workflows.deadlines import SHANGHAI
 from workflows.messages import CertificateOrder, MandateOrder, StepOrder
 from workflows.vocabulary import Role
@@ -317,11 +318,12 @@ async def test_the_agent_checks_applies_and_withdraws_and_the_record_says_who(wi
     recorded = await window.desk.row("select actor, transfer_id from commands where kind = 'SUBMIT_TRANSFER'")
     assert '"subject": "agent-1"' in recorded["actor"]
     (first, *_) = await window.desk.cases.events(recorded["transfer_id"])
-    assert first.actor.subject == "agent-1"
+    assert (first.actor.subject, first.actor.kind) == ("agent-1", ActorKind.AGENT)
     withdrawn = await done(
         window, AGENT, WITHDRAW, idempotencyKey=f"{KEY}-2", transferId=submitted["transfer"]["id"], reason="改期"
     )
     assert (withdrawn["__typename"], withdrawn["transfer"]["status"]) == ("StepPayload", "WITHDRAWN")
+    assert (await window.desk.cases.state(recorded["transfer_id"])).withdrawn_by is ActorKind.AGENT
 
 
 async def test_an_application_counts_as_of_its_receipt_though_the_mandate_ends_before_it_is_carried_out(

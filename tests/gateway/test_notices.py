@@ -60,11 +60,15 @@ CLERK_OF_ELSEWHERE = Viewer(
 )
 
 
-@pytest.mark.parametrize("viewer", [PERSON, EMPLOYER, CLERK_OF_ELSEWHERE], ids=["person", "employer", "clerk too"])
+@pytest.mark.parametrize("viewer", [PERSON, CLERK_OF_ELSEWHERE], ids=["person", "clerk too"])
 async def test_persons_see_what_the_person_was_told_whatever_office_they_hold_elsewhere(
     window: Window, viewer: Viewer
 ) -> None:
     assert await whom(window, viewer) == [("ACCEPTED", "参保人本人")]
+
+
+async def test_an_employer_is_not_told_who_was_notified_of_what(window: Window) -> None:
+    assert await whom(window, EMPLOYER) == []
 
 
 @pytest.mark.parametrize("viewer", [STRANGER, OTHER_CLERK], ids=lambda each: each.subject)

@@ -23,6 +23,7 @@ from tests.gateway.window import (
     Window,
     open_window,
 )
+from workflows.actors import Actor, ActorKind
 from workflows.messages import StepOrder
 from workflows.vocabulary import Role
 
@@ -110,7 +111,8 @@ async def test_an_employer_of_either_side_checks_applies_follows_and_withdraws(
     answer = await ask(window, employer, ELIGIBILITY, residentId=WANG, **REGIONS)
     assert (answer["eligible"], answer["findings"], answer["waitingPeriod"]) == (True, [], {"months": 0})
     transfer = (await apply(window, employer, residentId=WANG))["transfer"]
-    assert transfer["status"] == "TRANSFERRING_OUT"
+    # The origin's employer stopped being it before: it sees what it did, and nothing of what followed.
+    assert transfer["status"] == ("SUBMITTED" if employer is EMPLOYER else "TRANSFERRING_OUT")
     for viewer in (EMPLOYER, NEW_EMPLOYER):
         assert await found(window, viewer) == await found(window, viewer, WANG) == [transfer["no"]]
         # Documents show the number in full: they are not an employer's to read.
@@ -122,8 +124,8 @@ async def test_an_employer_of_either_side_checks_applies_follows_and_withdraws(
         await bodies.aclose()  # type: ignore[attr-defined]
     given = {"idempotencyKey": f"{KEY}-w", "transferId": transfer["id"], "reason": "改期"}
     assert (await done(window, employer, WITHDRAW, **given))["transfer"]["status"] == "WITHDRAWN"
-    rows = await window.desk.db.fetch("select actor::jsonb->>'subject' from commands")
-    assert {row[0] for row in rows} == {employer.subject}
+    actors = [Actor.model_validate_json(row[0]) for row in await window.desk.db.fetch("select actor from commands")]
+    assert {(actor.subject, actor.kind) for actor in actors} == {(employer.subject, ActorKind.EMPLOYER)}
 
 
 async def test_another_employer_learns_nothing_of_whom_it_does_not_employ(window: Window) -> None:
@@ -173,7 +175,7 @@ async def test_an_employer_finds_its_staffs_cases_alone_and_the_unseen_like_the_
     assert await snapshot(window.desk.db) == before
 
 
-async def test_who_is_no_longer_the_employer_does_not_see_the_new_case_and_still_sees_the_old_one(
+async def test_whom_the_register_does_not_name_any_more_sees_neither_the_new_case_nor_the_old_one(
     window: Window,
 ) -> None:
     old = (await apply(window, EMPLOYER, residentId=WANG))["transfer"]
@@ -185,9 +187,10 @@ async def test_who_is_no_longer_the_employer_does_not_see_the_new_case_and_still
     # Newest first is by the instant of the application.
     window.now[0] += timedelta(minutes=1)
     new = (await apply(window, PERSON, 2))["transfer"]
-    assert await found(window, EMPLOYER, WANG) == [old["no"]]
-    assert await window.data(EMPLOYER, BY_NO, no=new["no"]) == {"transfer": None}
-    assert (await window.data(EMPLOYER, NODE, id=new["id"]))["node"] is None
+    assert await found(window, EMPLOYER, WANG) == []
+    for case in (old, new):
+        assert await window.data(EMPLOYER, BY_NO, no=case["no"]) == {"transfer": None}
+        assert (await window.data(EMPLOYER, NODE, id=case["id"]))["node"] is None
     refused = await ask(window, EMPLOYER, ELIGIBILITY, residentId=WANG, **REGIONS)
     assert [each["code"] for each in refused["findings"]] == ["AGENT_NOT_AUTHORISED"]
     assert await found(window, NEW_EMPLOYER, WANG) == [new["no"], old["no"]]

@@ -7,13 +7,17 @@ from datetime import datetime
 from typing import Any
 
 import asyncpg
+from starlette.applications import Starlette
+from starlette.routing import Route
 from temporalio.client import Client
 
 from gateway.access_log import AccessLog
-from gateway.auth import Viewer
+from gateway.auth import Authenticator, Viewer
 from gateway.context import Services
+from gateway.documents import DocumentDownloads
 from gateway.execution import Engine
 from gateway.faults import Language
+from gateway.jwks import KeySet
 from gateway.loaders import Loaders
 from gateway.operations import GraphQLRequest, Operations
 from gateway.progress import ProgressHub
@@ -108,6 +112,13 @@ class Window:
     async def node_id(self) -> str:
         data = await self.data(PERSON, "query ($no: TransferNo!) { transfer(no: $no) { id } }", no=self.no)
         return str(data["transfer"]["id"])
+
+
+def downloads_of(services: Services) -> Starlette:
+    """The gateway's `/documents`, for requests without a token."""
+    settings = services.settings
+    nobody = Authenticator(settings.oidc_issuer, settings.oidc_audience, KeySet(settings.oidc_issuer, None))
+    return Starlette(routes=[Route("/documents/{document_id:uuid}.pdf", DocumentDownloads(services, nobody).endpoint)])
 
 
 async def away() -> Client:

@@ -7,7 +7,7 @@ from uuid import UUID
 from activities.calendar_data import published_calendar
 from workflows import commands as c
 from workflows import events as e
-from workflows.actors import PLATFORM, Actor
+from workflows.actors import PLATFORM, Actor, ActorKind
 from workflows.contribution import ContributionPeriod, parse_months
 from workflows.deadlines import SHANGHAI
 from workflows.decide import Submission, decide, decide_submission
@@ -24,6 +24,7 @@ CALENDAR = published_calendar()
 BALANCE_FEN = 420_000
 
 PERSON = Actor(subject="person-1", roles=(Role.INSURED_PERSON,))
+AGENT = Actor(subject="person-2", roles=(Role.INSURED_PERSON,), acts_as=ActorKind.AGENT)
 EMPLOYER = Actor(subject="91110000600037341L", roles=(Role.EMPLOYER,))
 O_CLERK = Actor(subject="clerk-o", roles=(Role.CLERK,), region=O)
 O_FINANCE = Actor(subject="finance-o", roles=(Role.FINANCE,), region=O)
@@ -103,11 +104,13 @@ def returned(reason: ReturnReason = ReturnReason.NO_RECORD) -> c.ReturnTransfer:
 class Story:
     """A case as it is carried along: its state and all its events."""
 
-    def __init__(self, begins: Submission | None = None, *, when: datetime = SUBMITTED_AT) -> None:
+    def __init__(
+        self, begins: Submission | None = None, *, when: datetime = SUBMITTED_AT, submitter: Actor = PERSON
+    ) -> None:
         self.now = when
         self.events: tuple[e.TransferEvent, ...] = ()
         self._state: TransferState | None = None
-        self.happen(decide_submission(begins or submission(), when, CALENDAR), PERSON)
+        self.happen(decide_submission(begins or submission(), when, CALENDAR), submitter)
 
     @property
     def state(self) -> TransferState:

@@ -7,6 +7,7 @@ import pytest
 
 from tests.workflows.pure_cases import (
     ACCEPTANCE,
+    AGENT,
     BALANCE_FEN,
     CALENDAR,
     DESTINATION,
@@ -35,7 +36,7 @@ from tests.workflows.pure_cases import (
 )
 from workflows import commands as c
 from workflows import events as e
-from workflows.actors import Actor
+from workflows.actors import Actor, ActorKind
 from workflows.clocks import next_alarm, tick
 from workflows.decide import decide, decide_submission, issue_certificate
 from workflows.findings import Finding, finding
@@ -43,6 +44,7 @@ from workflows.fold import apply, fold
 from workflows.law import INSTRUMENTS, REFUSALS
 from workflows.money import bank_took_order
 from workflows.rules import Invalid, NotAllowed, Stale, Violation, allowed_actions, invalid, objection
+from workflows.state import Submitter
 from workflows.vocabulary import RefusalClass, RefusalCode, ReturnReason, Role, Side, StepState, TransferAction
 from workflows.vocabulary import TransferStepKind as K
 
@@ -202,9 +204,43 @@ class TestWithdrawal:
     @pytest.mark.parametrize(
         "story", [Story(), accepted(), Story(submission(stop_needed=True)), Story(submission(manual=True))]
     )
-    def test_while_no_agency_has_done_a_step_the_applicant_may(self, story: Story) -> None:
+    def test_while_no_agency_has_done_a_step_the_person_may(self, story: Story) -> None:
         assert kinds(story.decide(c.WithdrawTransfer(reason="x"), PERSON)) == ("withdrawn",)
-        assert kinds(story.decide(c.WithdrawTransfer(reason="x"), EMPLOYER)) == ("withdrawn",)
+        assert story.decide(c.WithdrawTransfer(reason="x"), EMPLOYER) == NotAllowed(why="NOT_THE_SUBMITTER")
+        assert allowed_actions(story.state, EMPLOYER) == ()
+
+    def test_an_employer_withdraws_what_it_submitted_and_no_other_employer_does(self) -> None:
+        story = Story(submitter=EMPLOYER)
+        other = EMPLOYER.model_copy(update={"subject": "91310000600037341M"})
+        assert story.state.submitted_by == Submitter(subject=EMPLOYER.subject, kind=ActorKind.EMPLOYER)
+        assert allowed_actions(story.state, EMPLOYER) == (A.WITHDRAW_TRANSFER,)
+        assert story.decide(c.WithdrawTransfer(reason="x"), other) == NotAllowed(why="NOT_THE_SUBMITTER")
+        assert story.do(c.WithdrawTransfer(reason="x"), EMPLOYER) == ("withdrawn",)
+        assert story.state.withdrawn_by is ActorKind.EMPLOYER
+
+    @pytest.mark.parametrize("submitter", [EMPLOYER, R_CLERK, AGENT], ids=["employer", "clerk", "agent"])
+    def test_the_person_and_their_agent_withdraw_whoever_submitted(self, submitter: Actor) -> None:
+        for actor in (PERSON, AGENT):
+            story = Story(submitter=submitter)
+            assert story.do(c.WithdrawTransfer(reason="x"), actor) == ("withdrawn",)
+            assert story.state.withdrawn_by is actor.kind
+
+    def test_an_agent_does_not_say_where_the_money_goes(self) -> None:
+        answer = objection(Story().state, A.PROVIDE_PAYOUT_ACCOUNT, AGENT)
+        assert answer == NotAllowed(why="PERSON_ONLY")
+        assert objection(Story().state, A.PROVIDE_PAYOUT_ACCOUNT, PERSON) == NotAllowed(why="NOT_YET")
+
+    def test_a_state_without_a_noted_submitter_is_the_person_s(self) -> None:
+        old = Story(submitter=EMPLOYER).state.model_copy(update={"submitted_by": None})
+        assert objection(old, A.WITHDRAW_TRANSFER, EMPLOYER) == NotAllowed(why="NOT_THE_SUBMITTER")
+        assert objection(old, A.WITHDRAW_TRANSFER, PERSON) is None
+
+    def test_who_is_insured_and_an_employer_acts_as_the_one_that_they_are_here(self) -> None:
+        both = Actor(subject="x", roles=(Role.INSURED_PERSON, Role.EMPLOYER))
+        state = Story().state
+        assert objection(state, A.WITHDRAW_TRANSFER, both.model_copy(update={"acts_as": ActorKind.PERSON})) is None
+        refused = objection(state, A.WITHDRAW_TRANSFER, both.model_copy(update={"acts_as": ActorKind.EMPLOYER}))
+        assert refused == NotAllowed(why="NOT_THE_SUBMITTER")
 
     def test_after_an_agency_s_step_there_is_no_way_back(self) -> None:
         acted = Story(submission(manual=True)), Story(submission(stop_needed=True)), delivered()

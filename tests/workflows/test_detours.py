@@ -9,7 +9,6 @@ from tests.workflows.invariants import check_case
 from tests.workflows.pure_cases import (
     BALANCE_FEN,
     CALENDAR,
-    EMPLOYER,
     NO,
     NOT_PAID,
     O_CHECKER,
@@ -349,7 +348,7 @@ class TestTheChecker:
 
     def test_the_maker_may_make_it_anew_and_the_case_be_withdrawn_until_it_counts(self) -> None:
         story = self.prepared()
-        assert objection(story.state, TransferAction.WITHDRAW_TRANSFER, EMPLOYER) is None
+        assert objection(story.state, TransferAction.WITHDRAW_TRANSFER, PERSON) is None
         assert story.form(needs_checker=True) == ("form_prepared",)
         assert story.state.prepared is not None
         assert story.state.prepared.balance_fen == BALANCE_FEN

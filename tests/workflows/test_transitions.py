@@ -18,9 +18,9 @@ from tests.workflows.state_space import (
     explore,
     moves,
 )
-from workflows.actors import Actor
+from workflows.actors import Actor, ActorKind
 from workflows.rules import RULES, NotAllowed, allowed_actions, objection
-from workflows.state import TransferState
+from workflows.state import Submitter, TransferState
 from workflows.vocabulary import RemittanceKind, RemittanceStatus, Role, TransferAction
 from workflows.vocabulary import TransferStepKind as K
 
@@ -123,7 +123,20 @@ def test_each_action_is_allowed_exactly_where_the_table_says_and_refused_elsewhe
         assert node.state.model_dump_json() == before
     print(f"\n{len(stages)} stages × {len(TransferAction)} actions × {len(ACTORS)} actors: {dict(answers)}")  # noqa: T201 - for the reader of -s
     assert sum(answers.values()) == len(stages) * len(TransferAction) * len(ACTORS)
-    assert answers.keys() == {"ALLOWED", "WRONG_ROLE", "WRONG_SIDE", "CLOSED", "ALREADY_DONE", "NOT_YET", "SAME_PERSON"}
+    assert answers.keys() == {
+        *("ALLOWED", "WRONG_ROLE", "WRONG_SIDE", "CLOSED", "ALREADY_DONE", "NOT_YET", "SAME_PERSON"),
+        "NOT_THE_SUBMITTER",
+    }
+
+
+def test_an_employer_takes_back_what_it_submitted_exactly_where_the_person_may(stages: list[Node]) -> None:
+    employer = next(actor for actor in ACTORS if actor.roles == (Role.EMPLOYER,))
+    person = next(actor for actor in ACTORS if actor.roles == (Role.INSURED_PERSON,))
+    by_employer = {"submitted_by": Submitter(subject=employer.subject, kind=ActorKind.EMPLOYER)}
+    for node in stages:
+        state = node.state.model_copy(update=by_employer)
+        answer = objection(state, A.WITHDRAW_TRANSFER, employer)
+        assert answer == expected(state, A.WITHDRAW_TRANSFER, employer) == objection(state, A.WITHDRAW_TRANSFER, person)
 
 
 def test_what_the_api_shows_as_allowed_is_what_objection_lets_pass(stages: list[Node]) -> None:
@@ -152,6 +165,8 @@ def expected(state: TransferState, action: A, actor: Actor) -> NotAllowed | None
         return NotAllowed(why="WRONG_ROLE")
     if role not in APPLICANTS and not _on_its_side(state, action, side, actor):
         return NotAllowed(why="WRONG_SIDE")
+    if role is Role.EMPLOYER and state.submitted_by != Submitter(subject=actor.subject, kind=ActorKind.EMPLOYER):
+        return NotAllowed(why="NOT_THE_SUBMITTER")
     if state.closed:
         return NotAllowed(why="CLOSED")
     if (stage(state), allowed(state)) in read_once() and action in allowed(state).split():

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from workflows import events, vocabulary
+from workflows.actors import ActorKind
 from workflows.findings import Finding
 from workflows.identity import resident_id_fault
 from workflows.law import INSTRUMENTS
@@ -107,6 +108,9 @@ def test_every_closed_list_that_is_shown_has_its_words(language: Language) -> No
     keys = [
         *(f"step.{each}" for each in vocabulary.TransferStepKind),
         *(f"scheme.{each}" for each in vocabulary.InsuranceScheme),
+        *(f"actor.{each}" for each in ActorKind),
+        *(f"event.withdrawn.{each}" for each in (ActorKind.PERSON, ActorKind.AGENT, ActorKind.EMPLOYER)),
+        *(f"event.submitted.{each}" for each in (ActorKind.AGENT, ActorKind.EMPLOYER, ActorKind.AGENCY)),
         *(f"headline.{each}" for each in vocabulary.TransferStatus),
         *(f"money.{each}" for each in vocabulary.FundsStatus),
         *(f"returned.{each}" for each in ReturnReason),
@@ -138,7 +142,9 @@ def test_every_reason_and_violation_that_the_rules_can_give_has_its_words() -> N
     )
     codes = set(re.findall(r'invalid\("?\w+"?, "([A-Z_]+)"', source))
     codes |= set(re.findall(r'code="([A-Z_]+)"', source)) | set(re.findall(r'"(MONTHS_[A-Z_]+)"', source))
-    assert whys == {"WRONG_ROLE", "WRONG_SIDE", "CLOSED", "ALREADY_DONE", "NOT_YET", "SAME_PERSON", "PERSON_ONLY"}
+    assert whys == {"WRONG_ROLE", "WRONG_SIDE", "CLOSED", "ALREADY_DONE", "NOT_YET", "SAME_PERSON", "PERSON_ONLY"} | {
+        "NOT_THE_SUBMITTER"
+    }
     assert len(codes) >= 8
     assert [each for each in whys if not knows("en", f"not_allowed.{each}")] == []
     assert [each for each in codes if not knows("en", f"violation.{each}")] == []

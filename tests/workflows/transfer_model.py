@@ -73,6 +73,8 @@ class Model:
     pays_out: bool = False
     retains: bool = False
     needs_checker: bool = False
+    # The person's employer submitted the application, and not the person.
+    by_employer: bool = False
     manual: bool = False
     stop_needed: bool = False
     stage: Stage = Stage.WAITING
@@ -243,7 +245,8 @@ class Model:
             A.CONFIRM_RECEIPT: (FINANCE, receipt),
             A.CONFIRM_CONTINUATION: (FORM_MAKERS, self.destination),
             A.PROVIDE_PAYOUT_ACCOUNT: ((Role.INSURED_PERSON,), None),
-            A.WITHDRAW_TRANSFER: ((Role.INSURED_PERSON, Role.EMPLOYER), None),
+            # The person always; an employer what it submitted itself.
+            A.WITHDRAW_TRANSFER: ((Role.INSURED_PERSON, *((Role.EMPLOYER,) if self.by_employer else ())), None),
             A.TERMINATE_TRANSFER: ((Role.SUPERVISOR,), None),
             A.APPROVE_REVERSE_REMITTANCE: ((Role.SUPERVISOR,), None),
         }
