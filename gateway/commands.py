@@ -16,6 +16,7 @@ from temporalio.exceptions import TemporalError
 
 from activities.dispatch import CaseClosedError, PendingCommand, dispatch
 from gateway import reads
+from gateway.acting_person import acting
 from gateway.case import Case
 from gateway.case_events import tell_event
 from gateway.command_log import Entry, Key, KeyTakenError, Recorded, append, find_bound, key_of
@@ -74,8 +75,7 @@ async def take_step(context: RequestContext, mutation: str, given: TransferInput
         return _not_found(telling)
     account = given.account_number if isinstance(given, PayoutAccountInput) else None
     key = key_of(telling, mutation, given.idempotency_key, given, number=account)
-    acting = given.acting_person
-    actor = telling.actor.model_copy(update={"acting_person": acting}) if acting else telling.actor
+    actor, unfit = await acting(telling, given.acting_person or None, ask.action)
     entry = Entry(
         kind=ask.action,
         actor=actor,
@@ -85,7 +85,7 @@ async def take_step(context: RequestContext, mutation: str, given: TransferInput
         transfer_no=state.no,
     )
     try:
-        recorded = await _bind(context.pool, key, entry, _objection(telling, state, ask, actor))
+        recorded = await _bind(context.pool, key, entry, unfit or _objection(telling, state, ask, actor))
     except KeyTakenError:
         return conflict(telling)
     if not isinstance(recorded, Recorded):
@@ -98,8 +98,8 @@ async def take_step(context: RequestContext, mutation: str, given: TransferInput
 
 
 async def _bind(
-    pool: asyncpg.Pool, key: Key, entry: Entry, refused: StepNotAllowed | StaleRevision | None
-) -> Recorded | StepNotAllowed | StaleRevision:
+    pool: asyncpg.Pool, key: Key, entry: Entry, refused: ValidationFailed | StepNotAllowed | StaleRevision | None
+) -> Recorded | ValidationFailed | StepNotAllowed | StaleRevision:
     """What the key is bound to: an earlier call's command, or this one's, unless it is `refused`."""
     for _ in range(ATTEMPTS):
         # Most keys are new: only one that is bound, or a step that may not be, asks what is there.
