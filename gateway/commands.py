@@ -39,7 +39,7 @@ from gateway.validation import failed, failed_in_the_step, violations_of_step
 from workflows.actors import Actor
 from workflows.commands import AnyAsk
 from workflows.messages import TASK_QUEUE, CommandOutcome
-from workflows.rules import NotAllowed, Stale, objection
+from workflows.rules import OF_A_SECOND_PERSON, NotAllowed, Stale, objection, person_required
 from workflows.state import TransferState
 from workflows.vocabulary import TransferAction
 
@@ -127,7 +127,7 @@ async def _named_transfer(telling: Telling, node: str) -> TransferState | None:
 
 def _objection(
     telling: Telling, state: TransferState, ask: AnyAsk, actor: Actor
-) -> StepNotAllowed | StaleRevision | None:
+) -> StepNotAllowed | StaleRevision | ValidationFailed | None:
     """What is against the step already, so that nothing is written for it."""
     match objection(state, ask.action, actor, ask.expected_revision):
         case NotAllowed(why=why):
@@ -135,7 +135,8 @@ def _objection(
         case Stale():
             return _stale(telling, state)
         case _:
-            return None
+            unnamed = person_required(actor) if ask.action in OF_A_SECOND_PERSON else None
+            return failed_in_the_step(telling, unnamed.violations) if unnamed is not None else None
 
 
 async def _step_outcome(

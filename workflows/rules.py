@@ -189,6 +189,8 @@ RULES: dict[TransferAction, Rule] = {
     A.WITHDRAW_TRANSFER: Rule(None, APPLICANTS, (), _untouched),
     A.TERMINATE_TRANSFER: Rule(None, (Role.SUPERVISOR,), (), _can_be_terminated),
 }
+# What another person than its maker lets pass.
+OF_A_SECOND_PERSON = (A.CHECK_INFORMATION_FORM, A.RELEASE_REMITTANCE)
 # What comes too late once it has been done, or once the case has gone on.
 ONCE = (A.WITHDRAW_TRANSFER, A.TERMINATE_TRANSFER)
 
