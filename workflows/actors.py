@@ -1,6 +1,6 @@
 """Who asks: the roles, the region and the subject of a caller, as the token says them."""
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from workflows.staff_identity import canonical_identities
 from workflows.vocabulary import Role
@@ -19,8 +19,9 @@ class Actor(BaseModel, frozen=True):
     roles: tuple[Role, ...]
     region: str | None = None
     acting_person: str | None = None
-    staff_id: str | None = None
-    directory_names: tuple[str, ...] = ()
+    # Left out of the records of the many actors who have none.
+    staff_id: str | None = Field(default=None, exclude_if=lambda value: value is None)
+    directory_names: tuple[str, ...] = Field(default=(), exclude_if=lambda value: not value)
 
     @property
     def identity(self) -> str:

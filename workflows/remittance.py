@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from workflows.vocabulary import BankReturnReason, RemittanceKind, RemittanceStatus
 
@@ -34,7 +34,7 @@ class Remittance(BaseModel, frozen=True):
     sent_home_fen: int = 0
     uncredited: bool = False
     prepared_by: str | None = None
-    maker_names: tuple[str, ...] = ()
+    maker_names: tuple[str, ...] = Field(default=(), exclude_if=lambda value: not value)
     send_on: date | None = None
 
     @property

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from workflows.continuation import Continuation
 from workflows.contribution import ContributionPeriod
@@ -105,7 +105,7 @@ class PreparedForm(BaseModel, frozen=True):
     periods: tuple[ContributionPeriod, ...]
     balance_fen: int
     made_by: str
-    maker_names: tuple[str, ...] = ()
+    maker_names: tuple[str, ...] = Field(default=(), exclude_if=lambda value: not value)
 
 
 class Correction(BaseModel, frozen=True):

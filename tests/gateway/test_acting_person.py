@@ -218,11 +218,16 @@ async def test_who_prepared_with_their_own_token_does_not_release_by_the_systems
     await releases(window, system(), actingPerson="wang-02")
 
 
-async def test_a_person_of_two_agencies_is_one_by_a_subject_that_both_know(window: Window, tmp_path: Path) -> None:
+@pytest.mark.parametrize("subject", ["user-99", "user-5"], ids=["of the next agency", "of the one after that"])
+async def test_a_person_of_several_agencies_is_one_by_the_subjects_that_they_share(
+    window: Window, tmp_path: Path, subject: str
+) -> None:
     await directory(window, tmp_path)
     await directory(window, tmp_path, ["staff_id,subjects", "sh-1,user-17;user-99"], SHANGHAI_POOL)
-    await prepares(window, finance("user-99"))
+    await directory(window, tmp_path, ["staff_id,subjects", "sz-1,user-99;user-5"], "440300")
+    await prepares(window, finance(subject))
     assert await refused(window, system(), actingPerson="lee") == SAME_PERSON
+    await releases(window, system(), actingPerson="wang-02")
 
 
 @pytest.mark.parametrize("stranger", ["nobody", "chen-03", "sh-1"], ids=["unknown", "ended", "of another agency"])

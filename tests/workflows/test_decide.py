@@ -429,7 +429,6 @@ class TestTheMoney:
             "sent_home_fen": 0,
             "uncredited": False,
             "prepared_by": None,
-            "maker_names": (),
             "send_on": None,
         }
 

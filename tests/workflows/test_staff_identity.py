@@ -232,6 +232,17 @@ def test_no_spelling_of_the_makers_name_checks_the_form(spelling: str) -> None:
         assert isinstance(checked(story, system("wang-02")), tuple)
 
 
+@pytest.mark.parametrize("loaded", ["before the form", "before the check"])
+def test_a_directory_that_the_maker_or_the_checker_is_known_by_is_enough_for_a_form(loaded: str) -> None:
+    maker, checker = system("lee"), Actor(subject="user-17", roles=(Role.CHECKER,), region=BEIJING)
+    known = {"directory_names": ("lee", "user-17")}
+    if loaded == "before the form":
+        maker = maker.model_copy(update=known)
+    else:
+        checker = checker.model_copy(update=known)
+    assert checked(form_made_by(maker), checker) == of("SAME_PERSON")
+
+
 def test_a_form_for_a_checker_is_neither_made_nor_checked_in_nobodys_name() -> None:
     required = invalid("actingPerson", "ACTING_PERSON_REQUIRED")
     assert checked(form_made_by(system("lee")), system(None)) == required
