@@ -103,7 +103,7 @@ async def test_the_act_claim_says_who_acts_for_the_bearer(
     authenticator: Authenticator, issuer: Issuer, name: str
 ) -> None:
     claims = {"roles": ["AGENCY_SYSTEM"], "sub": "system-310100"}
-    # Earlier actors are told inside the claim; they do not act now (RFC 8693, section 4.1).
+    # Earlier actors are listed inside the claim; they do not act now (RFC 8693, section 4.1).
     viewer = await authenticator.viewer(f"Bearer {issuer.token(**claims, act={'sub': name, 'act': {'sub': 'other'}})}")
     assert (viewer.subject, viewer.acting_person) == ("system-310100", name)
     assert viewer.actor == Actor(

@@ -51,6 +51,13 @@ def test_a_systems_token_names_who_acts_for_it(issuer: DevelopmentIssuer) -> Non
     assert "act" not in plain
 
 
+def test_the_command_prints_a_token_that_names_who_acts(issuer: DevelopmentIssuer) -> None:
+    arguments = ["token", "--data-dir", str(issuer.data_dir), "--role", "AGENCY_SYSTEM", "--region", "110000"]
+    result = CliRunner().invoke(yibao, [*arguments, "--acting-person", "li-01"])
+    assert result.exit_code == 0
+    assert claims_of(issuer, result.output.strip())["act"] == {"sub": "li-01"}
+
+
 @pytest.mark.parametrize("name", ["", " ", "x" * 65])
 def test_who_acts_has_a_name_of_64_characters_at_most(issuer: DevelopmentIssuer, name: str) -> None:
     with pytest.raises(StackError, match="--acting-person takes a name of 1 to 64 characters"):
