@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+import unicodedata
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from gateway.faults import Unauthenticated
 from gateway.jwks import KeySet, KeySetUnavailableError
 from workflows.actors import Actor
 from workflows.identity import resident_id_fault
+from workflows.staff_identity import canonical_identity
 from workflows.vocabulary import REGIONAL_ROLES, Role
 
 # Roles of an agency's people and systems: without a region they belong to no agency.
@@ -20,6 +22,7 @@ MAX_TOKEN_LENGTH: Final = 8192
 # Issuers' clocks run a little ahead of ours; what is expired is expired.
 CLOCK_SKEW_SECONDS: Final = 60
 MAX_CACHED_TOKENS: Final = 10_000
+MAX_ACTING_PERSON: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +30,15 @@ class Viewer:
     """The caller of an operation. Anonymous when no token came: `subject` is then empty and there is no role.
 
     `resident_id` is an insured person's own number, checked for digit and date; never logged. `region` is the pooling
-    region of an agency's people and systems. `expires_at` is the token's end in seconds since 1970.
+    region of an agency's people and systems. `acting_person`: who acts for `subject`, as the token's `act`
+    claim says (RFC 8693, section 4.1). `expires_at` is the token's end in seconds since 1970.
     """
 
     subject: str
     roles: tuple[Role, ...]
     region: str | None = None
     resident_id: str | None = field(default=None, repr=False)
+    acting_person: str | None = None
     issuer: str = ""
     expires_at: float = 0.0
 
@@ -44,7 +49,7 @@ class Viewer:
     @property
     def actor(self) -> Actor:
         """The viewer as the rules know it."""
-        return Actor(subject=self.subject, roles=self.roles, region=self.region)
+        return Actor(subject=self.subject, roles=self.roles, region=self.region, acting_person=self.acting_person)
 
     @property
     def identity(self) -> str:
@@ -188,9 +193,29 @@ def _viewer_of(claims: dict[str, Any]) -> Viewer:
         roles=roles,
         region=region or None,
         resident_id=resident_id if Role.INSURED_PERSON in roles else None,
+        acting_person=_acting_person(claims),
         issuer=claims["iss"],
         expires_at=_seconds(claims, "exp"),
     )
+
+
+def _acting_person(claims: dict[str, Any]) -> str | None:
+    """The `sub` of the `act` claim (RFC 8693, section 4.1): who acts now. Earlier actors inside it do not count."""
+    claim = claims.get("act")
+    if claim is None:
+        return None
+    subject = claim.get("sub") if isinstance(claim, dict) else None
+    if not isinstance(subject, str) or len(subject) > MAX_ACTING_PERSON or not _names_somebody(subject):
+        raise Unauthenticated(
+            f"令牌的 act 应写明经办人：sub 为 1 至 {MAX_ACTING_PERSON} 个字符的文本",
+            f"The token's act must name a person: a sub of 1 to {MAX_ACTING_PERSON} characters",
+        )
+    return subject
+
+
+def _names_somebody(subject: str) -> bool:
+    """Whether something is left of the name without what shows nothing; a control or half a character spoils it."""
+    return bool(canonical_identity(subject)) and not any(unicodedata.category(each) in ("Cc", "Cs") for each in subject)
 
 
 def _text(claims: dict[str, Any], name: str) -> str | None:

@@ -76,6 +76,9 @@ def key_of(
     said = {name: value for name, value in vars(given).items() if value is not None and value is not UNSET}
     said = {name: value for name, value in said.items() if name not in _KEYED}
     viewer, keyring = telling.context.viewer, telling.context.keyring
+    if viewer.acting_person is not None:
+        # Under one key a system asks for one person.
+        said["act"] = viewer.acting_person
     keyed = keyring.person_keys(number) if number is not None else [b""]
     if agent_number is not None:
         # Each pair under one version of the keyring.

@@ -16,6 +16,7 @@ from temporalio.exceptions import TemporalError
 
 from activities.dispatch import CaseClosedError, PendingCommand, dispatch
 from gateway import reads
+from gateway.acting_person import acting
 from gateway.caller_view import CallerView
 from gateway.case import Case
 from gateway.case_events import tell_event
@@ -39,7 +40,7 @@ from gateway.validation import failed, failed_in_the_step, violations_of_step
 from workflows.actors import Actor
 from workflows.commands import AnyAsk
 from workflows.messages import TASK_QUEUE, CommandOutcome
-from workflows.rules import NotAllowed, Stale, objection
+from workflows.rules import OF_A_SECOND_PERSON, NotAllowed, Stale, objection, person_required
 from workflows.state import TransferState
 from workflows.vocabulary import TransferAction
 
@@ -69,7 +70,8 @@ async def take_step(context: RequestContext, mutation: str, given: TransferInput
     telling = await telling_of(context)
     answer = await _answer(telling, mutation, given, ask)
     if isinstance(answer, StepPayload | StepNotAllowed | StaleRevision):
-        telling.note_case(answer.transfer.stored, mutation, given.acting_person or None)
+        acting_person = context.viewer.acting_person or given.acting_person or None
+        telling.note_case(answer.transfer.stored, mutation, acting_person)
     return answer
 
 
@@ -87,8 +89,7 @@ async def _answer(telling: Telling, mutation: str, given: TransferInput, ask: An
         ask = ask.model_copy(update={"expected_revision": None})
     account = given.account_number if isinstance(given, PayoutAccountInput) else None
     key = key_of(telling, mutation, given.idempotency_key, given, number=account)
-    acting = given.acting_person
-    actor = telling.actor.model_copy(update={"acting_person": acting}) if acting else telling.actor
+    actor, unfit = await acting(telling, given.acting_person or None, ask.action)
     actor = view.acting(actor)
     entry = Entry(
         kind=ask.action,
@@ -99,7 +100,7 @@ async def _answer(telling: Telling, mutation: str, given: TransferInput, ask: An
         transfer_no=state.no,
     )
     try:
-        recorded = await _bind(context.pool, key, entry, _objection(telling, view, ask, actor))
+        recorded = await _bind(context.pool, key, entry, unfit or _objection(telling, view, ask, actor))
     except KeyTakenError:
         return conflict(telling)
     if not isinstance(recorded, Recorded):
@@ -112,8 +113,8 @@ async def _answer(telling: Telling, mutation: str, given: TransferInput, ask: An
 
 
 async def _bind(
-    pool: asyncpg.Pool, key: Key, entry: Entry, refused: StepNotAllowed | StaleRevision | None
-) -> Recorded | StepNotAllowed | StaleRevision:
+    pool: asyncpg.Pool, key: Key, entry: Entry, refused: ValidationFailed | StepNotAllowed | StaleRevision | None
+) -> Recorded | ValidationFailed | StepNotAllowed | StaleRevision:
     """What the key is bound to: an earlier call's command, or this one's, unless it is `refused`."""
     for _ in range(ATTEMPTS):
         # Most keys are new: only one that is bound, or a step that may not be, asks what is there.
@@ -139,7 +140,9 @@ async def _named_transfer(telling: Telling, node: str) -> CallerView | None:
     return await reads.transfer_by_id(telling.context.pool, telling.scope, transfer_id)
 
 
-def _objection(telling: Telling, view: CallerView, ask: AnyAsk, actor: Actor) -> StepNotAllowed | StaleRevision | None:
+def _objection(
+    telling: Telling, view: CallerView, ask: AnyAsk, actor: Actor
+) -> StepNotAllowed | StaleRevision | ValidationFailed | None:
     """What is against the step already, so that nothing is written for it."""
     match objection(view.actual, ask.action, actor, ask.expected_revision):
         case NotAllowed(why=why):
@@ -147,7 +150,8 @@ def _objection(telling: Telling, view: CallerView, ask: AnyAsk, actor: Actor) ->
         case Stale():
             return _stale(telling, view)
         case _:
-            return None
+            unnamed = person_required(actor) if ask.action in OF_A_SECOND_PERSON else None
+            return failed_in_the_step(telling, unnamed.violations) if unnamed is not None else None
 
 
 async def _step_outcome(

@@ -21,6 +21,7 @@ from stack.reconcile_cli import reconcile
 from stack.region_cli import region
 from stack.register_cli import register
 from stack.schema_cli import schema
+from stack.staff_cli import staff
 
 ROLE_NAMES = (
     "INSURED_PERSON",
@@ -58,14 +59,25 @@ def up(data_dir: Path, port: int, temporal_port: int, temporal_ui_port: int, pos
 @click.option("--region", metavar="CODE", help="Pooling region of an agency's person or system.")
 @click.option("--resident-id", metavar="ID", help="Number of the insured person.")
 @click.option("--subject", metavar="NAME", help="Who it is; of an employer, its unified social credit code.")
-def token(data_dir: Path, role: str, region: str | None, resident_id: str | None, subject: str | None) -> None:
+@click.option("--acting-person", metavar="NAME", help="Who acts for the bearer: the token's `act` claim (RFC 8693).")
+def token(
+    data_dir: Path,
+    role: str,
+    region: str | None,
+    resident_id: str | None,
+    subject: str | None,
+    acting_person: str | None,
+) -> None:
     """Print a bearer token for the local stack, good for 12 hours."""
     from stack.issuer import DevelopmentIssuer, require_no_real_issuer
     from workflows.vocabulary import Role
 
     require_no_real_issuer()
     issuer = DevelopmentIssuer.of(data_dir, make=False)
-    click.echo(issuer.token(Role(role), region=region, resident_id=resident_id, subject=subject))
+    made = issuer.token(
+        Role(role), region=region, resident_id=resident_id, subject=subject, acting_person=acting_person
+    )
+    click.echo(made)
 
 
 @yibao.command()
@@ -143,7 +155,7 @@ def why(no: str, data_dir: Path, proof: bool) -> None:
     why_and_print(no, data_dir, proof=proof)
 
 
-for command in (bank, register, contributions, region, calendar, funds, mandate, ledger, reconcile, schema):
+for command in (bank, register, contributions, region, calendar, funds, mandate, staff, ledger, reconcile, schema):
     yibao.add_command(command)
 
 

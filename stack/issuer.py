@@ -21,6 +21,7 @@ from workflows.vocabulary import REGIONAL_ROLES, Role
 ISSUER = "https://issuer.yibao.local"
 AUDIENCE = "yibao"
 TOKEN_LIFETIME = timedelta(hours=12)
+LONGEST_ACTING_PERSON = 64
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,16 @@ class DevelopmentIssuer:
         region: str | None = None,
         resident_id: str | None = None,
         subject: str | None = None,
+        acting_person: str | None = None,
     ) -> str:
         """A bearer token for one role, good for 12 hours. Raises `StackError` when the role needs something else.
 
         The insured person's default subject is a keyed hash: it is the same for the same number, and does not tell it.
+        `acting_person` is who acts for the bearer, in the `act` claim (RFC 8693, section 4.1).
         """
         _require(role, region, resident_id, subject)
+        if acting_person is not None and not (acting_person.strip() and len(acting_person) <= LONGEST_ACTING_PERSON):
+            raise StackError(f"--acting-person takes a name of 1 to {LONGEST_ACTING_PERSON} characters")
         now = datetime.now(UTC)
         claims = {
             "iss": ISSUER,
@@ -72,6 +77,7 @@ class DevelopmentIssuer:
         }
         claims |= {"region": region} if region else {}
         claims |= {"resident_id": resident_id} if resident_id else {}
+        claims |= {"act": {"sub": acting_person}} if acting_person else {}
         return jwt.encode(claims, self.key, algorithm="EdDSA", headers={"kid": self._public_jwk()["kid"]})
 
     def _default_subject(self, role: Role, region: str | None, resident_id: str | None) -> str:

@@ -194,9 +194,9 @@ def _about_the_money(
     ask, at = command.ask, command.received_at
     match ask, facts:
         case c.RemitPersonalAccount(), c.RemitFacts() | None:
-            return remit(state, facts or c.RemitFacts(), at, calendar, command.actor.identity)
+            return remit(state, facts or c.RemitFacts(), at, calendar, command.actor)
         case c.ReleaseRemittance(), c.RemitFacts() | None:
-            return release(state, ask, facts or c.RemitFacts(), at, calendar)
+            return release(state, ask, facts or c.RemitFacts(), at, calendar, command.actor)
         case c.ProvidePayoutAccount(), None:
             return provide_account(state, ask, at, calendar)
         case c.ConfirmReceipt(), c.ReceiptFacts():
@@ -212,7 +212,7 @@ def _about_the_money(
 def _about_the_record(  # noqa: PLR0911 - one arm for each command
     state: TransferState, command: c.Command, facts: c.StepFacts | None, calendar: WorkingCalendar
 ) -> Facts | Objection:
-    ask, at, who = command.ask, command.received_at, command.actor.identity
+    ask, at, who = command.ask, command.received_at, command.actor
     match ask, facts:
         case c.ReissueCertificate(), None:
             return (e.CertificateReissued(reason=ask.reason),)

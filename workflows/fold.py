@@ -237,7 +237,14 @@ def _formed(
 ) -> Changes:
     match fact:
         case e.FormPrepared():
-            return {"prepared": PreparedForm(**fact.model_dump(include=set(PreparedForm.model_fields)))}
+            prepared = PreparedForm(
+                version=fact.version,
+                periods=fact.periods,
+                balance_fen=fact.balance_fen,
+                made_by=fact.made_by,
+                maker_names=tuple(sorted(event.actor.names)),
+            )
+            return {"prepared": prepared}
         case e.FormDelivered():
             form = InformationForm(
                 version=fact.version,

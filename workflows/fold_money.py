@@ -60,6 +60,7 @@ def ordered(
                 kind=fact.kind,
                 corrects=fact.corrects,
                 prepared_by=fact.prepared_by,
+                maker_names=tuple(sorted(event.actor.names)),
             )
             return {"remittances": (*state.remittances, prepared)}
         case e.FundsOrdered():

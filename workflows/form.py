@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from workflows import commands as c
 from workflows import events as e
-from workflows.actors import PLATFORM
+from workflows.actors import PLATFORM, Actor
 from workflows.clocks import opening
 from workflows.conclusion import settle
 from workflows.continuation import Continuation, continue_record
@@ -13,7 +13,7 @@ from workflows.contribution import ContributionPeriod, format_months, merge, nor
 from workflows.deadlines import PauseReason, pause, resume, shanghai_date
 from workflows.fold import Facts, advance
 from workflows.policy import Disposition
-from workflows.rules import Invalid, NotAllowed, Objection, Violation, invalid
+from workflows.rules import Invalid, Violation, invalid, person_required
 from workflows.state import TransferState
 from workflows.vocabulary import RemittanceKind, TransferRoute, TransferStepKind
 from workflows.workdays import WorkingCalendar
@@ -27,12 +27,15 @@ def deliver_form(
     facts: c.FormFacts,
     at: datetime,
     calendar: WorkingCalendar,
-    made_by: str,
+    maker: Actor,
 ) -> Facts | Invalid:
     """The form by what is given, or else by O's register; what differs from the register must carry a note.
 
     Where O's region asks for it, another person must check the form before it counts.
     """
+    unnamed = person_required(maker) if facts.needs_checker else None
+    if unnamed is not None:
+        return unnamed
     faults = _faults_of_periods(ask, facts, at)
     if faults:
         return Invalid(violations=faults)
@@ -48,19 +51,20 @@ def deliver_form(
     if facts.needs_checker:
         version = _next_version(state)
         figures = {"version": version, "periods": periods, "balance_fen": balance_fen}
-        return (e.FormPrepared(**figures, note=ask.note, made_by=made_by),)
+        return (e.FormPrepared(**figures, note=ask.note, made_by=maker.identity),)
     return _delivered(state, periods, balance_fen, ask.note, facts, at, calendar)
 
 
 def check_form(
-    state: TransferState, facts: c.FormFacts, at: datetime, calendar: WorkingCalendar, checked_by: str
-) -> Facts | Objection:
-    """The prepared form counts from now on. Nobody checks what they made. Raises ValueError without a prepared form."""
+    state: TransferState, facts: c.FormFacts, at: datetime, calendar: WorkingCalendar, checker: Actor
+) -> Facts | Invalid:
+    """The prepared form counts from now on. Raises ValueError without a prepared form."""
     prepared = state.prepared
     if prepared is None:
         raise ValueError("no prepared form, nothing to check")
-    if prepared.made_by == checked_by:
-        return NotAllowed(why="SAME_PERSON")
+    unnamed = person_required(checker)
+    if unnamed is not None:
+        return unnamed
     fault = _fault_of_balance(state, prepared.balance_fen, _held(state, facts))
     return fault or _delivered(state, prepared.periods, prepared.balance_fen, None, facts, at, calendar)
 

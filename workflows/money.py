@@ -8,18 +8,21 @@ from typing import NamedTuple
 
 from workflows import commands as c
 from workflows import events as e
+from workflows.actors import Actor
 from workflows.clocks import opening
 from workflows.conclusion import next_reference
 from workflows.deadlines import resume, shanghai_date, start_of
 from workflows.fold import Facts
 from workflows.remittance import Remittance
-from workflows.rules import Invalid, NotAllowed, invalid
+from workflows.rules import Invalid, NotAllowed, invalid, person_required
 from workflows.state import TransferState
 from workflows.vocabulary import RemittanceKind, RemittanceStatus, TransferStepKind
 from workflows.workdays import WorkingCalendar
 
 
-def remit(state: TransferState, facts: c.RemitFacts, at: datetime, calendar: WorkingCalendar, maker: str) -> Facts:
+def remit(
+    state: TransferState, facts: c.RemitFacts, at: datetime, calendar: WorkingCalendar, maker: Actor
+) -> Facts | Invalid:
     """The order of what is owed; R's finance is asked to look for it, or the person is paid.
 
     Over the region's threshold it is prepared, for another person to release. An unconnected side gives its order by itself
@@ -28,8 +31,11 @@ def remit(state: TransferState, facts: c.RemitFacts, at: datetime, calendar: Wor
     ordered = _next_order(state, facts)
     if ordered.by_post or not over_threshold(facts, ordered.amount_fen):
         return _given(state, ordered, at, calendar)
+    unnamed = person_required(maker)
+    if unnamed is not None:
+        return unnamed
     prepared = ordered.model_dump(include={"reference", "amount_fen", "kind", "corrects"})
-    return (e.RemittancePrepared(**prepared, prepared_by=maker),)
+    return (e.RemittancePrepared(**prepared, prepared_by=maker.identity),)
 
 
 def order_by_itself(state: TransferState, facts: c.RemitFacts, at: datetime, calendar: WorkingCalendar) -> Facts:
@@ -56,12 +62,20 @@ def _next_order(state: TransferState, facts: c.RemitFacts) -> e.FundsOrdered:
 
 
 def release(
-    state: TransferState, ask: c.ReleaseRemittance, facts: c.RemitFacts, at: datetime, calendar: WorkingCalendar
+    state: TransferState,
+    ask: c.ReleaseRemittance,
+    facts: c.RemitFacts,
+    at: datetime,
+    calendar: WorkingCalendar,
+    releaser: Actor,
 ) -> Facts | Invalid:
     """The prepared order is given. Raises ValueError when nothing is prepared."""
     order = state.to_release
     if order is None:
         raise ValueError("nothing is prepared, nothing to release")
+    unnamed = person_required(releaser)
+    if unnamed is not None:
+        return unnamed
     if ask.remittance_reference != order.reference:
         return invalid("remittanceReference", "UNKNOWN_REFERENCE", reference=order.reference)
     ordered = e.FundsOrdered(

@@ -98,6 +98,14 @@ class Receipt(StrEnum):
     BY_ADVICE = "by_advice"
 
 
+class ActingPerson(StrEnum):
+    """Whom a region's agency accepts as the person for whom its system acts."""
+
+    PLAIN = "plain"
+    DIRECTORY = "directory"
+    SIGNED = "signed"
+
+
 class Direction(BaseModel, frozen=True, extra="forbid"):
     """A kind of transfer: from which scheme to which."""
 
@@ -112,7 +120,8 @@ class RegionPolicy(BaseModel):
     region's register is out of service. `certificate_months`: how long a certificate of the region is valid, None for
     ever. An order of more than `release_threshold_fen` is released by another person than its maker, None for no order.
     `bank_limit_fen`: the most that the region's bank takes in one payment, None without a limit. `disposition`: the first
-    rule that matches decides, none means that the balance is remitted.
+    rule that matches decides, none means that the balance is remitted. `acting_person`: whether the person for whom the
+    agency's system acts may be named by the request, only from the agency's directory of staff, or only by the token.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -129,6 +138,7 @@ class RegionPolicy(BaseModel):
     certificate_months: Annotated[int, Field(ge=1, le=12)] | None = None
     form_needs_checker: bool = False
     release_threshold_fen: Annotated[int, Field(ge=0, le=10**12)] | None = None
+    acting_person: ActingPerson = ActingPerson.PLAIN
     receipt: Receipt = Receipt.BY_FINANCE
     bank_limit_fen: Annotated[int, Field(ge=1, le=10**12)] | None = None
     disposition: tuple[DispositionRule, ...] = ()

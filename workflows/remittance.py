@@ -2,7 +2,7 @@
 
 from datetime import date, datetime
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from workflows.vocabulary import BankReturnReason, RemittanceKind, RemittanceStatus
 
@@ -12,8 +12,9 @@ class Remittance(BaseModel, frozen=True):
 
     `returned_fen` came back from the bank, at once or in parts, for `return_reason`; `returns` are the bank's references of
     those parts. `missing_fen` never came: R accepted less. `sent_home_fen` came with a wrong amount and was never credited.
-    `uncredited`: a way home of such money. `prepared_by` made an order that another person has to release. `send_on`: the
-    day on which the region's cycle sends it, None at once.
+    `uncredited`: a way home of such money. `prepared_by` made an order that another person has to release;
+    `maker_names` are the canonical names by which that person was known then. `send_on`: the day on which the region's
+    cycle sends it, None at once.
     """
 
     reference: str
@@ -33,6 +34,7 @@ class Remittance(BaseModel, frozen=True):
     sent_home_fen: int = 0
     uncredited: bool = False
     prepared_by: str | None = None
+    maker_names: tuple[str, ...] = Field(default=(), exclude_if=lambda value: not value)
     send_on: date | None = None
 
     @property

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from pydantic import BaseModel
 
 from workflows.actors import Actor, ActorKind
+from workflows.staff_identity import canonical_identities
 from workflows.state import TransferState
 from workflows.vocabulary import (
     APPLICANTS,
@@ -188,6 +189,8 @@ RULES: dict[TransferAction, Rule] = {
     A.WITHDRAW_TRANSFER: Rule(None, APPLICANTS, (), _untouched),
     A.TERMINATE_TRANSFER: Rule(None, (Role.SUPERVISOR,), (), _can_be_terminated),
 }
+# What another person than its maker lets pass.
+OF_A_SECOND_PERSON = (A.CHECK_INFORMATION_FORM, A.RELEASE_REMITTANCE)
 # What comes too late once it has been done, or once the case has gone on.
 ONCE = (A.WITHDRAW_TRANSFER, A.TERMINATE_TRANSFER)
 
@@ -221,7 +224,9 @@ def _not_allowed(state: TransferState, action: TransferAction, actor: Actor) -> 
     if not rule.when(state):
         done = any(state.is_done(kind) for kind in rule.steps)
         return NotAllowed(why="ALREADY_DONE" if done or action in ONCE else "NOT_YET")
-    if _made_by(state, action) == actor.identity:
+    maker = _maker(state, action)
+    # A system's own subject too: an order that it once made in nobody's name is not released through it.
+    if maker and not maker.isdisjoint(actor.names | canonical_identities([actor.subject])):
         return NotAllowed(why="SAME_PERSON")
     return None
 
@@ -245,15 +250,20 @@ def _may_withdraw(state: TransferState, roles: tuple[Role, ...], actor: Actor) -
     return submitter is not None and (submitter.kind, submitter.subject) == (ActorKind.EMPLOYER, actor.subject)
 
 
-def _made_by(state: TransferState, action: TransferAction) -> str | None:
-    """Who made what `action` lets pass: nobody passes their own."""
+def person_required(actor: Actor) -> Invalid | None:
+    """What is against a step that takes two people, when an agency's system names nobody for whom it acts."""
+    return None if actor.names_a_person else invalid("actingPerson", "ACTING_PERSON_REQUIRED")
+
+
+def _maker(state: TransferState, action: TransferAction) -> frozenset[str]:
+    """The canonical names of who made what `action` lets pass: nobody passes their own."""
     match action:
-        case A.CHECK_INFORMATION_FORM:
-            return state.prepared.made_by if state.prepared else None
-        case A.RELEASE_REMITTANCE:
-            return state.to_release.prepared_by if state.to_release else None
+        case A.CHECK_INFORMATION_FORM if state.prepared is not None:
+            return canonical_identities((state.prepared.made_by, *state.prepared.maker_names))
+        case A.RELEASE_REMITTANCE if state.to_release is not None:
+            return canonical_identities((state.to_release.prepared_by, *state.to_release.maker_names))
         case _:
-            return None
+            return frozenset()
 
 
 def _on_the_right_side(state: TransferState, rule: Rule, actor: Actor) -> bool:

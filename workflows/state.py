@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from uuid import UUID
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from workflows.actors import ActorKind
 from workflows.continuation import Continuation
@@ -97,12 +97,16 @@ class InformationForm(BaseModel, frozen=True):
 
 
 class PreparedForm(BaseModel, frozen=True):
-    """A form that its maker has finished and that another person of O must check."""
+    """A form that its maker has finished and that another person of O must check.
+
+    `maker_names`: the canonical names by which the maker was known; empty in a state of before these were kept.
+    """
 
     version: int
     periods: tuple[ContributionPeriod, ...]
     balance_fen: int
     made_by: str
+    maker_names: tuple[str, ...] = Field(default=(), exclude_if=lambda value: not value)
 
 
 class Correction(BaseModel, frozen=True):

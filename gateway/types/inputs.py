@@ -94,7 +94,9 @@ class TransferInput:
     acting_person: str | None = strawberry.field(
         default=UNSET,
         description="From an agency's system: the staff id of the person it acts for, who is not the one that checks or "
-        "releases what they made.",
+        "releases what they made. Required for the steps that take two people, unless the token's `act` claim names the "
+        "person; both must name the same one. Case and spelling do not make another person. A region may accept only "
+        "persons of its directory of staff, or only the claim.",
     )
 
 

@@ -36,6 +36,8 @@ WORKER = {
     "register_movements": {"INSERT"},
     "remittances": {"INSERT", "UPDATE"},
     "schema_migrations": set(),
+    "staff": set(),
+    "staff_subjects": set(),
     "transfer_events": {"INSERT"},
     "transfers": {"INSERT", "UPDATE"},
     "work_items": {"INSERT", "UPDATE", "DELETE"},

@@ -98,6 +98,48 @@ async def test_a_token_with_other_claims_is_refused_and_says_why(
     assert await _why(authenticator, issuer.token(**changes)) == why
 
 
+@pytest.mark.parametrize("name", ["li-01", "\uff2cee", "Le\u0301e", "L\u200dee", "王芳", "x" * 64])
+async def test_the_act_claim_says_who_acts_for_the_bearer(
+    authenticator: Authenticator, issuer: Issuer, name: str
+) -> None:
+    claims = {"roles": ["AGENCY_SYSTEM"], "sub": "system-310100"}
+    # Earlier actors are listed inside the claim; they do not act now (RFC 8693, section 4.1).
+    viewer = await authenticator.viewer(f"Bearer {issuer.token(**claims, act={'sub': name, 'act': {'sub': 'other'}})}")
+    assert (viewer.subject, viewer.acting_person) == ("system-310100", name)
+    assert viewer.actor == Actor(
+        subject="system-310100", roles=(Role.AGENCY_SYSTEM,), region="310100", acting_person=name
+    )
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "li-01",
+        ["li-01"],
+        17,
+        True,
+        {},
+        {"sub": None},
+        {"sub": 17},
+        {"sub": ["li-01"]},
+        {"sub": {"sub": "li-01"}},
+        {"sub": ""},
+        {"sub": " "},
+        {"sub": "\u200d\u0301"},
+        {"sub": "x" * 65},
+        {"sub": "li\u0000"},
+        {"sub": "li\ud800"},
+        {"iss": ISSUER},
+    ],
+    ids=repr,
+)
+async def test_an_act_claim_that_names_nobody_is_refused(
+    authenticator: Authenticator, issuer: Issuer, claim: object
+) -> None:
+    token = issuer.token(roles=["AGENCY_SYSTEM"], act=claim)
+    assert await _why(authenticator, token) == "The token's act must name a person: a sub of 1 to 64 characters"
+
+
 async def test_a_token_that_expires_is_not_kept(issuer: Issuer, tmp_path: Path) -> None:
     now = time.time()
     path = tmp_path / "keys.json"

@@ -43,6 +43,27 @@ def test_a_clerks_token_says_who_where_and_for_12_hours(issuer: DevelopmentIssue
     }
 
 
+def test_a_systems_token_names_who_acts_for_it(issuer: DevelopmentIssuer) -> None:
+    token = issuer.token(Role.AGENCY_SYSTEM, region="110000", acting_person="li-01")
+    claims = claims_of(issuer, token)
+    assert (claims["sub"], claims["act"]) == ("agency-system-110000", {"sub": "li-01"})
+    plain = claims_of(issuer, issuer.token(Role.AGENCY_SYSTEM, region="110000"))
+    assert "act" not in plain
+
+
+def test_the_command_prints_a_token_that_names_who_acts(issuer: DevelopmentIssuer) -> None:
+    arguments = ["token", "--data-dir", str(issuer.data_dir), "--role", "AGENCY_SYSTEM", "--region", "110000"]
+    result = CliRunner().invoke(yibao, [*arguments, "--acting-person", "li-01"])
+    assert result.exit_code == 0
+    assert claims_of(issuer, result.output.strip())["act"] == {"sub": "li-01"}
+
+
+@pytest.mark.parametrize("name", ["", " ", "x" * 65])
+def test_who_acts_has_a_name_of_64_characters_at_most(issuer: DevelopmentIssuer, name: str) -> None:
+    with pytest.raises(StackError, match="--acting-person takes a name of 1 to 64 characters"):
+        issuer.token(Role.AGENCY_SYSTEM, region="110000", acting_person=name)
+
+
 def test_a_persons_subject_stays_the_same_and_does_not_hold_the_number(issuer: DevelopmentIssuer) -> None:
     first = claims_of(issuer, issuer.token(Role.INSURED_PERSON, resident_id=PERSON))
     again = claims_of(issuer, DevelopmentIssuer.of(issuer.data_dir).token(Role.INSURED_PERSON, resident_id=PERSON))
