@@ -257,6 +257,9 @@ class MandateState(StrEnum):
     IN_FORCE = "IN_FORCE"
     EXPIRED = "EXPIRED"
     REVOKED = "REVOKED"
+    # From a window: until a second person of the agency has approved it, and then until it starts.
+    AWAITING_APPROVAL = "AWAITING_APPROVAL"
+    AWAITING_START = "AWAITING_START"
 
 
 CLOSED_STATUSES = frozenset(
