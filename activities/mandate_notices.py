@@ -48,7 +48,9 @@ update mandate_notices n
 
 
 class MandateNotifier:
-    def __init__(self, pool: asyncpg.Pool, port: NoticePort, *, first_wait: timedelta = FIRST_WAIT) -> None:
+    def __init__(
+        self, pool: asyncpg.Pool, port: NoticePort[MandateNotice], *, first_wait: timedelta = FIRST_WAIT
+    ) -> None:
         self._pool = pool
         self._port = port
         self._first_wait = first_wait

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import aiohttp
 import asyncpg
@@ -62,8 +62,12 @@ HELD_SQL = f"update notices n set attempts = n.attempts - 1, next_attempt_at = n
 AnyNotice = Notice | MandateNotice
 
 
-class NoticePort(Protocol):
-    async def put(self, notices: Sequence[AnyNotice]) -> Mapping[str, str]:
+N = TypeVar("N", Notice, MandateNotice)
+N_contra = TypeVar("N_contra", bound=AnyNotice, contravariant=True)
+
+
+class NoticePort(Protocol[N_contra]):
+    async def put(self, notices: Sequence[N_contra]) -> Mapping[str, str]:
         """Hand notices over; a second time under the same id changes nothing.
 
         What the receiver says of those that it did not take, by id. Raises when it took none.
@@ -136,7 +140,7 @@ async def keep_delivering(deliver_due: Callable[[], Awaitable[Tally]], every_sec
             await asyncio.sleep(every_seconds)
 
 
-async def put_in_time(port: NoticePort, notices: Sequence[AnyNotice]) -> Mapping[str, str]:
+async def put_in_time(port: NoticePort[N], notices: Sequence[N]) -> Mapping[str, str]:
     """Hand notices over in `SECONDS` at most. What was wrong with those that the receiver did not take, by id."""
     try:
         async with asyncio.timeout(SECONDS):
@@ -146,7 +150,7 @@ async def put_in_time(port: NoticePort, notices: Sequence[AnyNotice]) -> Mapping
 
 
 class Notifier:
-    def __init__(self, pool: asyncpg.Pool, port: NoticePort, *, first_wait: timedelta = FIRST_WAIT) -> None:
+    def __init__(self, pool: asyncpg.Pool, port: NoticePort[Notice], *, first_wait: timedelta = FIRST_WAIT) -> None:
         self._pool = pool
         self._port = port
         self._first_wait = first_wait

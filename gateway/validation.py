@@ -57,6 +57,21 @@ def violations_of_text(telling: Telling, field: str, value: str | None, limit: i
     return [_said(telling, path, code, figures) for path, code, figures in _text(field, value, limit)]
 
 
+def violations_of_reference(telling: Telling, field: str, value: str | None) -> list[FieldViolation]:
+    """Of a reference that may be left out."""
+    return [_said(telling, path, code, figures) for path, code, figures in _reference(field, value)]
+
+
+def violations_of_person(telling: Telling, acting_person: str | None, *, required: bool) -> list[FieldViolation]:
+    """Of the person for whom an agency's system acts. `required`: of two persons this is one, so it must say who."""
+    found = [*_reference("actingPerson", acting_person)]
+    if acting_person and not telling.actor.has(Role.AGENCY_SYSTEM):
+        found.append((["actingPerson"], "ONLY_AN_AGENCY_SYSTEM", {}))
+    if required and not isinstance(acting_person, str) and telling.actor.has(Role.AGENCY_SYSTEM):
+        found.append((["actingPerson"], "ACTING_PERSON_REQUIRED", {}))
+    return [_said(telling, path, code, figures) for path, code, figures in found]
+
+
 def failed(telling: Telling, violations: Sequence[FieldViolation]) -> ValidationFailed:
     """The answer that lists `violations`; there is at least one."""
     return ValidationFailed(

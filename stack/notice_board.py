@@ -87,7 +87,7 @@ def notice_app(data_dir: Path) -> Starlette:
 
     async def show(request: Request) -> JSONResponse:
         asked = request.query_params
-        shown = await asyncio.to_thread(board.shown, asked.get("transfer") or asked.get("mandate"))
+        shown = await asyncio.to_thread(board.shown, asked.get("transfer", asked.get("mandate")))
         return JSONResponse({"notices": shown})
 
     return Starlette(routes=[Route("/notices", show), Route("/notices", put, methods=["PUT"])])

@@ -8,11 +8,14 @@ from datetime import date
 from functools import cache
 from typing import Literal
 
-from workflows.words import differences, en, zh
+from workflows.words import differences, en, mandates, zh
 
 Language = Literal["zh-CN", "en"]
 
-WORDS: dict[Language, dict[str, str]] = {"zh-CN": zh.WORDS | differences.ZH, "en": en.WORDS | differences.EN}
+WORDS: dict[Language, dict[str, str]] = {
+    "zh-CN": zh.WORDS | differences.ZH | mandates.ZH,
+    "en": en.WORDS | differences.EN | mandates.EN,
+}
 _MONTHS = [
     "January",
     "February",
