@@ -16,6 +16,7 @@ from activities.mandates import (
     MandateRevocation,
     holds_mandate,
 )
+from activities.migrate import migrations
 from activities.people import find_person, open_agent, seal_agent
 from activities.sweeper import Sweeper
 from tests.activities.desk import MONDAY, TUESDAY, WEDNESDAY, Desk, changed, open_desk, snapshot
@@ -250,6 +251,28 @@ async def test_a_mandate_of_before_that_a_window_entered_without_a_paper_waits_l
         assert not await holds(desk, WEDNESDAY)
         assert await approve(desk, given.mandate_id, MONDAY) == DONE
         assert await holds(desk, TUESDAY)
+
+
+async def test_mandates_of_before_the_migration_keep_what_they_were(database: Database) -> None:
+    async with open_desk(database) as desk:
+        first, second = await grant(desk, MONDAY), await grant(desk, TUESDAY)
+        await revoke(desk, second, WEDNESDAY)
+        (sql,) = (sql for name, sql in migrations() if name.startswith("0025"))
+        added = [
+            *("paper_reference", "starts_at", "approved_by", "confirmed_by"),
+            *("taken_back_at", "taken_back_by", "agent_keys"),
+        ]
+        await desk.db.execute("drop table mandate_notices")
+        await desk.db.execute("alter table mandates " + ", ".join(f"drop column {name}" for name in added))
+        await desk.db.execute("update mandates set entered_in = '110000' where mandate_id = $1", first)
+        await desk.db.execute(sql)
+        rows = await desk.db.fetch("select mandate_id, starts_at, revoked_at from mandates order by granted_at")
+        assert [tuple(row) for row in rows] == [(first, MONDAY, TUESDAY), (second, TUESDAY, WEDNESDAY)]
+        third = await grant(desk, MONDAY + timedelta(hours=1))
+        # What is carried out afterwards leaves the ends of the others where they are.
+        rows = await desk.db.fetch("select mandate_id, revoked_at from mandates order by granted_at")
+        ended = MONDAY + timedelta(hours=1)
+        assert [tuple(row) for row in rows] == [(first, ended), (third, TUESDAY), (second, WEDNESDAY)]
 
 
 async def test_the_table_refuses_a_mandate_from_a_window_that_starts_without_two_persons_and_a_day(

@@ -14,6 +14,8 @@ from tests.activities.register_extracts import LI, WANG
 from tests.conftest import Database
 from tests.gateway.test_mandates import (
     AGENT,
+    CERTIFICATE,
+    ELIGIBILITY,
     ERRORS,
     GRANT,
     INSTANT,
@@ -26,7 +28,9 @@ from tests.gateway.test_mandates import (
     OTHER,
     OTHER_NUMBER,
     PAPER,
+    REGIONS,
     REVOKE,
+    SUBMIT,
     ask,
     carry_out,
     done,
@@ -160,6 +164,13 @@ async def test_it_starts_24_hours_after_the_second_persons_approval_and_not_an_i
     assert await given_by_person(window) == [waiting | {"state": "IN_FORCE"}]
     assert (await window.data(AGENT, NODE, id=mandate["id"]))["node"]["id"] == mandate["id"]
     assert await sees(window, AGENT)
+    checked = await ask(window, AGENT, ELIGIBILITY, residentId=WANG, **REGIONS)
+    assert "AGENT_NOT_AUTHORISED" not in [each["code"] for each in checked["findings"]]
+    applied = await ask(window, AGENT, SUBMIT, idempotencyKey=f"{KEY}-apply", residentId=WANG, **REGIONS)
+    assert "AGENT_NOT_AUTHORISED" not in [each["code"] for each in applied["findings"]]
+    assert applied["existing"] == {"no": window.no}
+    paper = {"region": "110000", "scheme": "EMPLOYEE", "residentId": WANG, "idempotencyKey": f"{KEY}-paper"}
+    assert (await done(window, AGENT, CERTIFICATE, **paper))["__typename"] == "RequestCertificatePayload"
 
 
 @pytest.mark.parametrize(
