@@ -31,7 +31,7 @@ from gateway.types.mandates import (
     MandateNotAllowed,
     MandateNotFound,
 )
-from gateway.validation import failed, violations_of_key, violations_of_person
+from gateway.validation import actor_of, failed, violations_of_key, violations_of_person
 from workflows.actors import Actor
 
 Refused = ValidationFailed | MandateNotFound | MandateNotAllowed | IdempotencyConflict | StepPending
@@ -67,11 +67,6 @@ async def confirm_mandate(context: RequestContext, given: ConfirmMandateInput) -
     if not isinstance(done, tuple):
         return done
     return ConfirmMandatePayload(mandate=done[0], replayed=done[1].replayed)
-
-
-def actor_of(telling: Telling, acting_person: str | None) -> Actor:
-    """The caller, with the person for whom an agency's system acts."""
-    return telling.actor.model_copy(update={"acting_person": acting_person}) if acting_person else telling.actor
 
 
 async def _act(

@@ -18,7 +18,6 @@ from gateway.context import RequestContext
 from gateway.errors import FieldViolation, IdempotencyConflict, StepPending, ValidationFailed
 from gateway.mandate_acts import NotSeenError, RefusedError, carried_out, named_mandate, not_allowed, not_found
 from gateway.mandate_reads import MandateRow
-from gateway.mandate_starts import actor_of
 from gateway.mandate_view import approving_region, seen, shown, window
 from gateway.paging import invalid
 from gateway.precheck import Asked, asked_about, violation
@@ -35,13 +34,14 @@ from gateway.types.mandates import (
     RevokeMandatePayload,
 )
 from gateway.validation import (
+    actor_of,
     failed,
     failed_in_the_step,
     violations_of_key,
     violations_of_person,
     violations_of_reference,
 )
-from workflows.identity import mask_resident_id, resident_id_fault
+from workflows.identity import holds_resident_id, mask_resident_id, resident_id_fault
 from workflows.mandate_terms import refuse_entry, refuse_validity
 
 GrantAnswer = GrantMandatePayload | ValidationFailed | MandateNotAllowed | IdempotencyConflict | StepPending
@@ -152,6 +152,8 @@ def _violations_of_paper(telling: Telling, given: GrantMandateInput, asked: Aske
         return [*found, violation(telling, "paperReference", "PAPER_REFERENCE_REQUIRED")]
     if not at_window and paper is not None:
         return [*found, violation(telling, "paperReference", "ONLY_AT_A_WINDOW")]
+    if paper is not None and holds_resident_id(paper, today=telling.today):
+        return [*found, violation(telling, "paperReference", "PERSONAL_NUMBER_IN_REFERENCE")]
     return [*found, *violations_of_reference(telling, "paperReference", paper)]
 
 

@@ -22,6 +22,8 @@ from gateway.types.inputs import (
     ReturnTransferInput,
     TransferInput,
 )
+from workflows.actors import Actor
+from workflows.mandate_terms import names_a_person
 from workflows.rules import Violation
 from workflows.vocabulary import Role
 
@@ -67,9 +69,16 @@ def violations_of_person(telling: Telling, acting_person: str | None, *, require
     found = [*_reference("actingPerson", acting_person)]
     if acting_person and not telling.actor.has(Role.AGENCY_SYSTEM):
         found.append((["actingPerson"], "ONLY_AN_AGENCY_SYSTEM", {}))
-    if required and not isinstance(acting_person, str) and telling.actor.has(Role.AGENCY_SYSTEM):
+    if required and not found and not names_a_person(actor_of(telling, acting_person)):
         found.append((["actingPerson"], "ACTING_PERSON_REQUIRED", {}))
     return [_said(telling, path, code, figures) for path, code, figures in found]
+
+
+def actor_of(telling: Telling, acting_person: str | None) -> Actor:
+    """The caller, with the person for whom an agency's system acts."""
+    if not acting_person or telling.actor.acting_person is not None:
+        return telling.actor
+    return telling.actor.model_copy(update={"acting_person": acting_person})
 
 
 def failed(telling: Telling, violations: Sequence[FieldViolation]) -> ValidationFailed:

@@ -15,7 +15,7 @@ from typing import Final, Literal
 from workflows.actors import Actor
 from workflows.deadlines import shanghai_date
 from workflows.rules import Invalid, invalid
-from workflows.vocabulary import MandateState
+from workflows.vocabulary import MandateState, Role
 
 LONGEST_YEARS = 2
 # Between the second person's approval and the start: the time in which the giver can revoke it.
@@ -97,7 +97,20 @@ def same_person(one: Actor, other: Actor) -> bool:
     return _canonical(one.identity) == _canonical(other.identity)
 
 
+def names_a_person(actor: Actor) -> bool:
+    """Whether a person answers for what is done. An agency's system must name one, and its own name is none."""
+    if not actor.has(Role.AGENCY_SYSTEM):
+        return True
+    return bool(actor.acting_person) and _canonical(actor.acting_person or "") != _canonical(actor.subject)
+
+
 def _canonical(identity: str) -> str:
-    """Unicode NFKC, case-folded, without invisible characters, trimmed (Unicode 15, section 3.13, caseless matching)."""
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", identity).casefold())
-    return "".join(each for each in folded if unicodedata.category(each) != "Cf").strip()
+    """Unicode NFKC, case-folded, without marks and invisible characters, white space collapsed (UAX 15)."""
+    folded = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", identity).casefold())
+    plain = "".join(" " if each.isspace() else each for each in folded if each.isspace() or _shows(each))
+    return " ".join(unicodedata.normalize("NFKC", plain).split())
+
+
+def _shows(character: str) -> bool:
+    """Whether a character tells one name from another: it is no mark, control or format."""
+    return unicodedata.category(character)[0] not in "CM"

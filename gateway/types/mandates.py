@@ -79,7 +79,9 @@ class RevokeMandateInput:
 
 @strawberry.input
 class ApproveMandateInput:
-    idempotency_key: IdempotencyKey
+    idempotency_key: IdempotencyKey = strawberry.field(
+        description="Of the caller's own making: the same key with the same input has the same answer."
+    )
     mandate_id: strawberry.ID = strawberry.field(description="The mandate, in state AWAITING_APPROVAL.")
     acting_person: str | None = strawberry.field(
         default=UNSET,
@@ -90,7 +92,9 @@ class ApproveMandateInput:
 
 @strawberry.input
 class ConfirmMandateInput:
-    idempotency_key: IdempotencyKey
+    idempotency_key: IdempotencyKey = strawberry.field(
+        description="Of the caller's own making: the same key with the same input has the same answer."
+    )
     mandate_id: strawberry.ID = strawberry.field(
         description="A mandate that the caller has given, in state AWAITING_APPROVAL or AWAITING_START."
     )

@@ -377,10 +377,12 @@ WRONG: list[tuple[Viewer, dict[str, Any], str, str]] = [
     (O_CLERK, {"residentId": WANG, "paperReference": "  "}, "paperReference", "EMPTY"),
     (O_CLERK, {"residentId": WANG, "paperReference": "A" * 65}, "paperReference", "TOO_LONG"),
     (O_CLERK, {"residentId": WANG, "paperReference": "A 1"}, "paperReference", "REFERENCE_FORM"),
+    (O_CLERK, {"residentId": WANG, "paperReference": f"SQ-{LI}"}, "paperReference", "PERSONAL_NUMBER_IN_REFERENCE"),
     (O_CLERK, {"residentId": WANG, "paperReference": "王思琪"}, "paperReference", "REFERENCE_FORM"),
     (O_CLERK, PAPER | {"residentId": WANG, "actingPerson": "lee"}, "actingPerson", "ONLY_AN_AGENCY_SYSTEM"),
     (O_SYSTEM, PAPER | {"residentId": WANG}, "actingPerson", "ACTING_PERSON_REQUIRED"),
     (O_SYSTEM, PAPER | {"residentId": WANG, "actingPerson": " "}, "actingPerson", "EMPTY"),
+    (O_SYSTEM, PAPER | {"residentId": WANG, "actingPerson": "System-110000"}, "actingPerson", "ACTING_PERSON_REQUIRED"),
     (O_CLERK, PAPER | {"residentId": WANG, "validUntil": "2026-03-02"}, "validUntil", "BEFORE_THE_START"),
 ]
 

@@ -11,6 +11,7 @@ from workflows.mandate_terms import (
     WhyNot,
     last_day,
     mandate_state,
+    names_a_person,
     refuse_approval,
     refuse_confirmation,
     refuse_entry,
@@ -98,9 +99,23 @@ def test_one_person_is_the_same_in_every_spelling(other: Actor) -> None:
     assert refuse_approval(MandateState.AWAITING_APPROVAL, LATER, "110000", clerk("lee"), other, NOON) == "SAME_PERSON"
 
 
-def test_a_letter_with_its_mark_and_the_two_apart_are_one_spelling() -> None:
-    assert same_person(clerk("ren\u00e9e"), clerk("rene\u0301e"))
-    assert not same_person(clerk("ren\u00e9e"), clerk("renee"))
+def test_marks_and_white_space_tell_no_two_persons_apart() -> None:
+    assert same_person(clerk("ren\u00e9e  wu"), clerk("rene\u0301e wu"))
+    assert same_person(clerk("ren\u00e9e"), clerk("renee"))
+    assert not same_person(clerk("lee"), clerk("leo"))
+
+
+@pytest.mark.parametrize(
+    ("actor", "named"),
+    [
+        (clerk("lee"), True),
+        (clerk("system-110000", acting="lee"), True),
+        (clerk("system-110000", acting=""), False),
+        (clerk("system-110000", acting="SYSTEM-110000"), False),
+    ],
+)
+def test_a_system_names_a_person_and_its_own_name_is_none(actor: Actor, *, named: bool) -> None:
+    assert names_a_person(actor) is named
 
 
 @pytest.mark.parametrize(
