@@ -121,6 +121,28 @@ async def test_what_is_not_taken_is_tried_again_alone_and_stops_no_notice_about_
         assert {row["last_error"] for row in await rows(desk)} == {None}
 
 
+async def test_a_failure_that_is_noted_late_takes_no_delivery_back(database: Database) -> None:
+    async with open_desk(database) as desk:
+        await enter(desk)
+        pool = desk.cases.worker_pool
+
+        class Taking:
+            async def put(self, notices: Sequence[MandateNotice]) -> Mapping[str, str]:
+                return {}
+
+        class Overtaken(Refusing):
+            async def put(self, notices: Sequence[MandateNotice]) -> Mapping[str, str]:
+                # Another worker sends the same notice meanwhile, and the receiver takes it.
+                assert await MandateNotifier(pool, Taking(), first_wait=AT_ONCE_AGAIN).deliver_due() == Tally(
+                    delivered=1
+                )
+                return await super().put(notices)
+
+        assert await MandateNotifier(pool, Overtaken(), first_wait=AT_ONCE_AGAIN).deliver_due() == Tally(failed=1)
+        (row,) = await rows(desk)
+        assert (row["delivered_at"] is not None, row["last_error"], row["attempts"]) == (True, None, 2)
+
+
 async def test_the_next_attempt_waits(database: Database) -> None:
     async with open_desk(database) as desk:
         await enter(desk)
