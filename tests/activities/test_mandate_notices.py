@@ -127,7 +127,7 @@ async def test_a_failure_that_is_noted_late_takes_no_delivery_back(database: Dat
         pool = desk.cases.worker_pool
 
         class Taking:
-            async def put(self, notices: Sequence[MandateNotice]) -> Mapping[str, str]:
+            async def put(self, notices: Sequence[MandateNotice]) -> Mapping[str, str]:  # noqa: ARG002 - it takes whatever comes
                 return {}
 
         class Overtaken(Refusing):
