@@ -7,16 +7,16 @@ is sent twice is kept once.
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol, TypeVar
 
 import aiohttp
 import asyncpg
 from pydantic import BaseModel, ValidationError
 
 from activities.outside_http import SUCCESS, open_session
+from workflows.mandate_notices import MandateNotice
 from workflows.notices import REMINDERS, Notice, must_wait
 from workflows.state import TransferState
 
@@ -58,8 +58,16 @@ FAILED_SQL = f"update notices n set last_error = these.said {_THESE}"  # noqa: S
 HELD_SQL = f"update notices n set attempts = n.attempts - 1, next_attempt_at = now() + $5 {_THESE}"  # noqa: S608 - as above
 
 
-class NoticePort(Protocol):
-    async def put(self, notices: Sequence[Notice]) -> Mapping[str, str]:
+# About a transfer's event, or about a mandate.
+AnyNotice = Notice | MandateNotice
+
+
+N = TypeVar("N", Notice, MandateNotice)
+N_contra = TypeVar("N_contra", bound=AnyNotice, contravariant=True)
+
+
+class NoticePort(Protocol[N_contra]):
+    async def put(self, notices: Sequence[N_contra]) -> Mapping[str, str]:
         """Hand notices over; a second time under the same id changes nothing.
 
         What the receiver says of those that it did not take, by id. Raises when it took none.
@@ -88,7 +96,7 @@ class HttpNotices:
         self._url = f"{url.rstrip('/')}/notices"
         self._session = open_session(SECONDS)
 
-    async def put(self, notices: Sequence[Notice]) -> Mapping[str, str]:
+    async def put(self, notices: Sequence[AnyNotice]) -> Mapping[str, str]:
         """Raises `OSError`, `aiohttp.ClientError` or `NotTakenError`.
 
         Of the address, which may hold a password, they name the host at most.
@@ -120,22 +128,36 @@ class Tally(NamedTuple):
     held: int = 0
 
 
+async def keep_delivering(deliver_due: Callable[[], Awaitable[Tally]], every_seconds: float) -> None:
+    """Deliver until cancelled; at once again while there is more and the receiver takes some."""
+    while True:
+        tally = Tally()
+        try:
+            tally = await deliver_due()
+        except Exception:
+            log.exception("notices could not be looked at; it is tried again in %.0f s", every_seconds)
+        if sum(tally) < ALONE_AT_ONCE or not tally.delivered:
+            await asyncio.sleep(every_seconds)
+
+
+async def put_in_time(port: NoticePort[N], notices: Sequence[N]) -> Mapping[str, str]:
+    """Hand notices over in `SECONDS` at most. What was wrong with those that the receiver did not take, by id."""
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await port.put(notices)
+    except Exception as error:  # noqa: BLE001 - whatever a receiver does, its notices are tried again and stop no other
+        return dict.fromkeys((each.id for each in notices), f"{type(error).__name__}: {error}")
+
+
 class Notifier:
-    def __init__(self, pool: asyncpg.Pool, port: NoticePort, *, first_wait: timedelta = FIRST_WAIT) -> None:
+    def __init__(self, pool: asyncpg.Pool, port: NoticePort[Notice], *, first_wait: timedelta = FIRST_WAIT) -> None:
         self._pool = pool
         self._port = port
         self._first_wait = first_wait
 
     async def run(self, *, every_seconds: float = EVERY_SECONDS) -> None:
         """Deliver until cancelled; at once again while there is more and the receiver takes some."""
-        while True:
-            tally = Tally()
-            try:
-                tally = await self.deliver_due()
-            except Exception:
-                log.exception("notices could not be looked at; it is tried again in %.0f s", every_seconds)
-            if sum(tally) < ALONE_AT_ONCE or not tally.delivered:
-                await asyncio.sleep(every_seconds)
+        await keep_delivering(self.deliver_due, every_seconds)
 
     async def deliver_due(self) -> Tally:
         """Send the notices whose time has come: `AT_ONCE` new ones at most, and `ALONE_AT_ONCE` that have failed before.
@@ -167,11 +189,7 @@ class Notifier:
         return Tally(sum(each.delivered for each in sent), failed, len(held))
 
     async def _send(self, notices: list[Notice]) -> Tally:
-        try:
-            async with asyncio.timeout(SECONDS):
-                refused = await self._port.put(notices)
-        except Exception as error:  # noqa: BLE001 - whatever a receiver does, its notices are tried again and stop no other
-            refused = dict.fromkeys((each.id for each in notices), f"{type(error).__name__}: {error}")
+        refused = await put_in_time(self._port, notices)
         taken = [each for each in notices if each.id not in refused]
         if taken:
             await self._pool.execute(DELIVERED_SQL, *_these(taken))
@@ -194,12 +212,3 @@ def _these(notices: list[Notice], said: list[str] | None = None) -> tuple[list[A
         [each.recipient for each in notices],
         said or [None] * len(notices),
     )
-
-
-async def deliver_notices(pool: asyncpg.Pool, url: str | None) -> None:
-    """Deliver to the receiver at `url` until cancelled. Without one, say so once: the notices stay recorded."""
-    if url is None:
-        log.warning("YIBAO_NOTICE_URL is not set: notices are recorded, and wait until it is")
-        return
-    async with aclosing(HttpNotices(url)) as port:
-        await Notifier(pool, port).run()

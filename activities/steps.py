@@ -16,7 +16,13 @@ from activities.database import Connection, transaction
 from activities.documents import store
 from activities.effects import certificate, complete, issue_application
 from activities.keyring import Keyring
-from activities.mandates import MandateCommand, MandateGrant, MandateRevocation
+from activities.mandates import (
+    MandateApproval,
+    MandateCommand,
+    MandateConfirmation,
+    MandateGrant,
+    MandateRevocation,
+)
 from activities.people import PersonRef
 from activities.records import Locked
 from activities.reference import CALENDAR_KEY_SQL, calendar_in_force, regions_on
@@ -31,6 +37,7 @@ from workflows.deadlines import shanghai_date
 from workflows.decide import decide, decide_submission, issue_certificate, recheck
 from workflows.eligibility import assess
 from workflows.fold import Facts, advance
+from workflows.mandate_terms import WhyNot
 from workflows.messages import (
     BankWord,
     CertificateOrder,
@@ -186,20 +193,15 @@ class Steps:
             return outcome
 
     async def carry_out_mandate(self, order: MandateOrder) -> CommandOutcome:
-        """Write a mandate that was given, or end one that was taken back, as its command asks."""
+        """Write a mandate, have it start, or end it, as its command asks."""
         async with transaction(self._pool) as connection:
             row = await _locked_command(connection, order.command_id)
             if row["outcome"] is not None:
                 return CommandOutcome.model_validate_json(row["outcome"])
-            match MandateCommand(row["kind"]):
-                case MandateCommand.GRANT:
-                    given = MandateGrant.model_validate_json(row["input"])
-                    await mandates.grant(connection, order.command_id, given, row["received_at"])
-                case MandateCommand.REVOKE:
-                    taken = MandateRevocation.model_validate_json(row["input"])
-                    await mandates.revoke(connection, order.command_id, taken, row["received_at"])
-            await _answer(connection, order.command_id, DONE, released=False)
-            return DONE
+            why = await _mandate_act(connection, row)
+            outcome = DONE if why is None else CommandOutcome(kind="NOT_ALLOWED", why=why)
+            await _answer(connection, order.command_id, outcome, released=why is not None)
+            return outcome
 
     async def _by_itself(
         self,
@@ -255,6 +257,24 @@ async def _locked_command(connection: Connection, command_id: str) -> asyncpg.Re
     if row is None:
         raise LookupError(f"there is no command {command_id}")
     return row
+
+
+async def _mandate_act(connection: Connection, row: asyncpg.Record) -> WhyNot | None:
+    """Carry out a command about a mandate; or why it cannot be. Raises LookupError."""
+    command_id, said, at = row["command_id"], row["input"], row["received_at"]
+    match MandateCommand(row["kind"]):
+        case MandateCommand.GRANT:
+            await mandates.grant(connection, command_id, MandateGrant.model_validate_json(said), at)
+            return None
+        case MandateCommand.REVOKE:
+            await mandates.revoke(connection, command_id, MandateRevocation.model_validate_json(said), at)
+            return None
+        case MandateCommand.APPROVE:
+            approver = Actor.model_validate_json(row["actor"])
+            approval = MandateApproval.model_validate_json(said)
+            return await mandates.approve(connection, command_id, approval, approver, at)
+        case MandateCommand.CONFIRM:
+            return await mandates.confirm(connection, command_id, MandateConfirmation.model_validate_json(said), at)
 
 
 async def _recorded(connection: Connection, row: asyncpg.Record, order: StepOrder) -> StepResult:

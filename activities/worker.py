@@ -26,7 +26,7 @@ from activities.bank_words import note_bank_word
 from activities.database import open_pool
 from activities.funds import send_to_bank
 from activities.keyring import InvalidKeyringError, Keyring
-from activities.notices import deliver_notices
+from activities.mandate_notices import deliver_notices
 from activities.reconciliation.daily import keep_reconciling
 from activities.reopening import reopen
 from activities.residuals import ResidualSweep

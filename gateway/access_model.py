@@ -19,6 +19,7 @@ from workflows.vocabulary import (
     FINANCE,
     FORM_CHECKERS,
     FORM_MAKERS,
+    MANDATE_APPROVERS,
     DocumentKind,
     Role,
 )
@@ -236,7 +237,7 @@ ROOT_FIELDS: Final[dict[str, Rule]] = {
     "Viewer.roles": Rule(None),
     "Viewer.agency": Rule(None),
     "Viewer.transfers": Rule((Role.INSURED_PERSON,), OWN),
-    "Viewer.mandates": Rule(_PERSON_OR_WINDOW, OWN | {R.REGISTER}),
+    "Viewer.mandates": Rule((Role.INSURED_PERSON, *MANDATE_APPROVERS), OWN | {R.REGISTER}),
     "Viewer.consents": Rule((Role.INSURED_PERSON,), _SELF),
     "Viewer.accessLog": Rule((Role.INSURED_PERSON,), _SELF),
     "Viewer.ownAccessLog": Rule((Role.INSURED_PERSON,), _SELF),
@@ -255,6 +256,9 @@ MUTATIONS: Final[dict[str, Rule]] = {
     # The agent lays it down.
     "revokeMandate": Rule(_PERSON_OR_WINDOW, _GIVES_MANDATES | {R.MANDATE}),
     # At a window, whoever the person is: the answer does not say whether any register knows them.
+    # The second person of the agency whose window entered it; the giver's own word.
+    "approveMandate": Rule(MANDATE_APPROVERS, frozenset({R.REGISTER})),
+    "confirmMandate": Rule((Role.INSURED_PERSON,), _SELF),
     "recordConsent": Rule(CLERKS, frozenset(Relation)),
     "revokeConsent": Rule((Role.INSURED_PERSON,), _SELF),
     "providePayoutAccount": Rule((Role.INSURED_PERSON,), _SELF),

@@ -23,17 +23,17 @@ OF_TWO_PEOPLE: Final = frozenset(
 )
 
 
-async def acting(telling: Telling, named: str | None, action: TransferAction) -> tuple[Actor, ValidationFailed | None]:
-    """Who takes a step, and what is against the person that `named` (`actingPerson`) or the token's `act` claim names.
+async def acting(telling: Telling, named: str | None, *, of_two_people: bool) -> tuple[Actor, ValidationFailed | None]:
+    """Who acts, and what is against the person that `named` (`actingPerson`) or the token's `act` claim names.
 
-    Costs a query where a system names a person, and on a step that may take two people.
+    `of_two_people`: what is done may take two people. Costs a query then, and wherever a system names a person.
     """
     actor = telling.actor
     person = actor.acting_person or named
     if person is not None and actor.acting_person is None:
         actor = actor.model_copy(update={"acting_person": person})
     by_system = actor.has(Role.AGENCY_SYSTEM) and person is not None
-    if not by_system and action not in OF_TWO_PEOPLE:
+    if not by_system and not of_two_people:
         return actor, None
     names = [each for each in (person, named) if each is not None]
     subject = actor.subject if canonical_identity(actor.subject) in actor.names else None

@@ -16,7 +16,7 @@ from temporalio.exceptions import TemporalError
 
 from activities.dispatch import CaseClosedError, PendingCommand, dispatch
 from gateway import reads
-from gateway.acting_person import acting
+from gateway.acting_person import OF_TWO_PEOPLE, acting
 from gateway.caller_view import CallerView
 from gateway.case import Case
 from gateway.case_events import tell_event
@@ -89,7 +89,7 @@ async def _answer(telling: Telling, mutation: str, given: TransferInput, ask: An
         ask = ask.model_copy(update={"expected_revision": None})
     account = given.account_number if isinstance(given, PayoutAccountInput) else None
     key = key_of(telling, mutation, given.idempotency_key, given, number=account)
-    actor, unfit = await acting(telling, given.acting_person or None, ask.action)
+    actor, unfit = await acting(telling, given.acting_person or None, of_two_people=ask.action in OF_TWO_PEOPLE)
     actor = view.acting(actor)
     entry = Entry(
         kind=ask.action,

@@ -14,6 +14,7 @@ from workflows.vocabulary import MandateRelation
 AT_MOST = 50
 
 COLUMNS = """m.mandate_id, m.person_id, m.relation, m.granted_at, m.valid_until, m.revoked_at, m.entered_in, m.agent_sealed,
+       m.starts_at, m.paper_reference, p.person_key,
        p.wrapped_key, p.resident_id_sealed,
        (select e.name_sealed from enrolments e where e.person_id = m.person_id order by e.region, e.scheme limit 1) as name_sealed"""
 FROM = "from mandates m join persons p using (person_id)"
@@ -31,7 +32,21 @@ class MandateRow(NamedTuple):
     revoked_at: datetime | None
     entered_in: str | None
     agent_sealed: bytes
+    starts_at: datetime | None
+    paper_reference: str | None
+    # The giver's.
+    person_key: bytes
     giver: SealedIdentity
+
+
+async def is_insured_in(connection: Connection, person_keys: list[bytes], region: str) -> bool:
+    """Whether the register of `region` has the person, covered or stopped: its window may then speak for them."""
+    found: bool = await connection.fetchval(
+        """select exists (select from persons p join enrolments e using (person_id)
+                           where p.person_key = any($1::bytea[]) and e.region = $2 and e.status in ('ACTIVE', 'STOPPED'))""",
+        person_keys, region,
+    )  # fmt: skip
+    return found
 
 
 async def mandates_given(pool: asyncpg.Pool, person_keys: list[bytes], region: str | None) -> list[MandateRow]:

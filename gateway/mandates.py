@@ -1,26 +1,29 @@
-"""Mandates: given and taken back by a person, or entered from paper at a window of their region; and listed, masked."""
+"""Mandates: given and taken back by a person, or entered from paper at a window of their region; and listed, masked.
+
+How one that a window has entered comes to start is in `mandate_starts`.
+"""
 
 from uuid import UUID, uuid4
 
-import asyncpg
 from temporalio.exceptions import TemporalError
 
 from activities.database import Connection
-from activities.keyring import KeyringError
 from activities.mandates import MandateCommand, MandateGrant, MandateRevocation
-from activities.people import find_person, open_agent, seal_agent
-from gateway import mandate_reads, reads
+from activities.people import find_person, seal_agent
+from gateway import mandate_reads
+from gateway.acting_person import acting
 from gateway.applications import bind
-from gateway.command_log import Entry, KeyTakenError, Recorded, key_of
-from gateway.commands import carry_out_alone, conflict, pending
+from gateway.command_log import Entry, KeyTakenError, key_of
+from gateway.commands import conflict, pending
 from gateway.context import RequestContext
 from gateway.errors import FieldViolation, IdempotencyConflict, StepPending, ValidationFailed
+from gateway.mandate_acts import NotSeenError, RefusedError, carried_out, named_mandate, not_allowed, not_found
 from gateway.mandate_reads import MandateRow
+from gateway.mandate_view import approving_region, seen, shown, window
 from gateway.paging import invalid
 from gateway.precheck import Asked, asked_about, violation
 from gateway.reachability import OUT_OF_REACH
-from gateway.telling import NO_NUMBER, Telling, telling_of
-from gateway.types.enums import UserErrorCode
+from gateway.telling import Telling, telling_of
 from gateway.types.mandates import (
     GrantMandateInput,
     GrantMandatePayload,
@@ -31,35 +34,30 @@ from gateway.types.mandates import (
     RevokeMandateInput,
     RevokeMandatePayload,
 )
-from gateway.types.reference import node_id, node_key
-from gateway.validation import failed, failed_in_the_step, violations_of_key
-from workflows.identity import mask_resident_id, resident_id_fault
-from workflows.mandate import MandateWorkflow
-from workflows.mandate_terms import mandate_state, refuse_validity
-from workflows.messages import MandateOrder
-from workflows.vocabulary import CLERKS, Role
+from gateway.validation import (
+    failed,
+    failed_in_the_step,
+    violations_of_key,
+    violations_of_person,
+    violations_of_reference,
+)
+from workflows.actors import Actor
+from workflows.identity import holds_resident_id, mask_resident_id, resident_id_fault
+from workflows.mandate_terms import refuse_entry, refuse_validity
 
 GrantAnswer = GrantMandatePayload | ValidationFailed | MandateNotAllowed | IdempotencyConflict | StepPending
 RevokeAnswer = RevokeMandatePayload | ValidationFailed | MandateNotFound | IdempotencyConflict | StepPending
-
-
-class _RefusedError(Exception):
-    """The mandate cannot be given now. Nothing is recorded, and the key stays free."""
-
-    def __init__(self, answer: ValidationFailed | MandateNotAllowed) -> None:
-        super().__init__(answer.code)
-        self.answer = answer
-
-
-class _NotSeenError(Exception):
-    """There is no such mandate that the caller may see."""
 
 
 async def grant_mandate(context: RequestContext, given: GrantMandateInput) -> GrantAnswer:
     """Record that the person lets the agent act for them, and have it written."""
     telling = await telling_of(context)
     asked = asked_about(telling, given.resident_id or None)
-    violations = [*violations_of_key(telling, given.idempotency_key), *_violations_of_numbers(telling, given, asked)]
+    violations = [
+        *violations_of_key(telling, given.idempotency_key),
+        *_violations_of_numbers(telling, given, asked),
+        *_violations_of_paper(telling, given, asked),
+    ]
     if violations:
         return failed(telling, violations)
     key = key_of(
@@ -70,15 +68,19 @@ async def grant_mandate(context: RequestContext, given: GrantMandateInput) -> Gr
         number=asked.resident_id,
         agent_number=given.agent_resident_id,
     )
+    at_window = window(telling) is not None and not asked.is_self
+    actor, unfit = await acting(telling, given.acting_person or None, of_two_people=at_window)
     person_keys = asked.applicant.person_keys
     try:
-        recorded = await bind(telling, person_keys, key, lambda connection: _grant(telling, connection, asked, given))
+        recorded = await bind(
+            telling, person_keys, key, lambda connection: _grant(telling, connection, asked, given, actor, unfit)
+        )
     except KeyTakenError:
         return conflict(telling)
-    except _RefusedError as refused:
+    except RefusedError as refused:
         return refused.answer
     try:
-        mandate = await _carried_out(telling, recorded, "grantMandate")
+        mandate = await carried_out(telling, recorded, "grantMandate")
     except (TemporalError, *OUT_OF_REACH) as error:
         return pending(telling, error)
     return GrantMandatePayload(mandate=mandate, replayed=recorded.replayed)
@@ -95,10 +97,10 @@ async def revoke_mandate(context: RequestContext, given: RevokeMandateInput) -> 
         recorded = await bind(telling, [], key, lambda connection: _revocation(telling, connection, given.mandate_id))
     except KeyTakenError:
         return conflict(telling)
-    except _NotSeenError:
-        return MandateNotFound(code=UserErrorCode.NOT_FOUND, message=telling.say("mandate.NOT_FOUND"))
+    except NotSeenError:
+        return not_found(telling)
     try:
-        mandate = await _carried_out(telling, recorded, "revokeMandate")
+        mandate = await carried_out(telling, recorded, "revokeMandate")
     except (TemporalError, *OUT_OF_REACH) as error:
         return pending(telling, error)
     return RevokeMandatePayload(mandate=mandate, replayed=recorded.replayed)
@@ -114,7 +116,7 @@ async def mandates_of(telling: Telling, resident_id: str | None) -> Mandates:
         said = telling.say(f"fault.{asked.fault}")
         raise invalid(telling.language, ["residentId"], "RESIDENT_ID_INVALID", fault=said)
     given: list[MandateRow] = []
-    region = _window(telling)
+    region = approving_region(telling)
     if asked.is_self or region is not None:
         person_keys = asked.applicant.person_keys
         given = await mandate_reads.mandates_given(telling.context.pool, person_keys, None if asked.is_self else region)
@@ -124,14 +126,14 @@ async def mandates_of(telling: Telling, resident_id: str | None) -> Mandates:
         held = await mandate_reads.mandates_held(telling.context.pool, agent_keys, telling.now)
     operation = "viewer.mandates"
     return Mandates(
-        given=[_told(telling, row, operation) for row in given], held=[_told(telling, row, operation) for row in held]
+        given=[shown(telling, row, operation) for row in given], held=[shown(telling, row, operation) for row in held]
     )
 
 
 async def mandate_node(telling: Telling, mandate_id: UUID) -> Mandate | None:
     """The mandate of that id, if the caller may see it."""
-    row = await _seen(telling, telling.context.pool, mandate_id)
-    return _told(telling, row, "node") if row is not None else None
+    row = await seen(telling, telling.context.pool, mandate_id)
+    return shown(telling, row, "node") if row is not None else None
 
 
 def _violations_of_numbers(telling: Telling, given: GrantMandateInput, asked: Asked) -> list[FieldViolation]:
@@ -149,28 +151,54 @@ def _violations_of_numbers(telling: Telling, given: GrantMandateInput, asked: As
     return found
 
 
+def _violations_of_paper(telling: Telling, given: GrantMandateInput, asked: Asked) -> list[FieldViolation]:
+    """What a window must say of the paper and of who enters it; a person's own mandate has no paper."""
+    paper = given.paper_reference if isinstance(given.paper_reference, str) else None
+    at_window = window(telling) is not None and not asked.is_self
+    found = violations_of_person(telling, given.acting_person, required=at_window)
+    if at_window and paper is None:
+        return [*found, violation(telling, "paperReference", "PAPER_REFERENCE_REQUIRED")]
+    if not at_window and paper is not None:
+        return [*found, violation(telling, "paperReference", "ONLY_AT_A_WINDOW")]
+    if paper is not None and holds_resident_id(paper, today=telling.today):
+        return [*found, violation(telling, "paperReference", "PERSONAL_NUMBER_IN_REFERENCE")]
+    return [*found, *violations_of_reference(telling, "paperReference", paper)]
+
+
 def _not_a_number(telling: Telling, field: str, fault: str) -> FieldViolation:
     return violation(telling, field, "RESIDENT_ID_INVALID", fault=telling.say(f"fault.{fault}"))
 
 
-async def _grant(telling: Telling, connection: Connection, asked: Asked, given: GrantMandateInput) -> Entry:
-    """The command. Raises `_RefusedError`.
+async def _grant(
+    telling: Telling,
+    connection: Connection,
+    asked: Asked,
+    given: GrantMandateInput,
+    actor: Actor,
+    unfit: ValidationFailed | None,
+) -> Entry:
+    """The command. `unfit` is what is against the person who acts. Raises `RefusedError`.
 
     The days are looked at here, for a call repeated later is answered as it was.
     """
+    if unfit is not None:
+        raise RefusedError(unfit)
     out_of_bounds = refuse_validity(given.valid_until, telling.today)
     if out_of_bounds is not None:
-        raise _RefusedError(failed_in_the_step(telling, out_of_bounds.violations))
-    region = _window(telling)
+        raise RefusedError(failed_in_the_step(telling, out_of_bounds.violations))
+    region = window(telling)
     keyring, person_keys = telling.context.keyring, asked.applicant.person_keys
     if not asked.is_self:
         if region is None:
-            raise _not_allowed(telling, "NOT_YOURS")
-        if region not in {code for code, _ in await reads.enrolments_of(connection, person_keys)}:
-            raise _not_allowed(telling, "NOT_OF_YOUR_REGION")
+            raise not_allowed(telling, "NOT_YOURS")
+        if not await mandate_reads.is_insured_in(connection, person_keys, region):
+            raise not_allowed(telling, "NOT_OF_YOUR_REGION")
+        too_short = refuse_entry(given.valid_until, telling.now)
+        if too_short is not None:
+            raise RefusedError(failed_in_the_step(telling, too_short.violations))
     person = await find_person(connection, keyring, asked.resident_id)
     if person is None:
-        raise _not_allowed(telling, "NOT_IN_A_REGISTER")
+        raise not_allowed(telling, "NOT_IN_A_REGISTER")
     grant = MandateGrant(
         mandate_id=uuid4(),
         person_id=person.person_id,
@@ -180,10 +208,11 @@ async def _grant(telling: Telling, connection: Connection, asked: Asked, given: 
         relation=given.relation,
         valid_until=given.valid_until,
         entered_in=None if asked.is_self else region,
+        paper_reference=None if asked.is_self else given.paper_reference,
     )
     return Entry(
         kind=MandateCommand.GRANT,
-        actor=telling.actor,
+        actor=actor,
         input=grant.model_dump(mode="json"),
         received_at=telling.now,
         person_key=person_keys[0],
@@ -191,67 +220,11 @@ async def _grant(telling: Telling, connection: Connection, asked: Asked, given: 
 
 
 async def _revocation(telling: Telling, connection: Connection, node: str) -> Entry:
-    """The command. Raises `_NotSeenError`."""
-    named = node_key(node)
-    try:
-        mandate_id = UUID(named[1]) if named is not None and named[0] == "Mandate" else None
-    except ValueError:
-        mandate_id = None
-    if mandate_id is None or await _seen(telling, connection, mandate_id) is None:
-        raise _NotSeenError
+    """The command. Raises `NotSeenError`."""
+    row = await named_mandate(telling, connection, node)
     return Entry(
         kind=MandateCommand.REVOKE,
         actor=telling.actor,
-        input=MandateRevocation(mandate_id=mandate_id).model_dump(mode="json"),
+        input=MandateRevocation(mandate_id=row.mandate_id).model_dump(mode="json"),
         received_at=telling.now,
     )
-
-
-async def _carried_out(telling: Telling, recorded: Recorded, mutation: str) -> Mandate:
-    """The mandate after the command. Raises `TemporalError` or what is out of reach."""
-    order = MandateOrder(command_id=recorded.command_id)
-    run, name = MandateWorkflow.run, f"mandate-{recorded.command_id}"
-    await carry_out_alone(telling.context, recorded, run, order, name=name, summary="登记或撤销代办授权")
-    mandate_id = UUID(recorded.input["mandate_id"])
-    return _told(telling, await mandate_reads.mandate_by_id(telling.context.pool, mandate_id), mutation)
-
-
-async def _seen(telling: Telling, connection: Connection | asyncpg.Pool, mandate_id: UUID) -> MandateRow | None:
-    viewer = telling.context.viewer
-    own = viewer.resident_id if viewer.has(Role.INSURED_PERSON) else None
-    keys = telling.context.keyring.person_keys(own) if own is not None else []
-    return await mandate_reads.mandate_seen(connection, mandate_id, keys, _window(telling), telling.now)
-
-
-def _window(telling: Telling) -> str | None:
-    """The region for which the caller enters what persons have signed on paper."""
-    viewer = telling.context.viewer
-    return viewer.region if viewer.has(*CLERKS) else None
-
-
-def _not_allowed(telling: Telling, why: str) -> _RefusedError:
-    message = telling.say(f"mandate.{why}")
-    return _RefusedError(MandateNotAllowed(code=UserErrorCode.MANDATE_NOT_ALLOWED, message=message))
-
-
-def _told(telling: Telling, row: MandateRow, operation: str) -> Mandate:
-    telling.note_look(operation, person_id=row.person_id)
-    return Mandate(
-        id=node_id("Mandate", row.mandate_id),
-        person=telling.masked(row.person_id, row.giver),
-        agent_masked_resident_id=_agent_number(telling, row),
-        relation=row.relation,
-        granted_at=row.granted_at,
-        valid_until=row.valid_until,
-        revoked_at=row.revoked_at,
-        state=mandate_state(row.valid_until, row.revoked_at, telling.now),
-        entered_by=telling.agency(row.entered_in) if row.entered_in is not None else None,
-    )
-
-
-def _agent_number(telling: Telling, row: MandateRow) -> str:
-    """The agent's number, masked; nothing of it once the giver's key is shredded."""
-    try:
-        return open_agent(telling.context.keyring.unwrap(row.giver.wrapped_key), row.agent_sealed)
-    except KeyringError:
-        return NO_NUMBER

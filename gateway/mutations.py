@@ -11,6 +11,7 @@ from gateway.commands import take_step
 from gateway.consents import record_consent, revoke_consent
 from gateway.context import RequestContext
 from gateway.errors import RequestCertificateResult, StepResult, SubmitTransferResult
+from gateway.mandate_starts import approve_mandate, confirm_mandate
 from gateway.mandates import grant_mandate, revoke_mandate
 from gateway.payout import provide_payout_account
 from gateway.types.consents import (
@@ -35,11 +36,20 @@ from gateway.types.inputs import (
     SubmitTransferInput,
     TransferInput,
 )
-from gateway.types.mandates import GrantMandateInput, GrantMandateResult, RevokeMandateInput, RevokeMandateResult
+from gateway.types.mandates import (
+    ApproveMandateInput,
+    ApproveMandateResult,
+    ConfirmMandateInput,
+    ConfirmMandateResult,
+    GrantMandateInput,
+    GrantMandateResult,
+    RevokeMandateInput,
+    RevokeMandateResult,
+)
 from gateway.types.unmatched_funds import SendUnmatchedFundsHomeInput, SendUnmatchedFundsHomeResult
 from gateway.unmatched_funds import send_unmatched_funds_home
 from workflows import commands as c
-from workflows.vocabulary import APPLICANTS, CLERKS, FINANCE, FORM_CHECKERS, FORM_MAKERS, Role
+from workflows.vocabulary import APPLICANTS, CLERKS, FINANCE, FORM_CHECKERS, FORM_MAKERS, MANDATE_APPROVERS, Role
 
 # ruff: noqa: A002 - `input` is the contract's name
 
@@ -64,15 +74,16 @@ class Mutation:
         return await request_certificate(info.context, input)
 
     @field(
-        "By the person for themself, or at a window of their region for who has signed on paper. A new one to the same "
-        "agent ends the one before it.",
+        "By the person for themself: it starts at once. Or at a window of their region for who has signed on paper: a second "
+        "person of the agency must approve it, and it starts a day later unless the giver confirms it earlier. When a new one "
+        "to the same agent starts, the one before it ends.",
         requires=(R.INSURED_PERSON, R.CLERK, R.AGENCY_SYSTEM),
     )
     async def grant_mandate(self, info: Info, input: GrantMandateInput) -> GrantMandateResult:
         return await grant_mandate(info.context, input)
 
     @field(
-        "By who gave it, by the agent who lays it down, or at a window of the giver's region.",
+        "By who gave it, by the agent who lays it down, or at a window of the giver's region; before its start, too.",
         requires=(R.INSURED_PERSON, R.CLERK, R.AGENCY_SYSTEM),
     )
     async def revoke_mandate(self, info: Info, input: RevokeMandateInput) -> RevokeMandateResult:
@@ -92,6 +103,21 @@ class Mutation:
     )
     async def revoke_consent(self, info: Info, input: RevokeConsentInput) -> RevokeConsentResult:
         return await revoke_consent(info.context, input)
+
+    @field(
+        "A second person of the agency whose window entered the mandate has checked the signed paper: the mandate starts 24 "
+        "hours later. Never by the person who entered it.",
+        requires=MANDATE_APPROVERS,
+    )
+    async def approve_mandate(self, info: Info, input: ApproveMandateInput) -> ApproveMandateResult:
+        return await approve_mandate(info.context, input)
+
+    @field(
+        "By who gave it, for a mandate that a window has entered: it starts at once, also without the second person.",
+        requires=(R.INSURED_PERSON,),
+    )
+    async def confirm_mandate(self, info: Info, input: ConfirmMandateInput) -> ConfirmMandateResult:
+        return await confirm_mandate(info.context, input)
 
     @field("R: paper route, and applications with a MANUAL finding.", requires=CLERKS)
     async def accept_transfer(self, info: Info, input: TransferInput) -> StepResult:

@@ -22,6 +22,7 @@ from gateway.types.inputs import (
     ReturnTransferInput,
     TransferInput,
 )
+from workflows.actors import Actor
 from workflows.rules import Violation
 from workflows.vocabulary import Role
 
@@ -55,6 +56,28 @@ def violations_of_key(telling: Telling, key: IdempotencyKey) -> list[FieldViolat
 def violations_of_text(telling: Telling, field: str, value: str | None, limit: int) -> list[FieldViolation]:
     """Of a text that may be left out."""
     return [_said(telling, path, code, figures) for path, code, figures in _text(field, value, limit)]
+
+
+def violations_of_reference(telling: Telling, field: str, value: str | None) -> list[FieldViolation]:
+    """Of a reference that may be left out."""
+    return [_said(telling, path, code, figures) for path, code, figures in _reference(field, value)]
+
+
+def violations_of_person(telling: Telling, acting_person: str | None, *, required: bool) -> list[FieldViolation]:
+    """Of the person for whom an agency's system acts. `required`: of two persons this is one, so it must say who."""
+    found = [*_reference("actingPerson", acting_person)]
+    if acting_person and not telling.actor.has(Role.AGENCY_SYSTEM):
+        found.append((["actingPerson"], "ONLY_AN_AGENCY_SYSTEM", {}))
+    if required and not found and not _actor_of(telling, acting_person).names_a_person:
+        found.append((["actingPerson"], "ACTING_PERSON_REQUIRED", {}))
+    return [_said(telling, path, code, figures) for path, code, figures in found]
+
+
+def _actor_of(telling: Telling, acting_person: str | None) -> Actor:
+    """The caller, with the person for whom an agency's system acts."""
+    if not acting_person or telling.actor.acting_person is not None:
+        return telling.actor
+    return telling.actor.model_copy(update={"acting_person": acting_person})
 
 
 def failed(telling: Telling, violations: Sequence[FieldViolation]) -> ValidationFailed:

@@ -28,7 +28,7 @@ from gateway.types.transfer import Transfer, TransferConnection, TransferStep
 from gateway.types.unmatched_funds import UnmatchedFundsConnection
 from gateway.unmatched_funds import page_of_unmatched_funds
 from gateway.visibility import area_of, regions_of
-from workflows.vocabulary import Role, TransferStepKind
+from workflows.vocabulary import MANDATE_APPROVERS, Role, TransferStepKind
 
 R = Role
 
@@ -88,7 +88,7 @@ class Viewer:
 
     @field(
         "Mandates that the person has given, and those that the caller holds. At a window: `residentId` of a person of its region.",
-        requires=(R.INSURED_PERSON, R.CLERK, R.AGENCY_SYSTEM),
+        requires=(R.INSURED_PERSON, *MANDATE_APPROVERS),
     )
     async def mandates(self, resident_id: ResidentId | None = strawberry.UNSET) -> Mandates:
         return await mandates_of(self.telling, resident_id or None)

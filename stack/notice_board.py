@@ -1,6 +1,7 @@
 """The sandbox's receiver of notices: it keeps one of each id, counts how often it came, and shows them all.
 
-SMS, mini-program messages and mail are sent from such a place; here `GET /notices?transfer=NO` is read instead.
+SMS, mini-program messages and mail are sent from such a place; here `GET /notices?transfer=NO` or `?mandate=ID` is read
+instead.
 """
 
 import asyncio
@@ -20,10 +21,12 @@ from starlette.routing import Route
 
 from stack.atomic_files import private_file
 from workflows.deadlines import SHANGHAI
+from workflows.mandate_notices import MandateNotice
 from workflows.notices import Notice
 
 SHOWN_AT_MOST = 200
-_NOTICES: TypeAdapter[list[Notice]] = TypeAdapter(list[Notice])
+AnyNotice = Notice | MandateNotice
+_NOTICES: TypeAdapter[list[AnyNotice]] = TypeAdapter(list[AnyNotice])
 
 
 class NoticeBoard:
@@ -39,27 +42,29 @@ class NoticeBoard:
                    document text not null, received_at text not null, times_received int not null default 1)"""
         )
 
-    def put_up(self, notices: Iterable[Notice], at: datetime) -> list[str]:
+    def put_up(self, notices: Iterable[AnyNotice], at: datetime) -> list[str]:
         """Keep each notice, or count it once more. The ids of those kept: not where another one has the id already."""
         with self._one_at_a_time, self._database:
             return [notice.id for notice in notices if self._keep(notice, at)]
 
-    def _keep(self, notice: Notice, at: datetime) -> bool:
+    def _keep(self, notice: AnyNotice, at: datetime) -> bool:
+        # A notice about a mandate is found by the mandate's id, where another is by the number of its transfer.
+        about = (notice.transfer_no, notice.seq) if isinstance(notice, Notice) else (str(notice.mandate_id), 0)
         kept = self._database.execute(
             """insert into notices (id, transfer_no, seq, document, received_at) values (?, ?, ?, ?, ?)
                on conflict (id) do update set times_received = times_received + 1 where document = excluded.document
                returning 1""",
-            (notice.id, notice.transfer_no, notice.seq, notice.model_dump_json(), at.isoformat(timespec="seconds")),
+            (notice.id, *about, notice.model_dump_json(), at.isoformat(timespec="seconds")),
         ).fetchall()
         return bool(kept)
 
-    def shown(self, transfer_no: str | None) -> list[dict[str, Any]]:
-        """The notices of a transfer in the order of its events, or the last that came."""
-        order = "seq, id" if transfer_no is not None else "received_at desc, id"
+    def shown(self, about: str | None) -> list[dict[str, Any]]:
+        """The notices of a transfer in the order of its events, those of a mandate, or the last that came."""
+        order = "seq, id" if about is not None else "received_at desc, id"
         rows = self._database.execute(
             f"""select document, received_at, times_received from notices
                  where transfer_no = coalesce(?, transfer_no) order by {order} limit ?""",  # noqa: S608 - one of two constants
-            (transfer_no, SHOWN_AT_MOST),
+            (about, SHOWN_AT_MOST),
         ).fetchall()
         return [
             {**json.loads(document), "received_at": received_at, "times_received": times}
@@ -82,7 +87,8 @@ def notice_app(data_dir: Path) -> Starlette:
         return JSONResponse({"taken": taken, "refused": refused})
 
     async def show(request: Request) -> JSONResponse:
-        shown = await asyncio.to_thread(board.shown, request.query_params.get("transfer"))
+        asked = request.query_params
+        shown = await asyncio.to_thread(board.shown, asked.get("transfer", asked.get("mandate")))
         return JSONResponse({"notices": shown})
 
     return Starlette(routes=[Route("/notices", show), Route("/notices", put, methods=["PUT"])])

@@ -49,7 +49,7 @@ class Actor(BaseModel, frozen=True):
         """Whether a person answers for what is done. An agency's system must name one, and its own subject is none."""
         if Role.AGENCY_SYSTEM not in self.roles:
             return True
-        named = canonical_identities([self.acting_person])
+        named = canonical_identities([self.acting_person]) - {""}
         return bool(named) and named.isdisjoint(canonical_identities([self.subject]))
 
     @property

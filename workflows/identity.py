@@ -142,3 +142,10 @@ def _mask_part(part: str) -> str:
         return "*"
     last = shown[-1] if len(shown) > 2 else "*"
     return shown[0] + "*" * (len(shown) - 2) + last
+
+
+def holds_resident_id(text: str, *, today: date) -> bool:
+    """Whether a resident identity number stands anywhere in `text`, separators of references left out."""
+    plain = re.sub("[._/-]", "", text).upper()
+    places = range(len(plain) - _RESIDENT_ID_LENGTH + 1)
+    return any(resident_id_fault(plain[at : at + _RESIDENT_ID_LENGTH], today=today) is None for at in places)

@@ -1,4 +1,4 @@
-"""A mandate given or taken back: recorded as a command, carried out at once, and tried again until it is."""
+"""A mandate given, approved, confirmed or taken back: recorded as a command, carried out at once, and tried again until it is."""
 
 from temporalio import workflow
 

@@ -136,6 +136,6 @@ class UnmatchedFundsOrder(BaseModel, frozen=True):
 
 
 class MandateOrder(BaseModel, frozen=True):
-    """A mandate given or taken back, as its recorded command asks."""
+    """A mandate given, approved, confirmed or taken back, as its recorded command asks."""
 
     command_id: str

@@ -107,6 +107,8 @@ class Role(StrEnum):
 APPLICANTS = (Role.INSURED_PERSON, Role.EMPLOYER)
 CLERKS = (Role.CLERK, Role.AGENCY_SYSTEM)
 FORM_MAKERS = (Role.CLERK, Role.CHECKER, Role.AGENCY_SYSTEM)
+# Who may be the second person for a mandate that a window has entered.
+MANDATE_APPROVERS = (Role.CLERK, Role.CHECKER, Role.AGENCY_SYSTEM)
 FORM_CHECKERS = (Role.CHECKER, Role.AGENCY_SYSTEM)
 FINANCE = (Role.FINANCE, Role.AGENCY_SYSTEM)
 AGENCY_STAFF = (Role.CLERK, Role.CHECKER, Role.FINANCE, Role.AGENCY_SYSTEM)
@@ -257,6 +259,9 @@ class MandateState(StrEnum):
     IN_FORCE = "IN_FORCE"
     EXPIRED = "EXPIRED"
     REVOKED = "REVOKED"
+    # From a window: until a second person of the agency has approved it, and then until it starts.
+    AWAITING_APPROVAL = "AWAITING_APPROVAL"
+    AWAITING_START = "AWAITING_START"
 
 
 CLOSED_STATUSES = frozenset(

@@ -58,7 +58,16 @@ _public(v.RefusalCode)
 _public(v.RefusalClass)
 _public(v.Side)
 _public(v.MandateRelation, "What the agent is to the person who gave the mandate.")
-_public(v.MandateState)
+_public(
+    v.MandateState,
+    "How a mandate stands now. The agent may act while it is IN_FORCE, and at no other time.",
+    IN_FORCE="It has started, and neither ended nor been revoked.",
+    EXPIRED="Its last day is over.",
+    REVOKED="The giver, the agent or a window has ended it, or a later mandate to the same agent has taken its place.",
+    AWAITING_APPROVAL="Entered at a window: a second person of the agency must approve it (`approveMandate`), or the giver "
+    "confirm it (`confirmMandate`).",
+    AWAITING_START="Approved: it starts at `startsAt`, unless the giver confirms it earlier or revokes it.",
+)
 _public(v.ReturnReason, "Why O sends a case back: the transfer ends DECLINED.")
 _public(v.CorrectionReason, "What R disputes in the form: O delivers a new version.")
 _public(

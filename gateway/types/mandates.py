@@ -29,6 +29,14 @@ class Mandate(Node):
     entered_by: Agency | None = strawberry.field(
         description="The agency whose window entered it from paper; null when the person gave it on the platform."
     )
+    starts_at: datetime | None = strawberry.field(
+        description="From when the agent may act: at once for a mandate given on the platform. From a window: 24 hours after a "
+        "second person of the agency has approved it, or when the giver confirms it; null until one of the two has happened."
+    )
+    paper_reference: str | None = strawberry.field(
+        description="The reference of the paper that the giver has signed: for the giver and the agency that entered it, null "
+        "for everybody else and for a mandate given on the platform."
+    )
 
 
 @strawberry.type
@@ -47,7 +55,20 @@ class GrantMandateInput:
     )
     agent_resident_id: ResidentId = strawberry.field(description="Who is to act. They need not be in any register.")
     relation: MandateRelation
-    valid_until: date = strawberry.field(description="The last day, from today to two years ahead.")
+    valid_until: date = strawberry.field(
+        description="The last day, from today to two years ahead; at a window, from the day on which it can start, 24 hours from "
+        "now."
+    )
+    paper_reference: str | None = strawberry.field(
+        default=UNSET,
+        description="The reference under which the agency keeps the signed paper: 1 to 64 letters, digits or `. _ / -`. Required "
+        "at a window, refused for a person's own mandate.",
+    )
+    acting_person: str | None = strawberry.field(
+        default=UNSET,
+        description="From an agency's system, which must give it: the staff id of the person who enters the mandate. Another "
+        "person approves it.",
+    )
 
 
 @strawberry.input
@@ -56,7 +77,33 @@ class RevokeMandateInput:
     mandate_id: strawberry.ID
 
 
-@strawberry.type(description="The caller cannot give a mandate in this person's name; nothing else is said about them.")
+@strawberry.input
+class ApproveMandateInput:
+    idempotency_key: IdempotencyKey = strawberry.field(
+        description="Of the caller's own making: the same key with the same input has the same answer."
+    )
+    mandate_id: strawberry.ID = strawberry.field(description="The mandate, in state AWAITING_APPROVAL.")
+    acting_person: str | None = strawberry.field(
+        default=UNSET,
+        description="From an agency's system, which must give it: the staff id of the person who has checked the paper. They are "
+        "not the one who entered the mandate.",
+    )
+
+
+@strawberry.input
+class ConfirmMandateInput:
+    idempotency_key: IdempotencyKey = strawberry.field(
+        description="Of the caller's own making: the same key with the same input has the same answer."
+    )
+    mandate_id: strawberry.ID = strawberry.field(
+        description="A mandate that the caller has given, in state AWAITING_APPROVAL or AWAITING_START."
+    )
+
+
+@strawberry.type(
+    description="The caller cannot give, approve or confirm this mandate; `message` says why, and what to do. Nothing else is "
+    "said about the person."
+)
 class MandateNotAllowed(UserError):
     pass
 
@@ -78,6 +125,18 @@ class RevokeMandatePayload:
     replayed: bool
 
 
+@strawberry.type(description="Approved: the mandate starts at `mandate.startsAt`.")
+class ApproveMandatePayload:
+    mandate: Mandate = strawberry.field(description="As it is now.")
+    replayed: bool = strawberry.field(description="Whether an earlier call under the same key approved it.")
+
+
+@strawberry.type(description="Confirmed: the mandate has started.")
+class ConfirmMandatePayload:
+    mandate: Mandate = strawberry.field(description="As it is now.")
+    replayed: bool = strawberry.field(description="Whether an earlier call under the same key confirmed it.")
+
+
 GrantMandateResult = Annotated[
     GrantMandatePayload | ValidationFailed | MandateNotAllowed | IdempotencyConflict | StepPending,
     strawberry.union("GrantMandateResult"),
@@ -85,4 +144,12 @@ GrantMandateResult = Annotated[
 RevokeMandateResult = Annotated[
     RevokeMandatePayload | ValidationFailed | MandateNotFound | IdempotencyConflict | StepPending,
     strawberry.union("RevokeMandateResult"),
+]
+ApproveMandateResult = Annotated[
+    ApproveMandatePayload | ValidationFailed | MandateNotFound | MandateNotAllowed | IdempotencyConflict | StepPending,
+    strawberry.union("ApproveMandateResult"),
+]
+ConfirmMandateResult = Annotated[
+    ConfirmMandatePayload | ValidationFailed | MandateNotFound | MandateNotAllowed | IdempotencyConflict | StepPending,
+    strawberry.union("ConfirmMandateResult"),
 ]

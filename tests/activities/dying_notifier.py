@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from activities.database import open_pool
-from activities.notices import HttpNotices, Notifier
-from workflows.notices import Notice
+from activities.notices import AnyNotice, HttpNotices, Notifier
 
 
 class StopsAfterSending(HttpNotices):
-    async def put(self, notices: Sequence[Notice]) -> Mapping[str, str]:
+    async def put(self, notices: Sequence[AnyNotice]) -> Mapping[str, str]:
         refused = await super().put(notices)
         sys.stdout.writelines(f"{notice.id}\n" for notice in notices)
         sys.stdout.flush()

@@ -24,6 +24,7 @@ WORKER = {
     "late_contributions": {"INSERT"},
     "ledger_entries": {"INSERT"},
     "ledger_postings": {"INSERT"},
+    "mandate_notices": {"INSERT"},
     "mandates": {"INSERT"},
     "notices": {"INSERT"},
     "payout_accounts": {"INSERT", "UPDATE"},
@@ -67,14 +68,19 @@ async def test_each_role_holds_these_privileges_and_no_others(
     }
     columns = await connection.fetch(
         """select attrelid::regclass || '.' || attname as name from pg_attribute
-            where attrelid in ('commands'::regclass, 'late_contributions'::regclass, 'notices'::regclass) and attnum > 0
+            where attrelid = any('{commands,late_contributions,mandate_notices,mandates,notices}'::regclass[]) and attnum > 0
               and has_column_privilege($1, attrelid, attnum, 'UPDATE') order by 1""",
         role,
     )
     outcome = ["commands.carried_out_at", "commands.outcome", "commands.released"]
     sweep = ["late_contributions.seq", "late_contributions.state", "late_contributions.transfer_id"]
+    told = [f"mandate_notices.{name}" for name in ("attempts", "delivered_at", "last_error", "next_attempt_at")]
+    acts = ["approved_by", "confirmed_by", "revoked_at", "revoked_by", "starts_at", "taken_back_at", "taken_back_by"]
+    mandates = [*told, *(f"mandates.{name}" for name in acts)]
     delivery = ["notices.attempts", "notices.delivered_at", "notices.last_error", "notices.next_attempt_at"]
-    assert [row["name"] for row in columns] == ([*outcome, *sweep, *delivery] if role == "yibao_worker" else [])
+    assert [row["name"] for row in columns] == (
+        [*outcome, *sweep, *mandates, *delivery] if role == "yibao_worker" else []
+    )
     sequences = await connection.fetch(
         "select sequencename as name from pg_sequences where has_sequence_privilege($1, sequencename::text, 'USAGE') order by 1",
         role,

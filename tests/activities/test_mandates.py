@@ -7,13 +7,23 @@ import asyncpg
 import pytest
 from temporalio.client import Client
 
-from activities.mandates import Agent, MandateCommand, MandateGrant, MandateRevocation, holds_mandate
+from activities.mandates import (
+    Agent,
+    MandateApproval,
+    MandateCommand,
+    MandateConfirmation,
+    MandateGrant,
+    MandateRevocation,
+    holds_mandate,
+)
+from activities.migrate import migrations
 from activities.people import find_person, open_agent, seal_agent
 from activities.sweeper import Sweeper
 from tests.activities.desk import MONDAY, TUESDAY, WEDNESDAY, Desk, changed, open_desk, snapshot
 from tests.activities.register_extracts import LI, WANG
-from tests.cases import PERSON
+from tests.cases import BEIJING, O_CLERK, O_FINANCE, PERSON
 from tests.conftest import Database
+from workflows.actors import Actor
 from workflows.deadlines import SHANGHAI
 from workflows.messages import CommandOutcome, MandateOrder
 from workflows.vocabulary import MandateRelation
@@ -23,14 +33,18 @@ DONE = CommandOutcome(kind="DONE")
 
 
 async def record(
-    desk: Desk, kind: MandateCommand, said: MandateGrant | MandateRevocation, at: datetime
+    desk: Desk,
+    kind: MandateCommand,
+    said: MandateGrant | MandateRevocation | MandateApproval | MandateConfirmation,
+    at: datetime,
+    actor: Actor = PERSON,
 ) -> MandateOrder:
     """Put the command into the log, as the gateway does."""
     command_id = uuid4().hex
     await desk.cases.gateway_pool.execute(
         """insert into commands (command_id, key_hash, input_hash, kind, actor, input, received_at)
            values ($1, $1, '', $2, $3, $4, $5)""",
-        command_id, kind, PERSON.model_dump_json(), said.model_dump_json(), at,
+        command_id, kind, actor.model_dump_json(), said.model_dump_json(), at,
     )  # fmt: skip
     return MandateOrder(command_id=command_id)
 
@@ -63,6 +77,29 @@ async def revoke(desk: Desk, mandate_id: UUID, at: datetime) -> MandateOrder:
     return order
 
 
+async def enter(desk: Desk, at: datetime = MONDAY) -> UUID:
+    """A mandate that a clerk has entered from paper."""
+    given = (await grant_of(desk)).model_copy(update={"entered_in": BEIJING, "paper_reference": "SQ-1"})
+    order = await record(desk, MandateCommand.GRANT, given, at, O_CLERK)
+    assert await desk.steps.carry_out_mandate(order) == DONE
+    return given.mandate_id
+
+
+async def approve(desk: Desk, mandate_id: UUID, at: datetime, actor: Actor = O_FINANCE) -> CommandOutcome:
+    said = MandateApproval(mandate_id=mandate_id)
+    return await desk.steps.carry_out_mandate(await record(desk, MandateCommand.APPROVE, said, at, actor))
+
+
+async def confirm(desk: Desk, mandate_id: UUID, at: datetime) -> CommandOutcome:
+    said = MandateConfirmation(mandate_id=mandate_id)
+    return await desk.steps.carry_out_mandate(await record(desk, MandateCommand.CONFIRM, said, at))
+
+
+async def told(desk: Desk) -> list[tuple[str, datetime | None]]:
+    rows = await desk.db.fetch("select kind, starts_at from mandate_notices order by created_at, kind")
+    return [tuple(row) for row in rows]
+
+
 async def holds(desk: Desk, at: datetime, person: str = WANG, agent: str = LI) -> bool:
     keys = desk.cases.keyring.person_keys
     return await holds_mandate(desk.db, keys(person), Agent(keys(agent), at))
@@ -83,6 +120,7 @@ async def test_a_mandate_is_written_once_and_holds_no_number_in_clear(database: 
         assert (row["granted_at"], row["valid_until"], row["revoked_at"]) == (MONDAY, FRIDAY, None)
         assert (row["agent_key"], row["agent_key_version"]) == desk.cases.keyring.person_key(LI)
         assert (row["granted_by"], row["revoked_by"]) == (order.command_id, None)
+        assert (row["starts_at"], row["paper_reference"]) == (MONDAY, None)
         assert not any(clear in str(after["mandates"] + after["commands"]) for clear in (WANG, LI, "002X"))
         person = await find_person(desk.db, desk.cases.keyring, WANG)
         assert person is not None
@@ -141,6 +179,120 @@ async def test_a_mandate_carried_out_after_a_later_one_was_taken_back_does_not_c
         assert not await holds(desk, WEDNESDAY)
 
 
+async def test_one_from_a_window_holds_from_24_hours_after_the_approval(database: Database) -> None:
+    async with open_desk(database) as desk:
+        mandate_id = await enter(desk)
+        for at in (MONDAY, TUESDAY, WEDNESDAY):
+            assert not await holds(desk, at)
+        before = await snapshot(desk.db)
+        assert await approve(desk, mandate_id, MONDAY, O_CLERK) == CommandOutcome(kind="NOT_ALLOWED", why="SAME_PERSON")
+        assert changed(before, await snapshot(desk.db)) == {"commands"}
+        assert await desk.db.fetchval("select released from commands where kind = 'APPROVE_MANDATE'")
+        assert await approve(desk, mandate_id, TUESDAY) == DONE
+        assert not await holds(desk, WEDNESDAY - timedelta(microseconds=1))
+        assert await holds(desk, WEDNESDAY)
+        assert await told(desk) == [("mandate_entered", None), ("mandate_approved", WEDNESDAY)]
+
+
+async def test_a_confirmation_that_comes_late_counts_from_when_it_was_received(database: Database) -> None:
+    async with open_desk(database) as desk:
+        mandate_id = await enter(desk)
+        assert await approve(desk, mandate_id, TUESDAY) == DONE
+        assert await confirm(desk, mandate_id, MONDAY) == DONE
+        assert await holds(desk, MONDAY)
+        row = await desk.row("select starts_at, approved_by is null, confirmed_by is null from mandates")
+        assert tuple(row) == (MONDAY, False, False)
+        assert await told(desk) == [
+            ("mandate_entered", None), ("mandate_approved", WEDNESDAY), ("mandate_confirmed", MONDAY),
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize("late", [False, True])
+async def test_one_in_force_ends_with_the_start_of_the_next_and_not_with_one_that_never_started(
+    database: Database, *, late: bool
+) -> None:
+    async with open_desk(database) as desk:
+        first = await grant(desk, MONDAY)
+        hour = timedelta(hours=1)
+        second = await enter(desk, MONDAY + hour)
+        assert await approve(desk, second, MONDAY + hour) == DONE
+        rows = await desk.db.fetch("select mandate_id, revoked_at from mandates order by granted_at")
+        assert [tuple(row) for row in rows] == [(first, TUESDAY + hour), (second, None)]
+        # Received before the start it counts, even if it is carried out later.
+        await revoke(desk, second, MONDAY + hour * 2)
+        if late:
+            await revoke(desk, first, WEDNESDAY)
+        rows = await desk.db.fetch("select mandate_id, revoked_at from mandates order by granted_at")
+        assert [tuple(row) for row in rows] == [(first, WEDNESDAY if late else None), (second, MONDAY + hour * 2)]
+        assert await holds(desk, TUESDAY + hour)
+
+
+async def test_an_agent_is_known_as_the_same_under_a_newer_key(database: Database) -> None:
+    async with open_desk(database) as desk:
+        first = await grant(desk, MONDAY)
+        newer = await grant_of(desk)
+        keys = ("00" * 32, *newer.agent_keys)
+        given = newer.model_copy(update={"agent_keys": keys, "agent_key_version": "newer"})
+        order = await record(desk, MandateCommand.GRANT, given, TUESDAY)
+        assert await desk.steps.carry_out_mandate(order) == DONE
+        # A revocation does not know the agent's number, and leaves the end of the first where it is.
+        await revoke(desk, given.mandate_id, WEDNESDAY)
+        rows = await desk.db.fetch("select mandate_id, revoked_at from mandates order by granted_at")
+        assert [tuple(row) for row in rows] == [(first, TUESDAY), (given.mandate_id, WEDNESDAY)]
+
+
+async def test_a_mandate_of_before_that_a_window_entered_without_a_paper_waits_like_the_others(
+    database: Database,
+) -> None:
+    async with open_desk(database) as desk:
+        given = (await grant_of(desk)).model_copy(update={"entered_in": BEIJING})
+        order = await record(desk, MandateCommand.GRANT, given, MONDAY, O_CLERK)
+        assert await desk.steps.carry_out_mandate(order) == DONE
+        assert not await holds(desk, WEDNESDAY)
+        assert await approve(desk, given.mandate_id, MONDAY) == DONE
+        assert await holds(desk, TUESDAY)
+
+
+async def test_mandates_of_before_the_migration_keep_what_they_were(database: Database) -> None:
+    async with open_desk(database) as desk:
+        first, second = await grant(desk, MONDAY), await grant(desk, TUESDAY)
+        await revoke(desk, second, WEDNESDAY)
+        (sql,) = (sql for name, sql in migrations() if name.startswith("0025"))
+        added = [
+            *("paper_reference", "starts_at", "approved_by", "confirmed_by"),
+            *("taken_back_at", "taken_back_by", "agent_keys"),
+        ]
+        await desk.db.execute("drop table mandate_notices")
+        await desk.db.execute("alter table mandates " + ", ".join(f"drop column {name}" for name in added))
+        await desk.db.execute("update mandates set entered_in = '110000' where mandate_id = $1", first)
+        await desk.db.execute(sql)
+        rows = await desk.db.fetch("select mandate_id, starts_at, revoked_at from mandates order by granted_at")
+        assert [tuple(row) for row in rows] == [(first, MONDAY, TUESDAY), (second, TUESDAY, WEDNESDAY)]
+        third = await grant(desk, MONDAY + timedelta(hours=1))
+        # What is carried out afterwards leaves the ends of the others where they are.
+        rows = await desk.db.fetch("select mandate_id, revoked_at from mandates order by granted_at")
+        ended = MONDAY + timedelta(hours=1)
+        assert [tuple(row) for row in rows] == [(first, ended), (third, TUESDAY), (second, WEDNESDAY)]
+
+
+async def test_the_table_refuses_a_mandate_from_a_window_that_starts_without_two_persons_and_a_day(
+    database: Database,
+) -> None:
+    async with open_desk(database) as desk:
+        await enter(desk)
+        before = await snapshot(desk.db)
+        for change in (
+            "starts_at = granted_at",
+            "starts_at = granted_at, approved_by = granted_by",
+            "starts_at = granted_at + interval '23 hours', approved_by = granted_by",
+            "starts_at = granted_at + interval '5 days', approved_by = granted_by",
+            "taken_back_at = granted_at",
+        ):
+            with pytest.raises(asyncpg.CheckViolationError):
+                await desk.cases.worker_pool.execute(f"update mandates set {change}")  # noqa: S608 - our own changes
+        assert await snapshot(desk.db) == before
+
+
 async def test_the_sweeper_carries_out_what_was_left_behind(database: Database, temporal_client: Client) -> None:
     async with open_desk(database) as desk:
         await desk.db.execute("delete from commands")
@@ -153,6 +305,13 @@ async def test_the_sweeper_carries_out_what_was_left_behind(database: Database, 
         await record(desk, MandateCommand.REVOKE, MandateRevocation(mandate_id=given.mandate_id), MONDAY)
         assert await sweeper.resend_commands() == 1
         assert not await holds(desk, MONDAY)
+        mandate_id = await enter(desk)
+        await record(desk, MandateCommand.APPROVE, MandateApproval(mandate_id=mandate_id), MONDAY, O_FINANCE)
+        assert await sweeper.resend_commands() == 1
+        assert [await holds(desk, at) for at in (MONDAY, TUESDAY)] == [False, True]
+        await record(desk, MandateCommand.CONFIRM, MandateConfirmation(mandate_id=mandate_id), MONDAY)
+        assert await sweeper.resend_commands() == 1
+        assert await holds(desk, MONDAY)
 
 
 async def test_a_command_that_is_not_in_the_log_changes_nothing(database: Database) -> None:

@@ -19,7 +19,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from activities import records
-from activities.notices import AT_ONCE, FIRST_WAIT, HttpNotices, Notifier, NotTakenError, Tally, deliver_notices
+from activities.mandate_notices import deliver_notices
+from activities.notices import AT_ONCE, FIRST_WAIT, HttpNotices, Notifier, NotTakenError, Tally
 from stack.notice_board import notice_app
 from stack.outside import outside_server
 from stack.processes import free_port

@@ -48,6 +48,32 @@ async def test_a_relative_applies_with_a_mandate_and_loses_sight_of_the_case_wit
     assert not any(number in logs for number in (person.resident_id, relative))
 
 
+async def test_what_a_window_enters_needs_a_second_clerk_and_a_day_or_the_persons_own_word(
+    system: System, registers: Registers
+) -> None:
+    person, relative = await registers.person(), new_resident_id()
+    of_person = ("--resident-id", person.resident_id)
+    until = (today() + timedelta(days=30)).isoformat()
+    given = (*of_person, "--agent", relative, "--relation", "CHILD", "--until", until, "--paper", "SQ-17")
+    entered = await system.cli("mandate", "enter", "--region", BEIJING, "--clerk", "lee", *given)
+    assert (entered.code, entered.err) == (0, "")
+    mandate_id, _, said = entered.out.strip().partition("  ")
+    line = f"林*舟 -> {mask_resident_id(relative)} (CHILD), until {until}: "
+    assert said == f"{line}AWAITING_APPROVAL"
+    alone = await system.cli("mandate", "approve", "--region", BEIJING, "--clerk", "Lee", mandate_id)
+    assert (alone.code, alone.out) == (1, "")
+    assert "another person of your agency must check the signed paper" in alone.err
+    approved = await system.cli("mandate", "approve", "--region", BEIJING, "--clerk", "wu", mandate_id)
+    assert approved.out.startswith(f"{mandate_id}  {line}AWAITING_START, starts at ")
+    agent = system.caller(Role.INSURED_PERSON, resident_id=relative)
+    refused = await agent.submit(residentId=person.resident_id, **REGIONS)
+    assert [each["code"] for each in refused["findings"]] == ["AGENT_NOT_AUTHORISED"]
+    confirmed = await system.cli("mandate", "confirm", *of_person, mandate_id)
+    assert (confirmed.code, confirmed.out) == (0, f"{mandate_id}  {line}IN_FORCE\n")
+    submitted = await agent.submit(residentId=person.resident_id, **REGIONS)
+    assert submitted["transfer"]["status"] == "TRANSFERRING_OUT"
+
+
 async def test_the_command_line_says_what_is_wrong_with_a_mandate(system: System, registers: Registers) -> None:
     person = await registers.person()
     grant = ("mandate", "grant", "--resident-id", person.resident_id, "--relation", "OTHER", "--until", "2001-01-01")

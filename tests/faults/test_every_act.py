@@ -74,6 +74,7 @@ WRITES_NO_MONEY = {
     "notices.Notifier.deliver_due": "notices",
     "notices.Notifier._send": "notices",
     "notices.Notifier._note_failed": "notices",
+    "mandate_notices.MandateNotifier._note": "notices",
     "ledger.auditor.open_auditor": "the books are read",
     "ledger.auditor.Auditor.verify": "the books are read",
     "reconciliation.daily.reconcile_daily": "differences, of books that are read",

@@ -111,10 +111,12 @@ async def test_a_mandate_that_ended_yesterday_shows_nothing_any_more(window: Win
     agent = caller(Relation.MANDATE)
     query = "query ($no: TransferNo!) { transfer(no: $no) { no } }"
     assert await window.data(agent, query, no=window.no) == {"transfer": {"no": window.no}}
-    rows = await window.desk.db.fetch("select mandate_id, granted_at, valid_until from mandates")
+    rows = await window.desk.db.fetch("select mandate_id, granted_at, valid_until, starts_at from mandates")
     yesterday = window.now[0].date() - timedelta(days=1)
     await window.desk.db.execute(
-        "update mandates set granted_at = granted_at - interval '9 days', valid_until = $1", yesterday
+        "update mandates set granted_at = granted_at - interval '9 days', starts_at = starts_at - interval '9 days', "
+        "valid_until = $1",
+        yesterday,
     )
     first, second = await both(window, agent, query, {"no": window.no}, {"no": NO_NUMBER})
     assert first == second
@@ -123,7 +125,7 @@ async def test_a_mandate_that_ended_yesterday_shows_nothing_any_more(window: Win
     node = "query ($id: ID!) { node(id: $id) { id } }"
     assert await window.data(agent, node, id=node_id("Mandate", mandate)) == {"node": None}
     for row in rows:
-        restore = "update mandates set granted_at = $2, valid_until = $3 where mandate_id = $1"
+        restore = "update mandates set granted_at = $2, valid_until = $3, starts_at = $4 where mandate_id = $1"
         await window.desk.db.execute(restore, *row)
 
 

@@ -26,7 +26,7 @@ RECORDED = {
     "Query.transfer", "Query.transfers", "Query.node", "Query.eligibility",
     "Viewer.transfers", "Viewer.worklist", "Viewer.mandates", "Viewer.accessLog", "Viewer.ownAccessLog", "Viewer.unmatchedFunds",
     "Viewer.consents",
-    "Mutation.submitTransfer", "Mutation.requestCertificate", "Mutation.grantMandate", "Mutation.revokeMandate",
+    "Mutation.submitTransfer", "Mutation.requestCertificate", "Mutation.grantMandate", "Mutation.approveMandate", "Mutation.confirmMandate", "Mutation.revokeMandate",
     "Mutation.sendUnmatchedFundsHome", "Subscription.transferProgress",
 } | {f"Mutation.{name}" for name in STEPS}  # fmt: skip
 

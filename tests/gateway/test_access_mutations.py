@@ -102,7 +102,7 @@ async def test_each_step_is_taken_or_refused_for_each_role_of_each_relation_as_t
 
 def test_every_mutation_is_either_a_step_or_held_by_a_test_below() -> None:
     others = {"submitTransfer", "requestCertificate", "grantMandate", "revokeMandate", "sendUnmatchedFundsHome"}
-    others |= {"recordConsent", "revokeConsent"}
+    others |= {"recordConsent", "revokeConsent", "approveMandate", "confirmMandate"}
     assert set(fields(GRAPHQL, "Mutation")) == set(access_model.MUTATIONS) == set(ACTION_OF) | others
 
 
@@ -144,12 +144,32 @@ async def test_mandates_are_given_by_the_person_and_at_their_region_s_window(win
     }
     await others_are_forbidden(window, "grantMandate", **given)
     assert R.REGISTER in access_model.MUTATIONS["grantMandate"].relations
+    paper = {"paperReference": "PAPER-2026-0001"}
     for relation in (R.MANDATE, R.OTHER_AGENCY, R.NONE):
-        answer = await ask(window, caller(relation), "grantMandate", **given)
+        at_window = paper if caller(relation).has(*CLERKS) else {}
+        answer = await ask(window, caller(relation), "grantMandate", **given, **at_window)
         assert answer["__typename"] == "MandateNotAllowed", relation
     for relation in (R.SELF, R.TRANSFER_OUT, R.TRANSFER_IN):
-        answer = await ask(window, caller(relation), "grantMandate", **given)
+        at_window = paper if caller(relation).has(*CLERKS) else {}
+        answer = await ask(window, caller(relation), "grantMandate", **given, **at_window)
         assert answer["__typename"] not in {"MandateNotAllowed", "FORBIDDEN", "ValidationFailed"}, relation
+
+
+async def test_a_waiting_mandate_is_approved_by_its_agency_and_confirmed_by_its_giver_alone(window: Window) -> None:
+    mandate = node_id("Mandate", await window.desk.db.fetchval("select mandate_id from mandates"))
+    for mutation in ("approveMandate", "confirmMandate"):
+        rule = access_model.MUTATIONS[mutation]
+        await others_are_forbidden(window, mutation, mandateId=mandate)
+        for relation, roles in ROLES.items():
+            for role in set(roles) & set(rule.roles or ()) - {Role.AGENCY_SYSTEM}:
+                answer = await ask(window, caller(relation, role), mutation, mandateId=mandate)
+                register = relation in {R.TRANSFER_OUT, R.TRANSFER_IN} and R.REGISTER in rule.relations
+                # The mandate is there for them, and is in force already; for everybody else there is none.
+                seen = register or relation in rule.relations
+                assert answer["__typename"] == ("MandateNotAllowed" if seen else "MandateNotFound"), (
+                    mutation,
+                    relation,
+                )
 
 
 async def test_a_mandate_is_ended_by_giver_agent_and_window_and_to_others_there_is_none(window: Window) -> None:

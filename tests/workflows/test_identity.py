@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from workflows.identity import (
     check_digit,
     comparable_name,
+    holds_resident_id,
     mask_name,
     mask_resident_id,
     name_fault,
@@ -160,3 +161,19 @@ def test_a_name_is_shown_without_its_inner_characters(name: str, masked: str) ->
 def test_no_part_of_a_masked_name_is_whole(text: str) -> None:
     masked = mask_name(text)
     assert all("*" in part for part in masked.replace("·", " ").split())
+
+
+@pytest.mark.parametrize(
+    ("text", "held"),
+    [
+        ("11010519491231002X", True),
+        ("SQ-11010519491231002x", True),
+        ("SQ/110105-19491231-002X/7", True),
+        # Another check digit, too short, a day and a serial.
+        ("110105194912310021", False),
+        ("1101051949123100", False),
+        ("SQ-20260302-000123", False),
+    ],
+)
+def test_a_reference_that_holds_a_number_is_found(text: str, *, held: bool) -> None:
+    assert holds_resident_id(text, today=date(2026, 3, 2)) is held

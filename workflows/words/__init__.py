@@ -8,13 +8,13 @@ from datetime import date
 from functools import cache
 from typing import Literal
 
-from workflows.words import differences, en, parties, zh
+from workflows.words import differences, en, mandates, parties, zh
 
 Language = Literal["zh-CN", "en"]
 
 WORDS: dict[Language, dict[str, str]] = {
-    "zh-CN": zh.WORDS | differences.ZH | parties.ZH,
-    "en": en.WORDS | differences.EN | parties.EN,
+    "zh-CN": zh.WORDS | differences.ZH | mandates.ZH | parties.ZH,
+    "en": en.WORDS | differences.EN | mandates.EN | parties.EN,
 }
 _MONTHS = [
     "January",
