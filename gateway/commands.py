@@ -29,6 +29,7 @@ from gateway.errors import (
     TransferNotFound,
     ValidationFailed,
 )
+from gateway.free_text import open_texts, seal_texts
 from gateway.reachability import OUT_OF_REACH
 from gateway.telling import Telling, telling_of
 from gateway.types.enums import UserErrorCode
@@ -73,7 +74,8 @@ async def take_step(context: RequestContext, mutation: str, given: TransferInput
     if state is None:
         return _not_found(telling)
     account = given.account_number if isinstance(given, PayoutAccountInput) else None
-    key = key_of(telling, mutation, given.idempotency_key, given, number=account)
+    ask, texts, data_key = await seal_texts(context, state, ask)
+    key = key_of(telling, mutation, given.idempotency_key, given, number=account, data_key=data_key)
     acting = given.acting_person
     actor = telling.actor.model_copy(update={"acting_person": acting}) if acting else telling.actor
     entry = Entry(
@@ -83,6 +85,7 @@ async def take_step(context: RequestContext, mutation: str, given: TransferInput
         received_at=telling.now,
         transfer_id=state.transfer_id,
         transfer_no=state.no,
+        texts=texts,
     )
     try:
         recorded = await _bind(context.pool, key, entry, _objection(telling, state, ask, actor))
@@ -202,7 +205,8 @@ async def _told(telling: Telling, transfer_id: UUID, outcome: CommandOutcome, *,
             # The mandate ended while the step was carried out.
             return _not_found(telling)
         case = Case(found[0], telling)
-        return StepPayload(transfer=case, event=tell_event(found[1], case, telling), replayed=replayed)
+        (event,) = await open_texts(telling.context, transfer_id, [found[1]])
+        return StepPayload(transfer=case, event=tell_event(event, case, telling), replayed=replayed)
     state = await reads.transfer_by_id(pool, telling.scope, transfer_id)
     if state is None:
         return _not_found(telling)

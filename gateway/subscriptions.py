@@ -12,6 +12,7 @@ from gateway.authorisation import check_signed_in, subscription
 from gateway.case import Case
 from gateway.case_events import tell_event
 from gateway.context import RequestContext
+from gateway.free_text import open_texts
 from gateway.paging import invalid
 from gateway.query_faults import NotFound
 from gateway.telling import telling_of
@@ -49,7 +50,8 @@ class Subscription:
                 state = await reads.transfer_by_id(context.pool, telling.scope, case_id)
                 if state is None:
                     raise NotFound
-                yield tell_event(stored, Case(state, telling), telling)
+                (readable,) = await open_texts(context, case_id, [stored])
+                yield tell_event(readable, Case(state, telling), telling)
                 if isinstance(stored.fact, LAST_WORDS):
                     return
 

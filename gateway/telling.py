@@ -13,6 +13,7 @@ from activities.reference import RegionEntry
 from gateway.case_events import tell_event
 from gateway.context import RequestContext
 from gateway.documents import signed_link
+from gateway.free_text import open_texts
 from gateway.loaders import EventsKey, IdentityKey, SealedIdentity
 from gateway.notices import tell_notices
 from gateway.paging import check_page, cursor, cut, page_info, position, read_seq
@@ -150,7 +151,8 @@ class Telling:
         loaded = await self.context.loaders.events.load(key)
         # The case was read first: what has happened to it since is not in what the rest of this answer says.
         stored, more = cut([each for each in loaded if each.seq <= case.stored.revision], first)
-        edges = [TransferEventEdge(cursor=cursor(each.seq), node=tell_event(each, case, self)) for each in stored]
+        readable = await open_texts(self.context, case.stored.transfer_id, stored)
+        edges = [TransferEventEdge(cursor=cursor(each.seq), node=tell_event(each, case, self)) for each in readable]
         return TransferEventConnection(
             edges=edges, page_info=page_info([edge.cursor for edge in edges], more=more, after=after)
         )

@@ -34,11 +34,12 @@ WORKER = {
     "register_movements": {"INSERT"},
     "remittances": {"INSERT", "UPDATE"},
     "schema_migrations": set(),
+    "sealed_texts": {"INSERT"},
     "transfer_events": {"INSERT"},
     "transfers": {"INSERT", "UPDATE"},
     "work_items": {"INSERT", "UPDATE", "DELETE"},
 }
-GATEWAY = {table: {"INSERT"} if table in {"commands", "document_files"} else set() for table in WORKER}
+GATEWAY = {table: {"INSERT"} if table in {"commands", "document_files", "sealed_texts"} else set() for table in WORKER}
 # Where a balance is paid out to is the bank's to know, and the person's: the gateway only seals it.
 UNREAD = {"yibao_gateway": {"late_contributions", "payout_accounts"}, "yibao_worker": set[str]()}
 
@@ -92,7 +93,7 @@ async def test_each_role_holds_these_privileges_and_no_others(
 
 
 @pytest.mark.parametrize("role", ["owner", "yibao_worker", "yibao_gateway"])
-@pytest.mark.parametrize("table", ["transfer_events", "ledger_postings", "ledger_entries"])
+@pytest.mark.parametrize("table", ["transfer_events", "ledger_postings", "ledger_entries", "sealed_texts"])
 async def test_nobody_rewrites_events_or_the_ledger(database: Database, role: str, table: str) -> None:
     async with open_desk(database) as desk:
         await desk.form_delivered()

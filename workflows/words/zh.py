@@ -263,6 +263,8 @@ WORDS: dict[str, str] = {
     "violation.EMPTY": "不能为空，请填写。",
     "violation.TOO_LONG": "过长，最多{limit}个字符。",
     "violation.CONTROL_CHARACTER": "含有不可见的控制字符，请删除后重新填写。",
+    "violation.PERSONAL_NUMBER_IN_TEXT": "含有身份证号码或电话号码：文字会随案件保存并供他人查看，请删去号码，或只写末四位。",
+    "text.REMOVED": "（已删除）",
     "violation.NOT_A_CHARACTER": "含有损坏的字符，请重新填写。",
     "violation.REFERENCE_FORM": "应为1至{limit}位字母、数字或 . _ / - ，不含空格和换行。",
     "violation.NEGATIVE": "不能为负数。",
