@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from activities.free_text import read_texts
 from tests.activities.desk import (
     MONDAY,
     RECEIPT,
