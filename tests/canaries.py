@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -26,12 +27,12 @@ def _hex(text: str) -> list[bytes]:
 
 def _percent(text: str) -> list[bytes]:
     quoted = quote(text, safe="")
-    return [quoted.encode(), "%".join([quoted[:0], *(each.lower() for each in quoted.split("%")[1:])]).encode()]
+    return [quoted.encode(), re.sub("%..", lambda pair: pair.group().lower(), quoted).encode()]
 
 
 def _json(text: str) -> list[bytes]:
     escaped = json.dumps(text)[1:-1]
-    return [escaped.encode(), escaped.replace("\\u", "\\U").upper().replace("\\U", "\\u").encode()]
+    return [escaped.encode(), re.sub(r"\\u(....)", lambda code: f"\\u{code.group(1).upper()}", escaped).encode()]
 
 
 # Nine: each gives every spelling of a text in its encoding.
@@ -84,13 +85,22 @@ async def dump(connection: asyncpg.Connection) -> dict[str, bytes]:
 
 
 async def files(connection: asyncpg.Connection, since: str) -> dict[str, bytes]:
-    """The database's files after a checkpoint, and the write-ahead log from the segment of `since` on. As a superuser."""
+    """The database's files after a checkpoint, and the write-ahead log since `since`. As a superuser.
+
+    What lies in the log's files beyond that was written by others: PostgreSQL uses them again.
+    """
     await connection.execute("checkpoint")
     directory = Path(await connection.fetchval("show data_directory"))
     oid = await connection.fetchval("select oid from pg_database where datname = current_database()")
-    first, last = await connection.fetchrow(
-        "select pg_walfile_name($1::pg_lsn), pg_walfile_name(pg_current_wal_flush_lsn())", since
+    places = await connection.fetchrow(
+        """select a.file_name as first, a.file_offset as begins, b.file_name as last, b.file_offset as ends
+             from pg_walfile_name_offset($1::text::pg_lsn) a, pg_walfile_name_offset(pg_current_wal_flush_lsn()) b""",
+        since,
     )
-    segments = [each for each in sorted((directory / "pg_wal").iterdir()) if first <= each.name <= last]
-    tables = sorted((directory / "base" / str(oid)).iterdir())
-    return {f"{each.parent.name}/{each.name}": each.read_bytes() for each in (*tables, *segments)}
+    read = {f"base/{each.name}": each.read_bytes() for each in sorted((directory / "base" / str(oid)).iterdir())}
+    for segment in sorted((directory / "pg_wal").iterdir()):
+        if places["first"] <= segment.name <= places["last"]:
+            begins = places["begins"] if segment.name == places["first"] else 0
+            ends = places["ends"] if segment.name == places["last"] else None
+            read[f"pg_wal/{segment.name}"] = segment.read_bytes()[begins:ends]
+    return read
