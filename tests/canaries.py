@@ -97,6 +97,7 @@ async def files(connection: asyncpg.Connection, since: str) -> dict[str, bytes]:
              from pg_walfile_name_offset($1::text::pg_lsn) a, pg_walfile_name_offset(pg_current_wal_flush_lsn()) b""",
         since,
     )
+    assert places is not None
     read = {f"base/{each.name}": each.read_bytes() for each in sorted((directory / "base" / str(oid)).iterdir())}
     for segment in sorted((directory / "pg_wal").iterdir()):
         if places["first"] <= segment.name <= places["last"]:

@@ -179,6 +179,17 @@ async def test_the_reasons_of_a_declined_application_are_sealed(database: Databa
         assert ENDED in await messages(window)
 
 
+async def test_the_answer_to_a_step_and_its_followers_read_the_words(accepted: Window) -> None:
+    given = {"idempotencyKey": KEY, "reason": "NO_RECORD", "note": ENDED}
+    await take(accepted, "03-03", O_CLERK, RETURN, **given)
+    query = RETURN.replace("event {", "event { message ")
+    answer = await ask(accepted, O_CLERK, query, transferId=await accepted.node_id(), **given)
+    assert answer["event"]["message"].endswith(f"经办机构说明：{ENDED}")
+    subscription = "subscription ($id: ID!) { transferProgress(transferId: $id) { message } }"
+    told = [each async for each in accepted.stream(O_CLERK, subscription, id=await accepted.node_id())]
+    assert told[-1]["transferProgress"]["message"].endswith(f"经办机构说明：{ENDED}")
+
+
 # ------------------------------------------------------------------ the idempotency key
 
 
@@ -252,7 +263,7 @@ async def test_the_refusal_says_why_in_both_languages(accepted: Window) -> None:
     given = await a_return(accepted, WANG)
     told = []
     for language in ("zh-CN", "en"):
-        data = await accepted.data(O_CLERK, RETURN, language, input=given)  # type: ignore[arg-type]
+        data = await accepted.data(O_CLERK, RETURN, language, input=given)
         told.append(data["returnTransfer"]["violations"][0]["message"])
     chinese, english = told
     assert chinese == "含有身份证号码或电话号码：文字会随案件保存并供他人查看，请删去号码，或只写末四位。"
