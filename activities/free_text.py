@@ -1,6 +1,7 @@
 """Free text, sealed: under the person's data key where it belongs to a case, else under the keyring."""
 
 import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -13,7 +14,7 @@ from workflows.free_text import NOT_KEPT, Model, digest_of, replace_texts, text_
 
 # Text about money of which nobody knows yet whose it is: no person's key can seal it.
 _WITHOUT_PERSON: Final = "free text"
-_SEALED: Final = "sealed:"
+_SEALED_FORM: Final = re.compile("sealed:([A-Za-z0-9_-]+):([0-9a-f]+)(?= |$)")
 
 # Of the texts ($1, $2) that are kept: their position, the ciphertext and the key of its person.
 STORED_SQL = """
@@ -105,15 +106,18 @@ async def read_texts(
 def seal_without_person(keyring: Keyring, text: str) -> str:
     """`sealed:VERSION:HEX` of a text that belongs to no known person, under the keyring."""
     version, sealed = keyring.seal(_WITHOUT_PERSON, text.encode())
-    return f"{_SEALED}{version}:{sealed.hex()}"
+    return f"sealed:{version}:{sealed.hex()}"
 
 
 def open_without_person(keyring: Keyring, sealed: str) -> str:
-    """The inverse of `seal_without_person`; a text from before texts were sealed comes back as it is. Raises `KeyringError`."""
-    if not sealed.startswith(_SEALED):
+    """The inverse of `seal_without_person`, with what was added behind it, as a bank's code; raises `KeyringError`.
+
+    A text from before texts were sealed comes back as it is.
+    """
+    found = _SEALED_FORM.match(sealed)
+    if found is None:
         return sealed
-    version, _, digits = sealed.removeprefix(_SEALED).partition(":")
-    return keyring.open(_WITHOUT_PERSON, version, bytes.fromhex(digits)).decode()
+    return keyring.open(_WITHOUT_PERSON, found[1], bytes.fromhex(found[2])).decode() + sealed[found.end() :]
 
 
 def _context(transfer_id: UUID) -> bytes:
