@@ -1,6 +1,7 @@
 """What people write in a step: readable where it is shown, nowhere in clear where it is kept, gone with the person's key."""
 
 import hashlib
+import logging
 from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
@@ -65,8 +66,9 @@ async def with_a_word_in_every_step(window: Window) -> tuple[str, ...]:
 
 
 async def test_no_word_of_a_step_nor_the_person_is_kept_in_clear(
-    database: Database,
+    database: Database, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.DEBUG)
     owner = await asyncpg.connect(database.owner_url)
     since = await owner.fetchval("select pg_current_wal_lsn()::text")
     async with open_window(database) as window:
@@ -81,7 +83,8 @@ async def test_no_word_of_a_step_nor_the_person_is_kept_in_clear(
             name: found for name, data in (await files(owner, since)).items() if (found := found_in(data, *canaries))
         }
         assert written == {}
-        # Seven commands had words, and the form's travelled from nobody's command but its own.
+        assert found_in(caplog.text.encode(), *canaries) == set()
+        # Seven steps had a text each.
         assert await owner.fetchval("select count(*) from sealed_texts") == 7
         await window.desk.verify()
     await owner.close()
