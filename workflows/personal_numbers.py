@@ -55,6 +55,7 @@ _PROVINCES: Final = frozenset(
 _OLD_ID_GROUPS: Final = frozenset({(15,), (6, 6, 3), (6, 9), (12, 3), (6, 2, 2, 2, 3), (3,) * 5, (5,) * 3})
 _LATEST_BIRTH: Final = date(2099, 12, 31)
 _ID_LENGTH: Final = 18
+_BIRTH_AT: Final = 6
 _OLD_ID_LENGTH: Final = 15
 # GB 32100, of the seventeen characters before the check character.
 _CREDIT_CODE_WEIGHTS: Final = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
@@ -99,11 +100,25 @@ def _of_id_length(groups: list[str]) -> Iterator[str]:
     """The numbers of 18 characters that begin and end where a group does; of a longer group, its beginning and its end."""
     for window in _windows(groups):
         joined = "".join(window)
-        if len(joined) == _ID_LENGTH:
+        if len(joined) == _ID_LENGTH and (len(window) == 1 or not _are_dates(window)):
             yield joined
     for group in groups:
         if len(group) > _ID_LENGTH:
             yield from (group[:_ID_LENGTH], group[-_ID_LENGTH:])
+
+
+def _are_dates(groups: list[str]) -> bool:
+    """Whether groups are months or days in a row: the first is a year, or a date stands where no birth date does."""
+    joined = "".join(groups)
+    # An identity number begins with its province, or with the 9 of a foreigner's.
+    if joined[0] != "9" and int(joined[:2]) not in _PROVINCES:
+        return True
+    start = 0
+    for year, month, day in zip(groups, groups[1:], groups[2:], strict=False):
+        if start != _BIRTH_AT and len(year) == 4 and year[:2] in ("19", "20") and len(month) <= 2 and len(day) <= 2:
+            return True
+        start += len(year)
+    return False
 
 
 def _is_resident_id(number: str) -> bool:

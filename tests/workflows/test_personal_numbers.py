@@ -121,6 +121,15 @@ def test_dates_are_none(one: date, other: date, form: str) -> None:
     assert not has_personal_number(f"自{form.format(one)}至{form.format(other)}")
 
 
+@given(
+    st.lists(st.dates(date(1990, 1, 1), date(2030, 1, 1)), min_size=2, max_size=6),
+    st.sampled_from([" ", "、", " - ", "/", "\n"]),
+)
+def test_months_and_dates_in_a_row_are_none(several: list[date], separator: str) -> None:
+    for form in ("%Y-%m", "%Y-%m-%d", "%Y.%m", "%Y%m"):
+        assert not has_personal_number(separator.join(f"{each:{form}}" for each in several))
+
+
 @given(st.decimals(0, 99_999_999, places=2), st.sampled_from(["{}", "{:,}", "¥{}"]))
 def test_amounts_are_none(amount: Decimal, form: str) -> None:
     assert not has_personal_number(f"金额{form.format(amount)}元")
