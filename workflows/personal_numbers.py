@@ -57,6 +57,8 @@ _LATEST_BIRTH: Final = date(2099, 12, 31)
 _ID_LENGTH: Final = 18
 _BIRTH_AT: Final = 6
 _OLD_ID_LENGTH: Final = 15
+# A landline of ten cities, after the country's code without its 0: `86 10 6234 5678`.
+_SHORTEST: Final = 11
 # GB 32100, of the seventeen characters before the check character.
 _CREDIT_CODE_WEIGHTS: Final = (1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 8, 24, 10, 30, 28)
 
@@ -93,7 +95,8 @@ def _windows(groups: list[str]) -> Iterator[list[str]]:
             length += len(groups[last])
             if length > _ID_LENGTH:
                 break
-            yield groups[first : last + 1]
+            if length >= _SHORTEST:
+                yield groups[first : last + 1]
 
 
 def _of_id_length(groups: list[str]) -> Iterator[str]:
