@@ -90,7 +90,7 @@ async def _request_correction(scene: Scene, fact: e.CorrectionRequested) -> e.An
         scene.state,
         correction_round=fact.round,
         reason=fact.reason,
-        note=fact.note,
+        note=(await scene.readable(fact)).note,
         person=await scene.person_block(),
         regions=await scene.regions(),
         issued_on=scene.today,
@@ -127,7 +127,7 @@ async def _deliver_form(scene: Scene, fact: e.FormDelivered) -> e.AnyFact:
         fact = fact.model_copy(update={"note": await _note_of_prepared(scene)})
     content = compose.form_content(
         state,
-        fact,
+        await scene.readable(fact),
         person=compose.person_block(await scene.person(), enrolment["name_sealed"]),
         regions=await scene.regions(*(period.region for period in fact.periods)),
         enrolled_on=enrolment["enrolled_on"],
@@ -172,7 +172,11 @@ async def _confirm_continuation(scene: Scene, fact: e.ContinuationConfirmed) -> 
 async def _decline(scene: Scene, fact: e.Declined) -> e.AnyFact:
     await store.void_certificates(scene.connection, scene.state.transfer_id, scene.at)
     content = compose.refusal_content(
-        scene.state, fact, person=await scene.person_block(), regions=await scene.regions(), issued_on=scene.today
+        scene.state,
+        await scene.readable(fact),
+        person=await scene.person_block(),
+        regions=await scene.regions(),
+        issued_on=scene.today,
     )
     return _with(fact, await issue(scene, content))
 

@@ -67,6 +67,11 @@ class DataKey:
         """
         return hmac.digest(self._digest_key, comparable_name.encode(), "sha256")
 
+    def text_key(self, text: str) -> bytes:
+        """Keyed hash of a free text about the person, 32 bytes: equal for equal texts, and shredded with the key."""
+        # A name has no NUL, so that no text shares its hash with a name.
+        return hmac.digest(self._digest_key, b"\0text\0" + text.encode(), "sha256")
+
 
 class Keyring:
     """Master keys by version. Threads and tasks may share one."""
@@ -125,8 +130,11 @@ class Keyring:
 
     def person_keys(self, resident_id: str) -> list[bytes]:
         """The number's keyed hash under every version, the current one first: to look a person up by."""
-        older = [version for version in self._keys if version != self.current]
-        return [self._person_key(version, resident_id) for version in (self.current, *older)]
+        return [self._person_key(version, resident_id) for version in self._versions()]
+
+    def text_keys(self, text: str) -> list[bytes]:
+        """Keyed hash of a free text under every version, the current one first, 32 bytes each."""
+        return [hmac.digest(self._sub_key(each, "text"), text.encode(), "sha256") for each in self._versions()]
 
     def new_data_key(self) -> tuple[bytes, DataKey]:
         """A random data key, and the same wrapped for storage."""
@@ -163,6 +171,9 @@ class Keyring:
             return False
         expected = self._signature(version, purpose, message)
         return hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace"))
+
+    def _versions(self) -> tuple[str, ...]:
+        return self.current, *(version for version in self._keys if version != self.current)
 
     def _person_key(self, version: str, resident_id: str) -> bytes:
         return hmac.digest(self._sub_key(version, "person"), resident_id.encode(), "sha256")

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import asyncpg
 
@@ -11,13 +11,18 @@ from activities.database import Connection
 from activities.documents import compose, store
 from activities.documents.content import DocumentContent, PersonBlock
 from activities.documents.store import Issued
+from activities.free_text import read_texts
 from activities.keyring import Keyring
 from activities.people import PersonRef, person_by_id
 from activities.reference import RegionEntry, regions_on
 from workflows.actors import Actor
 from workflows.deadlines import shanghai_date
+from workflows.events import Fact
+from workflows.free_text import references_in, replace_texts
 from workflows.state import TransferState
 from workflows.workdays import WorkingCalendar
+
+AnyFreeText = TypeVar("AnyFreeText", bound=Fact)
 
 
 @dataclass
@@ -76,6 +81,11 @@ class Scene:
                 self.known_person, name_sealed = await registers.named_person(self.connection, self.keyring, self.state)
             self.known_block = compose.person_block(self.known_person, name_sealed)
         return self.known_block
+
+    async def readable(self, fact: AnyFreeText) -> AnyFreeText:
+        """The fact with its texts in clear, for a document. A text that was shredded is left empty."""
+        texts = await read_texts(self.connection, self.keyring, self.state.transfer_id, references_in(fact))
+        return replace_texts(fact, {reference: text or "" for reference, text in texts.items()})
 
     async def regions(self, *more: str) -> dict[str, RegionEntry]:
         """The two regions and `more`, by code; a region that the directory lacks is not among them."""

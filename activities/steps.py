@@ -15,7 +15,8 @@ from activities.application import read_application, rechecked, submission
 from activities.database import Connection, transaction
 from activities.documents import store
 from activities.effects import certificate, complete, issue_application
-from activities.keyring import Keyring
+from activities.free_text import SealedText, keep_texts, seal_texts_of
+from activities.keyring import Keyring, KeyringError
 from activities.mandates import (
     MandateApproval,
     MandateCommand,
@@ -37,6 +38,7 @@ from workflows.deadlines import shanghai_date
 from workflows.decide import decide, decide_submission, issue_certificate, recheck
 from workflows.eligibility import assess
 from workflows.fold import Facts, advance
+from workflows.free_text import clear_texts
 from workflows.mandate_terms import WhyNot
 from workflows.messages import (
     BankWord,
@@ -129,11 +131,14 @@ class Steps:
                 ask=_ASK.validate_json(row["input"]),
             )
             scene = self._scene(connection, locked, command.actor, command.received_at)
+            command, texts = await _sealed(scene, command)
             decided = await _decide(scene, command)
             if isinstance(decided, NotAllowed | Stale | Invalid):
                 outcome = _refused(decided)
                 await _answer(connection, order.command_id, outcome, released=True)
                 return step_result(outcome, await records.events_after(connection, order.transfer_id, order.after_seq))
+            if texts:
+                await keep_texts(connection, order.transfer_id, texts)
             return await record_step(scene, locked, decided, order, command_id=order.command_id)
 
     async def issue_certificate(self, order: ClockOrder) -> StepResult:
@@ -242,6 +247,19 @@ class Steps:
         assessment = assess(reading.check, today=today, calendar=calendar)
         again = rechecked(reading, assessment)
         return recheck(state, again, now, calendar)
+
+
+async def _sealed(scene: Scene, command: c.Command) -> tuple[c.Command, tuple[SealedText, ...]]:
+    """The command without text in clear. The gateway seals its texts; those recorded before it did are sealed here."""
+    clear = clear_texts(command.ask)
+    if not clear:
+        return command, ()
+    try:
+        data_key = (await scene.person()).data_key
+    except KeyringError:
+        data_key = None
+    ask, texts = seal_texts_of(data_key, scene.state.transfer_id, command.ask, clear)
+    return command.model_copy(update={"ask": ask}), texts
 
 
 async def _decide(scene: Scene, command: c.Command) -> Facts | Objection:

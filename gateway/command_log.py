@@ -13,8 +13,11 @@ import orjson
 from strawberry import UNSET
 
 from activities.database import Connection
+from activities.free_text import SealedText
+from activities.keyring import DataKey, Keyring
 from gateway.telling import Telling
 from workflows.actors import Actor
+from workflows.free_text import FREE_TEXT
 
 
 class KeyTakenError(Exception):
@@ -30,7 +33,10 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Entry:
-    """What a command asks. `person_key` says who an application or a certificate is about; steps leave it out."""
+    """What a command asks. `person_key` says who an application or a certificate is about; steps leave it out.
+
+    `texts`: what `input` refers to, sealed.
+    """
 
     kind: str
     actor: Actor
@@ -41,6 +47,7 @@ class Entry:
     person_key: bytes | None = None
     outcome: dict[str, Any] | None = None
     refusal_no: str | None = None
+    texts: tuple[SealedText, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -68,10 +75,12 @@ def key_of(
     *,
     number: str | None = None,
     agent_number: str | None = None,
+    data_key: DataKey | None = None,
 ) -> Key:
     """The key of a call. The `number`, of a person or of their bank account, goes into the hash of the input as a keyed hash.
 
-    A plain hash of so few digits could be tried out. `agent_number` is that of the person's agent, hashed as well.
+    A plain hash of so few digits could be tried out. `agent_number` is that of the person's agent, hashed as well. So could
+    that of a short free text: it goes in as a keyed hash under the person's `data_key`, or without one under the keyring.
     """
     said = {name: value for name, value in vars(given).items() if value is not None and value is not UNSET}
     said = {name: value for name, value in said.items() if name not in _KEYED}
@@ -83,10 +92,29 @@ def key_of(
     if agent_number is not None:
         # Each pair under one version of the keyring.
         keyed = [person + agent for person, agent in zip(keyed, keyring.person_keys(agent_number), strict=True)]
+    texts = {name: value for name, value in said.items() if name in FREE_TEXT and type(value) is str}
+    inputs = [said | hidden for hidden in _hidden(texts, keyring, data_key)]
+    if texts:
+        # Keys that were bound before texts were hashed under a key. This form is compared with, and never stored.
+        inputs.append(said)
     return Key(
         key_hash=_hash(f"{viewer.identity}\n{idempotency_key}".encode()),
-        input_hashes=[_hash(_canonical({"mutation": mutation, "input": said, "person": each.hex()})) for each in keyed],
+        input_hashes=[
+            _hash(_canonical({"mutation": mutation, "input": each, "person": person.hex()}))
+            for each in inputs
+            for person in keyed
+        ],
     )
+
+
+def _hidden(texts: dict[str, str], keyring: Keyring, data_key: DataKey | None) -> list[dict[str, str]]:
+    """The keyed hash of every text by field: one under the person's key, or one for each version of the keyring, newest first."""
+    if data_key is not None:
+        return [{name: data_key.text_key(text).hex() for name, text in texts.items()}]
+    if not texts:
+        return [{}]
+    hashes = [keyring.text_keys(text) for text in texts.values()]
+    return [dict(zip(texts, (each.hex() for each in version), strict=True)) for version in zip(*hashes, strict=True)]
 
 
 BOUND_SQL = """
@@ -115,7 +143,7 @@ async def find_bound(connection: Connection | asyncpg.Pool, key: Key) -> Recorde
 
 # A released attempt keeps its id, so the next one under the same key takes another. What two calls at once may both
 # insert, the unique indexes leave to one of them.
-APPEND_SQL = """
+_APPEND_SQL = """
 insert into commands (command_id, key_hash, input_hash, kind, transfer_id, transfer_no, person_key, actor, input, received_at,
                       outcome, carried_out_at, refusal_no)
 select case when exists (select from commands where command_id = $1) then $1 || '.' || $2 else $1 end,
@@ -123,12 +151,20 @@ select case when exists (select from commands where command_id = $1) then $1 || 
     on conflict do nothing
 returning command_id
 """
+# The texts that it refers to, kept by the same statement: neither is ever there without the other.
+_APPEND_WITH_TEXTS_SQL = f"""
+with appended as ({_APPEND_SQL}), kept as (
+    insert into sealed_texts (transfer_id, digest, sealed)
+    select $5, digest, sealed from unnest($13::bytea[], $14::bytea[]) as t (digest, sealed) where exists (select from appended))
+select command_id from appended
+"""  # noqa: S608 - our own statement
 
 
 async def append(connection: Connection | asyncpg.Pool, key: Key, entry: Entry) -> Recorded | None:
     """Record a command; None when another call has bound the key in this instant."""
+    kept = ([text.digest for text in entry.texts], [text.sealed for text in entry.texts]) if entry.texts else ()
     command_id = await connection.fetchval(
-        APPEND_SQL,
+        _APPEND_WITH_TEXTS_SQL if kept else _APPEND_SQL,
         key.key_hash,
         secrets.token_hex(8),
         key.input_hashes[0],
@@ -141,6 +177,7 @@ async def append(connection: Connection | asyncpg.Pool, key: Key, entry: Entry) 
         entry.received_at,
         _canonical(entry.outcome).decode() if entry.outcome is not None else None,
         entry.refusal_no,
+        *kept,
     )
     if command_id is None:
         return None

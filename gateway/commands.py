@@ -31,6 +31,7 @@ from gateway.errors import (
     TransferNotFound,
     ValidationFailed,
 )
+from gateway.free_text import open_texts, seal_texts
 from gateway.reachability import OUT_OF_REACH
 from gateway.telling import Telling, telling_of
 from gateway.types.enums import UserErrorCode
@@ -88,7 +89,8 @@ async def _answer(telling: Telling, mutation: str, given: TransferInput, ask: An
         # A former employer has seen all that there is for it: what came later is no news that it could have known.
         ask = ask.model_copy(update={"expected_revision": None})
     account = given.account_number if isinstance(given, PayoutAccountInput) else None
-    key = key_of(telling, mutation, given.idempotency_key, given, number=account)
+    ask, texts, data_key = await seal_texts(context, state, ask)
+    key = key_of(telling, mutation, given.idempotency_key, given, number=account, data_key=data_key)
     actor, unfit = await acting(telling, given.acting_person or None, of_two_people=ask.action in OF_TWO_PEOPLE)
     actor = view.acting(actor)
     entry = Entry(
@@ -98,6 +100,7 @@ async def _answer(telling: Telling, mutation: str, given: TransferInput, ask: An
         received_at=telling.now,
         transfer_id=state.transfer_id,
         transfer_no=state.no,
+        texts=texts,
     )
     try:
         recorded = await _bind(context.pool, key, entry, unfit or _objection(telling, view, ask, actor))
@@ -218,7 +221,10 @@ async def _told(telling: Telling, transfer_id: UUID, outcome: CommandOutcome, *,
             # The mandate ended while the step was carried out.
             return _not_found(telling)
         case = Case(found[0], telling)
-        return StepPayload(transfer=case, event=tell_event(found[1], case, telling), replayed=replayed)
+        event = found[1]
+        if not found[0].limited:
+            (event,) = await open_texts(telling.context, transfer_id, [event])
+        return StepPayload(transfer=case, event=tell_event(event, case, telling), replayed=replayed)
     view = await reads.transfer_by_id(pool, telling.scope, transfer_id)
     if view is None:
         return _not_found(telling)

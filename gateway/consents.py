@@ -24,7 +24,7 @@ from gateway.types.consents import (
 from gateway.types.enums import UserErrorCode
 from gateway.types.reference import node_id, node_key
 from gateway.validation import MAX_TEXT, failed, failed_in_the_step, violations_of_key, violations_of_text
-from workflows.consent_terms import holds_number, refuse_consent
+from workflows.consent_terms import refuse_consent
 from workflows.vocabulary import CLERKS
 
 RecordAnswer = RecordConsentPayload | ValidationFailed | IdempotencyConflict
@@ -100,8 +100,6 @@ def _violations(telling: Telling, given: RecordConsentInput, asked: Asked) -> li
         fault = telling.say(f"fault.{asked.fault}")
         found.append(violation(telling, "residentId", "RESIDENT_ID_INVALID", fault=fault))
     found.extend(violations_of_text(telling, "reason", given.reason, MAX_TEXT))
-    if holds_number(given.reason):
-        found.append(violation(telling, "reason", "HOLDS_A_NUMBER"))
     return found
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 import asyncpg
 from strawberry.dataloader import DataLoader
 
+from activities.free_text import StoredText, TextKey, stored_texts
 from gateway.reads import DOCUMENT_COLUMNS, DocumentRow, document_row
 from workflows.events import TransferEvent
 from workflows.vocabulary import InsuranceScheme, TransferStepKind
@@ -68,6 +69,13 @@ class Loaders:
     @cached_property
     def notices(self) -> DataLoader[UUID, list[NoticeRow]]:
         return DataLoader(self._load_notices)
+
+    @cached_property
+    def texts(self) -> DataLoader[TextKey, StoredText | None]:
+        return DataLoader(self._load_texts)
+
+    async def _load_texts(self, keys: list[TextKey]) -> list[StoredText | None]:
+        return await stored_texts(self._pool, keys)
 
     async def _load_identities(self, keys: list[IdentityKey]) -> list[SealedIdentity | None]:
         persons, regions, schemes = zip(*keys, strict=True)

@@ -76,6 +76,11 @@ async def own_person(pool: asyncpg.Pool, scope: Scope, transfer_id: UUID) -> Own
     return OwnPerson(*row) if row is not None else None
 
 
+async def wrapped_key_of(pool: asyncpg.Pool, person_id: UUID) -> bytes:
+    """The person's data key, wrapped; empty when there is none."""
+    return await pool.fetchval("select wrapped_key from persons where person_id = $1", person_id) or b""
+
+
 class TransferConditions(NamedTuple):
     """What a list of transfers is narrowed to; None narrows nothing."""
 

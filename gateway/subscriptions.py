@@ -14,6 +14,7 @@ from gateway.caller_view import CallerView
 from gateway.case import Case
 from gateway.case_events import public_kind, tell_event
 from gateway.context import RequestContext
+from gateway.free_text import open_texts
 from gateway.paging import invalid
 from gateway.query_faults import NotFound
 from gateway.telling import telling_of
@@ -56,7 +57,8 @@ class Subscription:
                     # It has stopped being the employer: what comes now is not for it.
                     return
                 if event_shown(public_kind(stored), view.relations):
-                    yield tell_event(stored, Case(view, telling), telling)
+                    readable = [stored] if view.limited else await open_texts(context, case_id, [stored])
+                    yield tell_event(readable[0], Case(view, telling), telling)
                 if isinstance(stored.fact, LAST_WORDS) or _is_last_of(view, stored):
                     return
 

@@ -16,6 +16,7 @@ from gateway.access_model import TRANSFER_FIELDS, Show, document_shown, event_sh
 from gateway.case_events import public_kind, tell_event
 from gateway.context import RequestContext
 from gateway.document_links import signed_link
+from gateway.free_text import open_texts
 from gateway.loaders import EventsKey, IdentityKey, SealedIdentity
 from gateway.notices import tell_notices
 from gateway.paging import check_page, cursor, cut, page_info, position, read_seq
@@ -181,7 +182,9 @@ class Telling:
         # The case was read first: what has happened to it since is not in what the rest of this answer says.
         known = [each for each in loaded if each.seq <= case.stored.revision]
         stored, more = cut([each for each in known if event_shown(public_kind(each), relations)], first)
-        edges = [TransferEventEdge(cursor=cursor(each.seq), node=tell_event(each, case, self)) for each in stored]
+        # An employer is shown no text.
+        readable = stored if limited else await open_texts(self.context, case.stored.transfer_id, stored)
+        edges = [TransferEventEdge(cursor=cursor(each.seq), node=tell_event(each, case, self)) for each in readable]
         return TransferEventConnection(
             edges=edges, page_info=page_info([edge.cursor for edge in edges], more=more, after=after)
         )

@@ -11,6 +11,7 @@ from activities.bank import unmatched
 from activities.bank.sending_home import COMMAND, SendHome
 from activities.bank.unmatched import Place
 from activities.database import Connection
+from activities.free_text import seal_without_person
 from gateway.applications import bind
 from gateway.command_log import Entry, KeyTakenError, key_of
 from gateway.commands import carry_out_alone, conflict, pending
@@ -121,7 +122,9 @@ async def _command(telling: Telling, connection: Connection, given: SendUnmatche
     return Entry(
         kind=COMMAND,
         actor=telling.actor,
-        input=SendHome(entry_id=found.entry.entry_id, reason=given.reason).model_dump(mode="json"),
+        input=SendHome(
+            entry_id=found.entry.entry_id, reason=seal_without_person(telling.context.keyring, given.reason)
+        ).model_dump(mode="json"),
         received_at=telling.now,
     )
 

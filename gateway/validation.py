@@ -23,6 +23,7 @@ from gateway.types.inputs import (
     TransferInput,
 )
 from workflows.actors import Actor
+from workflows.personal_numbers import has_personal_number
 from workflows.rules import Violation
 from workflows.vocabulary import Role
 
@@ -152,13 +153,21 @@ def _acting(telling: Telling, given: TransferInput) -> Found:
 
 def _reference(field: str, value: str | None) -> Found:
     """One spelling alone, so that the same reference is never taken for another."""
-    faults = list(_text(field, value, MAX_REFERENCE))
+    faults = list(_characters(field, value, MAX_REFERENCE))
     if isinstance(value, str) and not faults and not _REFERENCE.fullmatch(value):
         faults = [([field], "REFERENCE_FORM", {"limit": MAX_REFERENCE})]
     yield from faults
 
 
 def _text(field: str, value: str | None, limit: int) -> Found:
+    """Of free text, in which nobody's identity or phone number may stand."""
+    faults = list(_characters(field, value, limit))
+    if isinstance(value, str) and not faults and has_personal_number(value):
+        faults = [([field], "PERSONAL_NUMBER_IN_TEXT", {})]
+    yield from faults
+
+
+def _characters(field: str, value: str | None, limit: int) -> Found:
     if not isinstance(value, str):
         return
     if not value.strip():

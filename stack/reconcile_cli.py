@@ -64,3 +64,12 @@ def clear(difference_id: int, data_dir: Path, reason: str, cleared_by: str) -> N
     from stack.reconcile_commands import clear_and_print
 
     clear_and_print(data_dir, difference_id, reason=reason, cleared_by=cleared_by)
+
+
+@reconcile.command()
+@data_dir_option
+def cleared(data_dir: Path) -> None:
+    """Print what was cleared by hand, the latest first: when, by whom and why. The reasons are kept sealed."""
+    from stack.reconcile_commands import cleared_and_print
+
+    cleared_and_print(data_dir)

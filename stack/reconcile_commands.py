@@ -10,12 +10,16 @@ from pathlib import Path
 import asyncpg
 import click
 
+from activities.free_text import open_without_person, seal_without_person
+from activities.keyring import KeyringError
 from activities.reconciliation import keeping
 from activities.reconciliation.keeping import NotOpenError, OpenDifference, Run
 from activities.reconciliation.report import grouped, sentence
 from activities.register_load import today_in_shanghai
 from stack.connection import database_and_keyring, on_database
 from stack.errors import StackError
+from workflows.deadlines import SHANGHAI
+from workflows.personal_numbers import has_personal_number
 from workflows.words import yuan
 
 # What a terminal is shown of a long list.
@@ -59,15 +63,35 @@ def clear_and_print(data_dir: Path, difference_id: int, *, reason: str, cleared_
     """Clear a difference. Raises `StackError` when it is not open, or nothing is said."""
     if not reason.strip() or not cleared_by.strip():
         raise StackError("a difference is cleared by somebody, for a reason: neither may be blank")
+    if has_personal_number(reason):
+        raise StackError("the reason has an identity or phone number: leave it out, or write its last four digits only")
+    _, keyring = database_and_keyring(data_dir)
+    sealed = seal_without_person(keyring, reason.strip())
 
     async def act(connection: asyncpg.Connection) -> None:
-        await keeping.clear(connection, difference_id, reason=reason.strip(), cleared_by=cleared_by.strip())
+        await keeping.clear(connection, difference_id, reason=sealed, cleared_by=cleared_by.strip())
 
     try:
         on_database(data_dir, act)
     except NotOpenError as error:
         raise StackError(f"{error}: `yibao reconcile open` lists what is") from None
     click.echo(f"difference {difference_id} is cleared by {cleared_by.strip()}: {reason.strip()}")
+
+
+def cleared_and_print(data_dir: Path) -> None:
+    """Print what was cleared by hand, the latest first, with the reasons. Raises `StackError`."""
+    _, keyring = database_and_keyring(data_dir)
+    rows = on_database(data_dir, keeping.cleared_by_hand)
+    if not rows:
+        click.echo("nothing was cleared by hand")
+    for row in rows:
+        try:
+            reason = open_without_person(keyring, row.reason)
+        except KeyringError as error:
+            reason = f"not readable: {error}"
+        click.echo(
+            f"{row.difference_id}  {row.cleared_at.astimezone(SHANGHAI):%Y-%m-%d %H:%M}  {row.cleared_by}: {reason}"
+        )
 
 
 async def _reconcile(url: str, since: date | None, until: date) -> tuple[Run, list[OpenDifference]]:

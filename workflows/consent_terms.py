@@ -1,22 +1,15 @@
-"""A person's consent at a window: how long it is good for, and what its reason may not hold. Pure.
+"""A person's consent at a window: how long it is good for. Pure.
 
 The person agrees that this agency looks at what other agencies hold about them (《个人信息保护法》 arts. 14 and 15), for a
 clear purpose and no longer than it needs; that no consent is for longer than thirty days is *ours*.
 """
 
-import re
-import unicodedata
 from datetime import date, timedelta
 from typing import Final
 
 from workflows.rules import Invalid, invalid
 
 LONGEST_DAYS: Final = 30
-# A resident identity number, or a mobile number of China; one separator may stand between two digits.
-_NEXT: Final = r"[\s\-._·]?\d"
-_NUMBER: Final = re.compile(
-    rf"(?<!\d)(?:\d(?:{_NEXT}){{16}}[\s\-._·]?[\dXx]|(?:86[\s\-._·]?)?1(?=[\s\-._·]?[3-9])(?:{_NEXT}){{10}})(?!\d)"
-)
 
 
 def refuse_consent(valid_until: date, given_on: date) -> Invalid | None:
@@ -27,8 +20,3 @@ def refuse_consent(valid_until: date, given_on: date) -> Invalid | None:
     if valid_until > last:
         return invalid("validUntil", "TOO_FAR_AHEAD", limit=last.isoformat())
     return None
-
-
-def holds_number(text: str) -> bool:
-    """Whether the text holds a resident identity number or a mobile phone number, in any width of its digits."""
-    return _NUMBER.search(unicodedata.normalize("NFKC", text)) is not None

@@ -17,6 +17,7 @@ from workflows.contribution import ContributionPeriod
 from workflows.coverage_gap import CoverageGap
 from workflows.deadlines import Deadline
 from workflows.findings import Finding
+from workflows.free_text import free_texts
 from workflows.policy import Disposition
 from workflows.vocabulary import (
     BankReturnReason,
@@ -562,10 +563,9 @@ class TransferEvent(BaseModel, frozen=True):
 
     def without_words(self) -> "TransferEvent":
         """The event without the free text of people, which may name a person and so stays out of Temporal."""
-        blank = {name: "" for name in FREE_TEXT if self.said(name)}
-        if isinstance(self.fact, CorrectionRequested | FundsReturned):
-            # Its reason is one of a closed list.
-            blank.pop("reason", None)
+        blank = dict.fromkeys(free_texts(self.fact), "")
+        if self.said("sealed"):
+            blank["sealed"] = ""
         return self.model_copy(update={"fact": self.fact.model_copy(update=blank)}) if blank else self
 
     @property
@@ -574,9 +574,6 @@ class TransferEvent(BaseModel, frozen=True):
         own: TransferStepKind | None = self.said("step")
         return own or STEP_OF_FACT.get(type(self.fact))
 
-
-# What people wrote in their own words, or sealed: it stays in PostgreSQL.
-FREE_TEXT = ("note", "reason", "carrier", "tracking_no", "sealed")
 
 STEP_OF_FACT: dict[type[Fact], TransferStepKind] = {
     ApplicationAccepted: TransferStepKind.ACCEPT_APPLICATION,

@@ -56,7 +56,7 @@ class NoAnswerError(Exception):
 
 
 class SendHome(BaseModel, frozen=True):
-    """What the command asks."""
+    """What the command asks. `reason` comes sealed from the gateway, in the form of `free_text.seal_without_person`."""
 
     entry_id: UUID
     reason: str

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import asyncpg
 from pydantic import BaseModel
@@ -36,6 +36,10 @@ select $1, 1 + (select count(*) from reconciliation_differences d where d.cause 
 CLEAR_SQL: Final = """
 insert into reconciliation_clearings (difference_id, how, reason, cleared_by, run_id)
 select difference_id, $2, $3, $4, $5 from reconciliation_differences where difference_id = any($1)
+"""
+CLEARED_SQL: Final = """
+select difference_id, reason, cleared_by, cleared_at from reconciliation_clearings
+ where how = 'BY_HAND' order by cleared_at desc, difference_id desc
 """
 RUN_SQL: Final = """
 insert into reconciliation_runs (run_id, why, since, until, started_by, started_at, ledger_lines, bank_lines, register_lines,
@@ -150,8 +154,22 @@ async def open_differences(connection: Connection) -> list[OpenDifference]:
     )
 
 
+class Cleared(NamedTuple):
+    """A difference that was cleared by hand; `reason` as `free_text.seal_without_person` sealed it."""
+
+    difference_id: int
+    reason: str
+    cleared_by: str
+    cleared_at: datetime
+
+
+async def cleared_by_hand(connection: Connection) -> list[Cleared]:
+    """What was cleared by hand, the latest first."""
+    return [Cleared(*row) for row in await connection.fetch(CLEARED_SQL)]
+
+
 async def clear(connection: Connection, difference_id: int, *, reason: str, cleared_by: str) -> None:
-    """Clear an open difference by hand. Raises `NotOpenError` when there is none, or it was cleared before."""
+    """Clear an open difference by hand, for a sealed `reason`. Raises `NotOpenError` when there is none, or it was cleared before."""
     try:
         done = await connection.execute(CLEAR_SQL, [difference_id], "BY_HAND", reason, cleared_by, None)
     except asyncpg.UniqueViolationError:

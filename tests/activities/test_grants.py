@@ -37,13 +37,14 @@ WORKER = {
     "register_movements": {"INSERT"},
     "remittances": {"INSERT", "UPDATE"},
     "schema_migrations": set(),
+    "sealed_texts": {"INSERT"},
     "staff": set(),
     "staff_subjects": set(),
     "transfer_events": {"INSERT"},
     "transfers": {"INSERT", "UPDATE"},
     "work_items": {"INSERT", "UPDATE", "DELETE"},
 }
-APPENDED = {"access_log", "access_lookers", "commands", "document_files"}
+APPENDED = {"access_log", "access_lookers", "commands", "document_files", "sealed_texts"}
 GATEWAY = {table: {"INSERT"} if table in APPENDED else set() for table in WORKER}
 # Where a balance is paid out to is the bank's to know, and the person's: the gateway only seals it.
 # Who looked at whose data is no concern of the worker's.
@@ -104,7 +105,7 @@ async def test_each_role_holds_these_privileges_and_no_others(
 
 
 @pytest.mark.parametrize("role", ["owner", "yibao_worker", "yibao_gateway"])
-@pytest.mark.parametrize("table", ["transfer_events", "ledger_postings", "ledger_entries"])
+@pytest.mark.parametrize("table", ["transfer_events", "ledger_postings", "ledger_entries", "sealed_texts"])
 async def test_nobody_rewrites_events_or_the_ledger(database: Database, role: str, table: str) -> None:
     async with open_desk(database) as desk:
         await desk.form_delivered()

@@ -6,6 +6,7 @@ from datetime import date
 
 import pytest
 
+from activities.free_text import read_texts
 from tests.activities.desk import (
     MONDAY,
     RECEIPT,
@@ -273,7 +274,7 @@ async def test_a_return_declines_the_case_with_a_notice_and_voids_the_certificat
         await desk.accepted()
         before = await snapshot(desk.db)
         result = await desk.take(c.ReturnTransfer(reason=ReturnReason.NO_RECORD, note="查无王思琪"), O_CLERK, TUESDAY)
-        touched = {"commands", "transfers", "transfer_events", "work_items", "documents", "notices"}
+        touched = {"commands", "transfers", "transfer_events", "work_items", "documents", "notices", "sealed_texts"}
         assert changed(before, await snapshot(desk.db)) == touched
         assert [(kind, voided) for kind, _, voided in await desk.documents()] == [
             ("ACCEPTANCE_NOTICE", False),
@@ -281,12 +282,14 @@ async def test_a_return_declines_the_case_with_a_notice_and_voids_the_certificat
             ("REFUSAL_NOTICE", False),
         ]
         (event,) = result.events
-        # What people wrote may name a person: it stays in PostgreSQL and does not travel through Temporal.
+        # What people wrote may name a person: it stays in PostgreSQL, sealed, and does not travel through Temporal.
         assert isinstance(event.fact, e.Declined)
         assert event.fact.note == ""
         stored = (await desk.cases.events(desk.transfer.transfer_id))[-1].fact
         assert isinstance(stored, e.Declined)
-        assert stored.note == "查无王思琪"
+        assert stored.note is not None
+        texts = await read_texts(desk.db, desk.cases.keyring, desk.transfer.transfer_id, [stored.note])
+        assert texts == {stored.note: "查无王思琪"}
         assert [finding.code for finding in stored.findings] == [RefusalCode.NO_RECORD_AT_ORIGIN]
         assert await desk.worklist() == []
         await desk.verify()

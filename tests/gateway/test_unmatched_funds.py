@@ -1,5 +1,6 @@
 """Money that is nobody's yet, seen and sent home through the API: by whom, whose, in pages, once, and never on bad input."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -8,10 +9,12 @@ import pytest
 
 from activities.bank.entries import BankEntry, EntryKind
 from activities.bank.sending_home import COMMAND, carry_out
+from activities.free_text import open_without_person
 from gateway.auth import Viewer
 from gateway.types.reference import node_id
 from tests.activities.bank_messages import DAY, PAYER_NAME, Inbox, advice, entry
 from tests.activities.desk import changed, snapshot
+from tests.canaries import dump, found_in
 from tests.cases import BEIJING, SHANGHAI_POOL
 from tests.conftest import Database
 from tests.gateway.window import (
@@ -185,8 +188,12 @@ async def test_it_is_recorded_once_though_temporal_is_away_and_goes_home_when_ca
     assert await snapshot(window.desk.db) == after
     other = await changes_nothing(window, R_FINANCE, entryId=entry_id, reason="Another reason")
     assert other["__typename"] == "IdempotencyConflict"
-    row = await window.desk.row("select command_id, kind from commands")
+    row = await window.desk.row("select command_id, kind, input from commands")
     assert row["kind"] == COMMAND
+    # Nobody knows yet whose money it is: the reason is sealed under the keyring, in the command and in the entry.
+    reason = json.loads(row["input"])["reason"]
+    assert open_without_person(window.services.keyring, reason) == "Paid twice"
+    assert found_in(b"".join((await dump(window.desk.db)).values()), "Paid twice") == set()
     await carry_out(window.desk.cases.worker_pool, UnmatchedFundsOrder(command_id=row["command_id"]))
     answer = await changes_nothing(window, R_FINANCE, entryId=entry_id)
     assert answer == {

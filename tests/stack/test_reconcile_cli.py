@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from datetime import timedelta
 
 import asyncpg
@@ -76,9 +77,12 @@ def test_a_difference_is_cleared_once_with_a_reason_and_by_somebody(run: Yibao, 
     run("reconcile")
     cleared = run("reconcile", "clear", "1", "--reason", " a donation ", "--by", "finance-1")
     assert cleared.output == "difference 1 is cleared by finance-1: a donation\n"
-    kept = [(1, "BY_HAND", "a donation", "finance-1")]
-    query = "select difference_id, how, reason, cleared_by from reconciliation_clearings"
-    assert rows(database, query) == kept
+    query = "select difference_id, how, cleared_by, reason from reconciliation_clearings"
+    kept = rows(database, query)
+    assert [row[:3] for row in kept] == [(1, "BY_HAND", "finance-1")]
+    assert "donation" not in str(kept)
+    shown = run("reconcile", "cleared").output
+    assert re.fullmatch("1  [0-9]{4}-[0-9-]{5} [0-9:]{5}  finance-1: a donation\n", shown)
     assert run("reconcile", "open").output == "nothing stands open\n"
     again = run("reconcile", "clear", "1", "--reason", "again")
     assert said(again) == "difference 1 was cleared before: `yibao reconcile open` lists what is"
@@ -91,6 +95,10 @@ def test_a_difference_is_cleared_once_with_a_reason_and_by_somebody(run: Yibao, 
         (("--on", "2999-01-01"), "2999-01-01 is not over: today is {today}"),
         (("--from", "2026-01-02", "--to", "2026-01-01"), "2026-01-02 is after 2026-01-01: the first day comes first"),
         (("clear", "7", "--reason", "r"), "there is no difference 7: `yibao reconcile open` lists what is"),
+        (
+            ("clear", "7", "--reason", "she is 138 0013 8000"),
+            "the reason has an identity or phone number: leave it out, or write its last four digits only",
+        ),
         (("clear", "7", "--reason", " "), "a difference is cleared by somebody, for a reason: neither may be blank"),
         (
             ("clear", "7", "--reason", "r", "--by", ""),

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.workflows.pure_cases import CALENDAR, THIRD, O, R, months
 from tests.workflows.test_eligibility import AT_O, AT_R, EMPLOYEE, RESIDENT, TODAY, TOMORROW, check, judged
-from workflows.consent_terms import holds_number, refuse_consent
+from workflows.consent_terms import refuse_consent
 from workflows.eligibility import assess
 from workflows.findings import Finding
 from workflows.policy import Direction, RegionPolicy
@@ -180,33 +180,3 @@ MONDAY = date(2026, 3, 2)
 def test_a_consent_is_good_for_today_to_thirty_days(until: date, violation: Violation | None) -> None:
     refused = refuse_consent(until, MONDAY)
     assert (refused.violations if refused is not None else ()) == ((violation,) if violation is not None else ())
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "110101199003071233",
-        "办理转移，身份证11010519491231002x。",
-        "１１０１０１１９９００３０７１２３３",
-        "110101 19900307 1233",
-        "电话13800138000",
-        "phone +86 138 0013 8000",
-        "2026 138-0013-8000",
-    ],
-)
-def test_a_reason_with_a_resident_number_or_a_mobile_number_is_found(text: str) -> None:
-    assert holds_number(text)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "本人到窗口咨询医保关系转移",
-        "转移单 ZY-319900-20260302-000001",
-        "咨询电话 12393",
-        "2026-03-02 至 2026-03-31",
-        "12345678901",
-    ],
-)
-def test_a_reason_without_one_is_not(text: str) -> None:
-    assert not holds_number(text)

@@ -262,9 +262,11 @@ WORDS: dict[str, str] = {
     "violation.RESIDENT_ID_REQUIRED": "Give the insured person's resident identity number.",
     "violation.RESIDENT_ID_INVALID": "{fault}",
     "violation.EMPTY": "Must not be empty.",
-    "violation.HOLDS_A_NUMBER": "Leave out resident identity numbers and phone numbers: the reason needs none, and they would be kept with it.",
     "violation.TOO_LONG": "Too long: {limit} characters at most.",
     "violation.CONTROL_CHARACTER": "Contains an invisible control character: remove it.",
+    "violation.PERSONAL_NUMBER_IN_TEXT": "It contains an identity or phone number. Texts are kept with the case and read by others: "
+    "leave the number out, or write its last four digits only.",
+    "text.REMOVED": "(removed)",
     "violation.NOT_A_CHARACTER": "Contains a broken character: type it again.",
     "violation.REFERENCE_FORM": "Use 1 to {limit} letters, digits or . _ / - without spaces or line breaks.",
     "violation.NEGATIVE": "Must not be negative.",
