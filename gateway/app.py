@@ -22,7 +22,7 @@ from starlette.types import Receive, Scope, Send
 from activities import temporal
 from activities.keyring import InvalidKeyringError, Keyring
 from gateway import graphiql
-from gateway.auth import Authenticator
+from gateway.authentication import authenticator_of
 from gateway.case_page import CasePage
 from gateway.codec_endpoint import codec_routes
 from gateway.context import Services
@@ -30,7 +30,6 @@ from gateway.documents import DocumentDownloads
 from gateway.execution import Engine
 from gateway.health import Health
 from gateway.http_protocol import HttpProtocol
-from gateway.jwks import KeySet
 from gateway.limits import MAX_BODY_BYTES
 from gateway.metrics import Metrics
 from gateway.operations import Operations, load_trusted_documents
@@ -121,9 +120,7 @@ class Application(Starlette):
 def _routes(services: Services, schema: strawberry.Schema) -> tuple[GraphQLView, list[BaseRoute]]:
     """The view of `/graphql`, and all routes."""
     settings = services.settings
-    authenticator = Authenticator(
-        settings.oidc_issuer, settings.oidc_audience, KeySet(settings.oidc_issuer, settings.oidc_jwks)
-    )
+    authenticator = authenticator_of(services)
     operations = Operations(
         schema._schema,  # noqa: SLF001 - graphql-core's own schema, which Strawberry shows nowhere else
         introspection=settings.development,
@@ -131,7 +128,7 @@ def _routes(services: Services, schema: strawberry.Schema) -> tuple[GraphQLView,
     )
     engine = Engine(schema, operations, services)
     metrics = Metrics(lambda: services.progress.follower_count)
-    health = Health(services)
+    health = Health(services, authenticator)
     page = graphiql.page(endpoint=GRAPHQL_PATH, subscription_url=GRAPHQL_PATH) if settings.development else None
     graphql = GraphQLView(engine, authenticator, services, metrics, page)
     routes: list[BaseRoute] = [

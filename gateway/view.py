@@ -15,7 +15,7 @@ from gateway import sse
 from gateway.auth import Authenticator
 from gateway.context import RequestContext, Services, preferred_language
 from gateway.execution import Answer, Engine, refusal
-from gateway.faults import Fault, Language, Refused
+from gateway.faults import Fault, Language, Refused, Unauthenticated
 from gateway.http_json import (
     EVENT_STREAM,
     GRAPHQL_RESPONSE,
@@ -30,6 +30,7 @@ from gateway.http_json import (
 from gateway.limits import MAX_BODY_BYTES
 from gateway.metrics import NOT_RUN, Metrics
 from gateway.operations import GraphQLRequest, InvalidDocumentError, Operation, read_request
+from gateway.sender_constraint import Presented
 
 ALLOW: Final = ((b"allow", b"POST"),)
 
@@ -62,9 +63,12 @@ class GraphQLView:
             )
             await send_json(send, 415, refusal(refused, language).body())
         else:
-            await self._post(headers, language, receive, send)
+            presented = Presented("POST", scope["path"], scope["headers"])
+            await self._post(headers, presented, language, receive, send)
 
-    async def _post(self, headers: dict[bytes, bytes], language: Language, receive: Receive, send: Send) -> None:
+    async def _post(
+        self, headers: dict[bytes, bytes], presented: Presented, language: Language, receive: Receive, send: Send
+    ) -> None:
         media_types = accepted(headers.get(b"accept", b"").decode("latin-1"))
         if not media_types:
             refused = Refused(
@@ -82,12 +86,13 @@ class GraphQLView:
             media_type = next((each for each in media_types if each != EVENT_STREAM), JSON)
             await send_json(send, fault.http_status, refusal(fault, language).body(), media_type)
         else:
-            await self._answer(request, headers, media_types, language, receive, send)
+            await self._answer(request, headers, presented, media_types, language, receive, send)
 
     async def _answer(
         self,
         request: GraphQLRequest,
         headers: dict[bytes, bytes],
+        presented: Presented,
         media_types: tuple[str, ...],
         language: Language,
         receive: Receive,
@@ -96,25 +101,28 @@ class GraphQLView:
         started = time.perf_counter()
         field = NOT_RUN
         media_type = media_types[0]
+        more: tuple[tuple[bytes, bytes], ...] = ()
         try:
-            viewer = await self._authenticator.viewer(_authorization(headers))
+            viewer = await self._authenticator.viewer(_authorization(headers), presented)
             operation = self._engine.operations.find(request, viewer)
             field = operation.label
             context = self._services.context(viewer, language)
             if operation.type is OperationType.SUBSCRIPTION and EVENT_STREAM in media_types:
                 self._metrics.answered("sse", field, time.perf_counter() - started, ())
                 async with aclosing(self._engine.stream(operation, request.variables, context)) as answers:
-                    await sse.send_events(receive, send, answers, context)
+                    await sse.send_events(receive, send, answers, context, self._authenticator.ended)
                 return
             answer = await self._run(operation, request, context)
         except (Fault, InvalidDocumentError) as error:
             answer = refusal(error, language)
+            if isinstance(error, Unauthenticated):
+                more = ((b"www-authenticate", error.challenge.encode()),)
         self._metrics.answered("http", field, time.perf_counter() - started, answer.codes)
         if media_type == EVENT_STREAM:
             await sse.send_one(send, answer)
             return
         status = answer.status if media_type == GRAPHQL_RESPONSE else 200
-        await send_json(send, status, answer.body(), media_type)
+        await send_json(send, status, answer.body(), media_type, more)
 
     async def _run(self, operation: Operation, request: GraphQLRequest, context: RequestContext) -> Answer:
         if operation.type is OperationType.SUBSCRIPTION:
