@@ -4,14 +4,14 @@ import asyncio
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Container, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from gateway.faults import Fault, Unauthenticated, Unavailable
 from gateway.jwks import KeySet, KeySetUnavailableError
 from gateway.reachability import is_out_of_reach
-from gateway.revocation import Revocations, VerifiedToken
+from gateway.revocation import Introspection, Revocations, VerifiedToken
 from gateway.sender_constraint import NOTHING, Presented, SenderConstraint
 from gateway.signed_tokens import (
     MAX_TOKEN_LENGTH,
@@ -24,7 +24,7 @@ from gateway.signed_tokens import (
 from gateway.token_claims import Claims, typed_claims
 from workflows.actors import Actor
 from workflows.identity import resident_id_fault
-from workflows.vocabulary import REGIONAL_ROLES, Role
+from workflows.vocabulary import AGENCY_STAFF, REGIONAL_ROLES, Role
 
 # Issuers' clocks run a little ahead of ours; what is expired is expired.
 CLOCK_SKEW_SECONDS: Final = 60
@@ -99,7 +99,7 @@ class Authenticator:
         rules: TokenRules | None = None,
         revocations: Sequence[Revocations] = (),
         senders: SenderConstraint | None = None,
-        regions: Callable[[], Awaitable[Container[str]]] | None = None,
+        regions: Callable[[], Awaitable[Collection[str]]] | None = None,
     ) -> None:
         """`regions` gives the codes of the directory; without it every code of six digits counts as listed."""
         self._issuer = issuer
@@ -110,6 +110,8 @@ class Authenticator:
         self._revocations = revocations
         self._senders = senders or SenderConstraint()
         self._regions = regions
+        # Who asks the issuer about a token must send it; otherwise no token is kept.
+        self._keeps_text = any(isinstance(each, Introspection) for each in revocations)
         self._verified: OrderedDict[bytes, Viewer] = OrderedDict()
 
     async def viewer(self, authorization: str | None, presented: Presented = NOTHING) -> Viewer:
@@ -211,7 +213,7 @@ class Authenticator:
             token_id=claims.jti,
             issued_at=claims.iat,
             binding=claims.cnf,
-            text=token if self._revocations else "",
+            text=token if self._keeps_text else "",
             check_at=self._clock() + CHECK_AGAIN_SECONDS,
         )
         for each in self._revocations:
@@ -263,7 +265,7 @@ class Authenticator:
         """The region of the token if the directory lists it. A regional role without one is refused."""
         regional = not set(REGIONAL_ROLES).isdisjoint(roles)
         region = claims.region
-        if region is not None and region not in await self._listed(region):
+        if region is not None and not _is_listed(region, roles, await self._directory(region)):
             if regional:
                 raise Unauthenticated(
                     "令牌的统筹区（region）不在名录中", "The token's region is not in the directory of pooling regions"
@@ -273,7 +275,7 @@ class Authenticator:
             raise Unauthenticated("经办机构令牌缺少统筹区（region）", "A token of an agency's role needs a region")
         return region
 
-    async def _listed(self, region: str) -> Container[str]:
+    async def _directory(self, region: str) -> Collection[str]:
         if self._regions is None:
             return {region}
         try:
@@ -286,6 +288,15 @@ class Authenticator:
 
 def _expired() -> Unauthenticated:
     return Unauthenticated("令牌已过期，请重新登录", "The token has expired")
+
+
+def _is_listed(region: str, roles: Sequence[Role], directory: Collection[str]) -> bool:
+    """Whether the directory knows the region: itself or, for a supervisor, the province that the code stands for."""
+    if region in directory:
+        return True
+    if Role.SUPERVISOR not in roles or not set(AGENCY_STAFF).isdisjoint(roles) or not region.endswith("0000"):
+        return False
+    return any(code.startswith(region[:2]) for code in directory)
 
 
 def _roles(claims: Claims) -> tuple[Role, ...]:

@@ -1,6 +1,6 @@
 """The authenticator that the gateway's settings describe."""
 
-from collections.abc import Container
+from collections.abc import Collection
 
 from gateway.auth import Authenticator, TokenRules
 from gateway.context import Services
@@ -15,7 +15,7 @@ def authenticator_of(services: Services) -> Authenticator:
     """Asks the issuer and the directory of regions when the first token comes, not before."""
     settings = services.settings
 
-    async def regions() -> Container[str]:
+    async def regions() -> Collection[str]:
         return (await REFERENCE.read(services.pool, services.clock())).regions
 
     return Authenticator(

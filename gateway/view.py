@@ -122,6 +122,8 @@ class GraphQLView:
             await sse.send_one(send, answer)
             return
         status = answer.status if media_type == GRAPHQL_RESPONSE else 200
+        if status == Unauthenticated.http_status and not more:
+            more = ((b"www-authenticate", b"Bearer"),)
         await send_json(send, status, answer.body(), media_type, more)
 
     async def _run(self, operation: Operation, request: GraphQLRequest, context: RequestContext) -> Answer:
