@@ -25,6 +25,7 @@ from activities.keyring import InvalidKeyringError, Keyring
 from gateway import graphiql
 from gateway.access_log import AccessLog
 from gateway.auth import Authenticator
+from gateway.authentication import authenticator_of
 from gateway.case_page import CasePage
 from gateway.codec_endpoint import codec_routes
 from gateway.context import Services
@@ -32,7 +33,6 @@ from gateway.documents import DocumentDownloads
 from gateway.execution import Engine
 from gateway.health import Health
 from gateway.http_protocol import HttpProtocol
-from gateway.jwks import KeySet
 from gateway.limits import MAX_BODY_BYTES
 from gateway.management import management_app, management_server
 from gateway.metrics import Metrics
@@ -100,11 +100,10 @@ def create_app(
         clock=clock,
         new_loaders=new_loaders,
     )
-    health, metrics = (
-        Health(services),
-        Metrics(lambda: services.progress.follower_count, lambda: services.access_log.dropped),
-    )
-    graphql, routes = _routes(services, schema, health, metrics)
+    authenticator = authenticator_of(services)
+    health = Health(services, authenticator)
+    metrics = Metrics(lambda: services.progress.follower_count, lambda: services.access_log.dropped)
+    graphql, routes = _routes(services, schema, authenticator, health, metrics)
     app = Application(graphql, routes=routes, lifespan=_lifespan(services))
     app.state.services = services
     app.state.management = management_app(health, metrics)
@@ -129,13 +128,10 @@ class Application(Starlette):
 
 
 def _routes(
-    services: Services, schema: strawberry.Schema, health: Health, metrics: Metrics
+    services: Services, schema: strawberry.Schema, authenticator: Authenticator, health: Health, metrics: Metrics
 ) -> tuple[GraphQLView, list[BaseRoute]]:
     """The view of `/graphql`, and all routes."""
     settings = services.settings
-    authenticator = Authenticator(
-        settings.oidc_issuer, settings.oidc_audience, KeySet(settings.oidc_issuer, settings.oidc_jwks)
-    )
     operations = Operations(
         schema._schema,  # noqa: SLF001 - graphql-core's own schema, which Strawberry shows nowhere else
         introspection=settings.development,

@@ -1,28 +1,40 @@
-"""Who asks: from a bearer token to the viewer that every resolver sees."""
+"""Who asks: from an access token to the viewer that every resolver sees."""
 
+import asyncio
 import hashlib
 import time
-import unicodedata
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
-import jwt
-
-from gateway.faults import Unauthenticated
+from gateway.faults import Fault, Unauthenticated, Unavailable
 from gateway.jwks import KeySet, KeySetUnavailableError
+from gateway.reachability import is_out_of_reach
+from gateway.revocation import Introspection, Revocations, VerifiedToken
+from gateway.sender_constraint import NOTHING, Presented, SenderConstraint
+from gateway.signed_tokens import (
+    MAX_TOKEN_LENGTH,
+    InvalidTokenFormError,
+    TokenHeader,
+    read_header,
+    refused,
+    signed_payload,
+)
+from gateway.token_claims import Claims, typed_claims
 from workflows.actors import Actor
 from workflows.identity import resident_id_fault
-from workflows.staff_identity import canonical_identity
-from workflows.vocabulary import REGIONAL_ROLES, Role
+from workflows.vocabulary import AGENCY_STAFF, REGIONAL_ROLES, Role
 
-# Roles of an agency's people and systems: without a region they belong to no agency.
-MAX_TOKEN_LENGTH: Final = 8192
 # Issuers' clocks run a little ahead of ours; what is expired is expired.
 CLOCK_SKEW_SECONDS: Final = 60
 MAX_CACHED_TOKENS: Final = 10_000
-MAX_ACTING_PERSON: Final = 64
+# How often a token in use is held against the issuer's keys and its list of what it revoked. With the age that those may
+# have (30 and 15 seconds), and one answer of the issuer, a key's end is seen within a minute and a revocation within 30 s.
+CHECK_AGAIN_SECONDS: Final = 10.0
+MAX_LIFE_SECONDS: Final = 43_200
+ACCESS_TOKEN_TYPES: Final = frozenset({"jwt", "at+jwt"})
+SCHEMES: Final = frozenset({"bearer", "dpop"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +43,8 @@ class Viewer:
 
     `resident_id` is an insured person's own number, checked for digit and date; never logged. `region` is the pooling
     region of an agency's people and systems. `acting_person`: who acts for `subject`, as the token's `act`
-    claim says (RFC 8693, section 4.1). `expires_at` is the token's end in seconds since 1970.
+    claim says (RFC 8693, section 4.1). `expires_at` is the token's end in seconds since 1970; `token` is what can
+    end it sooner.
     """
 
     subject: str
@@ -41,6 +54,7 @@ class Viewer:
     acting_person: str | None = None
     issuer: str = ""
     expires_at: float = 0.0
+    token: VerifiedToken | None = field(default=None, repr=False, compare=False)
 
     @property
     def anonymous(self) -> bool:
@@ -63,163 +77,243 @@ class Viewer:
 ANONYMOUS: Final = Viewer(subject="", roles=())
 
 
-class Authenticator:
-    """Verifies bearer tokens of one issuer for one audience; keeps what it verified until the token expires."""
+@dataclass(frozen=True)
+class TokenRules:
+    """What the issuer's tokens must be like. `token_type`: "jwt" or "at+jwt" when the header must say so, else None.
 
-    def __init__(self, issuer: str, audience: str, keys: KeySet, clock: Callable[[], float] = time.time) -> None:
+    `max_life_seconds`: from `iat` to `exp`, or from now when the token does not say when it was issued.
+    """
+
+    max_life_seconds: int = MAX_LIFE_SECONDS
+    token_type: str | None = None
+
+
+class Authenticator:
+    """Verifies access tokens of one issuer for one audience; keeps what it verified until it ends."""
+
+    def __init__(
+        self,
+        issuer: str,
+        audience: str,
+        keys: KeySet,
+        clock: Callable[[], float] = time.time,
+        *,
+        rules: TokenRules | None = None,
+        revocations: Sequence[Revocations] = (),
+        senders: SenderConstraint | None = None,
+        regions: Callable[[], Awaitable[Collection[str]]] | None = None,
+    ) -> None:
+        """`regions` gives the codes of the directory; without it every code of six digits counts as listed."""
         self._issuer = issuer
         self._audience = audience
         self._keys = keys
         self._clock = clock
+        self._rules = rules or TokenRules()
+        self._revocations = revocations
+        self._senders = senders or SenderConstraint()
+        self._regions = regions
+        # Who asks the issuer about a token must send it; otherwise no token is kept.
+        self._keeps_text = any(isinstance(each, Introspection) for each in revocations)
         self._verified: OrderedDict[bytes, Viewer] = OrderedDict()
 
-    async def viewer(self, authorization: str | None) -> Viewer:
+    async def viewer(self, authorization: str | None, presented: Presented = NOTHING) -> Viewer:
         """The caller that an `Authorization` header's value names; None or blank is anonymous.
 
-        Raises `Unauthenticated` that says why for a token that is not good, and `Unavailable` when the issuer's keys
-        cannot be had.
+        `presented` is the request that it came with. Raises `Unauthenticated` that says why for a token that is not good,
+        and `Unavailable` when the issuer, or the directory of regions, cannot be asked.
         """
         if authorization is None or not authorization.strip():
             return ANONYMOUS
         scheme, _, token = authorization.strip().partition(" ")
-        token = token.strip()
-        if scheme.lower() != "bearer" or not token:
+        scheme, token = scheme.lower(), token.strip()
+        if scheme not in SCHEMES or not token:
             raise Unauthenticated("Authorization 头应为 Bearer 令牌", "Authorization must be a Bearer token")
-        digest = hashlib.sha256(token.encode("utf-8", "replace")).digest()
-        known = self._verified.get(digest)
-        if known is not None:
-            if known.expires_at > self._clock():
-                return known
-            del self._verified[digest]
-        viewer = await self._verify(token)
-        self._verified[digest] = viewer
-        if len(self._verified) > MAX_CACHED_TOKENS:
-            self._verified.popitem(last=False)
-        return viewer
-
-    async def _verify(self, token: str) -> Viewer:
         if len(token) > MAX_TOKEN_LENGTH:
             raise Unauthenticated("令牌过长", "The token is too long")
-        key = await self._key_of(token)
-        options: Any = {"require": ["exp", "iss", "aud", "sub"], "verify_iat": False, "verify_nbf": False}
-        options |= {"verify_exp": False}
-        try:
-            claims = jwt.decode(
-                token,
-                key,
-                algorithms=[key.algorithm_name],
-                issuer=self._issuer,
-                audience=self._audience,
-                options=options,
-            )
-        except jwt.PyJWTError as error:
-            raise _refusal(error, self._issuer, self._audience) from None
-        self._check_times(claims)
-        return _viewer_of(claims)
-
-    async def _key_of(self, token: str) -> jwt.PyJWK:
-        try:
-            header = jwt.get_unverified_header(token)
-        except jwt.PyJWTError:
-            raise Unauthenticated("令牌格式有误：不是 JWT", "The token is malformed: not a JWT") from None
-        algorithm = header.get("alg")
-        if algorithm not in KeySet.ALGORITHMS:
-            shown = str(algorithm)[:20]
-            raise Unauthenticated(
-                f"令牌未按允许的算法签名：{shown}",
-                f"The token is not signed with an allowed algorithm: {shown}",
-            )
-        try:
-            key = await self._keys.find(header.get("kid"), algorithm)
-        except KeySetUnavailableError as error:
-            raise error.fault from error
-        if key is None:
-            raise Unauthenticated("令牌未经已知密钥签名", "The token is not signed by a key known to its issuer")
-        return key
-
-    def _check_times(self, claims: dict[str, Any]) -> None:
+        digest = hashlib.sha256(token.encode("utf-8", "replace")).digest()
         now = self._clock()
-        if _seconds(claims, "exp") <= now:
-            raise Unauthenticated("令牌已过期，请重新登录", "The token has expired")
-        for claim in ("nbf", "iat"):
-            if claim in claims and _seconds(claims, claim) > now + CLOCK_SKEW_SECONDS:
-                raise Unauthenticated("令牌尚未生效", f"The token is not valid yet ({claim})")
+        viewer = self._verified.get(digest)
+        if viewer is None or viewer.token is None or viewer.expires_at <= now:
+            self._verified.pop(digest, None)
+            viewer, verified = await self._verify(token)
+            self._verified[digest] = viewer
+            if len(self._verified) > MAX_CACHED_TOKENS:
+                self._verified.popitem(last=False)
+        else:
+            verified = viewer.token
+            if verified.check_at <= now:
+                await self._check_again(digest, verified, now)
+        if verified.binding is not None or scheme == "dpop":
+            self._senders.check(verified.binding, scheme, token, presented, self._clock)
+        return viewer
 
+    @property
+    def lacks(self) -> list[str]:
+        """Why no token can be verified, for operators."""
+        return [reason for reason in (self._keys.lacks, *(each.lacks for each in self._revocations)) if reason]
 
-def _refusal(error: jwt.PyJWTError, issuer: str, audience: str) -> Unauthenticated:
-    match error:
-        case jwt.InvalidSignatureError():
-            return Unauthenticated("令牌签名无效", "The token's signature is not valid")
-        case jwt.InvalidIssuerError():
-            return Unauthenticated(
-                f"令牌由其他机构签发，此处只接受 {issuer}", f"The token is of another issuer; expected {issuer}"
+    @property
+    def warnings(self) -> list[str]:
+        """What will stop the verification of tokens unless somebody acts, for operators."""
+        return [reason for reason in (self._keys.warning,) if reason]
+
+    async def ended(self, viewer: Viewer) -> Fault:
+        """Waits until the token of `viewer` is not good any more, and says why: what ends a stream. Never for the anonymous."""
+        while viewer.token is not None:
+            left = viewer.expires_at - self._clock()
+            if left <= 0:
+                return _expired()
+            await asyncio.sleep(min(left, CHECK_AGAIN_SECONDS))
+            try:
+                await self._check_token(viewer.token)
+            except Fault as fault:
+                return fault
+        forever: asyncio.Future[Fault] = asyncio.get_running_loop().create_future()
+        return await forever
+
+    async def _check_again(self, digest: bytes, verified: VerifiedToken, now: float) -> None:
+        # One request checks; those beside it go on with what is known.
+        verified.check_at = now + CHECK_AGAIN_SECONDS
+        try:
+            await self._check_token(verified)
+        except Fault:
+            self._verified.pop(digest, None)
+            raise
+
+    async def _check_token(self, verified: VerifiedToken) -> None:
+        """What can end a token before its time. Raises `Unauthenticated` or `Unavailable`."""
+        try:
+            held = await self._keys.holds(verified.key)
+        except KeySetUnavailableError as error:
+            raise error.fault from None
+        if not held:
+            raise Unauthenticated(
+                "签发机构已停用该令牌的密钥，请重新登录", "The token's key is no longer its issuer's; sign in again"
             )
-        case jwt.InvalidAudienceError():
-            return Unauthenticated(
-                f"令牌不是签发给本服务的，应为 {audience}", f"The token is for another audience; expected {audience}"
+        for each in self._revocations:
+            await each.check(verified)
+
+    async def _verify(self, token: str) -> tuple[Viewer, VerifiedToken]:
+        try:
+            header = read_header(token)
+            self._check_type(header)
+            found = await self._keys.find(header.kid, header.alg)
+            if found is None:
+                raise Unauthenticated("令牌未经已知密钥签名", "The token is not signed by a key known to its issuer")
+            key_print, key = found
+            claims = typed_claims(signed_payload(token, key))
+        except InvalidTokenFormError as error:
+            raise refused(error) from None
+        except KeySetUnavailableError as error:
+            raise error.fault from None
+        self._check_claims(claims)
+        roles = _roles(claims)
+        self._senders.require_bound(roles, claims.cnf)
+        verified = VerifiedToken(
+            key=key_print,
+            subject=claims.sub,
+            token_id=claims.jti,
+            issued_at=claims.iat,
+            binding=claims.cnf,
+            text=token if self._keeps_text else "",
+            check_at=self._clock() + CHECK_AGAIN_SECONDS,
+        )
+        for each in self._revocations:
+            await each.check(verified)
+        viewer = Viewer(
+            subject=claims.sub,
+            roles=roles,
+            region=await self._region(claims, roles),
+            resident_id=_resident_id(claims, roles),
+            acting_person=claims.act.sub if claims.act is not None else None,
+            issuer=claims.iss,
+            expires_at=claims.exp,
+            token=verified,
+        )
+        return viewer, verified
+
+    def _check_type(self, header: TokenHeader) -> None:
+        wanted = self._rules.token_type
+        if wanted is not None and header.typ != wanted:
+            raise Unauthenticated(f"令牌的 typ 应为 {wanted}", f"The token's typ must be {wanted}")
+        if header.typ is not None and header.typ not in ACCESS_TOKEN_TYPES:
+            # Another kind of token that the same issuer signs: of a log-out, of a person's data, a proof (RFC 8725, 3.11).
+            raise Unauthenticated("令牌的 typ 应为 JWT 或 at+jwt", "The token's typ must be JWT or at+jwt")
+
+    def _check_claims(self, claims: Claims) -> None:
+        if claims.iss != self._issuer:
+            raise Unauthenticated(
+                f"令牌由其他机构签发，此处只接受 {self._issuer}",
+                f"The token is of another issuer; expected {self._issuer}",
             )
-        case jwt.MissingRequiredClaimError():
-            return Unauthenticated(f"令牌缺少 {error.claim}", f"The token lacks {error.claim}")
-        case _:
-            return Unauthenticated("令牌无效", "The token is malformed")
+        if self._audience not in claims.audiences:
+            raise Unauthenticated(
+                f"令牌不是签发给本服务的，应为 {self._audience}",
+                f"The token is for another audience; expected {self._audience}",
+            )
+        now = self._clock()
+        if claims.exp <= now:
+            raise _expired()
+        for name, value in (("nbf", claims.nbf), ("iat", claims.iat)):
+            if value is not None and value > now + CLOCK_SKEW_SECONDS:
+                raise Unauthenticated("令牌尚未生效", f"The token is not valid yet ({name})")
+        longest = self._rules.max_life_seconds
+        if claims.exp - (now if claims.iat is None else claims.iat) > longest + CLOCK_SKEW_SECONDS:
+            raise Unauthenticated(
+                f"令牌有效期超过 {longest} 秒，请换用有效期较短的令牌",
+                f"The token lives longer than {longest} seconds: ask for one that ends sooner",
+            )
+
+    async def _region(self, claims: Claims, roles: tuple[Role, ...]) -> str | None:
+        """The region of the token if the directory lists it. A regional role without one is refused."""
+        regional = not set(REGIONAL_ROLES).isdisjoint(roles)
+        region = claims.region
+        if region is not None and not _is_listed(region, roles, await self._directory(region)):
+            if regional:
+                raise Unauthenticated(
+                    "令牌的统筹区（region）不在名录中", "The token's region is not in the directory of pooling regions"
+                )
+            region = None
+        if regional and region is None:
+            raise Unauthenticated("经办机构令牌缺少统筹区（region）", "A token of an agency's role needs a region")
+        return region
+
+    async def _directory(self, region: str) -> Collection[str]:
+        if self._regions is None:
+            return {region}
+        try:
+            return await self._regions()
+        except Exception as error:
+            if is_out_of_reach(error):
+                raise Unavailable from None
+            raise
 
 
-def _seconds(claims: dict[str, Any], name: str) -> float:
-    value = claims[name]
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise Unauthenticated(f"令牌的 {name} 不是时间", f"The token's {name} is not a time")
-    return float(value)
+def _expired() -> Unauthenticated:
+    return Unauthenticated("令牌已过期，请重新登录", "The token has expired")
 
 
-def _viewer_of(claims: dict[str, Any]) -> Viewer:
-    subject = claims["sub"]
-    if not isinstance(subject, str) or not subject.strip():
-        raise Unauthenticated("令牌缺少 sub", "The token lacks sub")
-    named = claims.get("roles", [])
-    if not isinstance(named, list):
-        raise Unauthenticated("令牌的 roles 应为列表", "The token's roles must be a list")
+def _is_listed(region: str, roles: Sequence[Role], directory: Collection[str]) -> bool:
+    """Whether the directory knows the region: itself or, for a supervisor, the province that the code stands for."""
+    if region in directory:
+        return True
+    if Role.SUPERVISOR not in roles or not set(AGENCY_STAFF).isdisjoint(roles) or not region.endswith("0000"):
+        return False
+    return any(code.startswith(region[:2]) for code in directory)
+
+
+def _roles(claims: Claims) -> tuple[Role, ...]:
     # A role that we do not know belongs to another system of the same issuer.
-    roles = tuple(role for role in Role if role.value in named)
-    region, resident_id = _text(claims, "region"), _text(claims, "resident_id")
-    if Role.INSURED_PERSON in roles and (resident_id is None or resident_id_fault(resident_id) is not None):
+    return tuple(role for role in Role if role.value in claims.roles)
+
+
+def _resident_id(claims: Claims, roles: tuple[Role, ...]) -> str | None:
+    """An insured person's number; others have none, whatever their token says."""
+    if Role.INSURED_PERSON not in roles:
+        return None
+    if claims.resident_id is None or resident_id_fault(claims.resident_id) is not None:
         raise Unauthenticated(
             "参保人令牌缺少有效的居民身份号码（resident_id）",
             "A token of an insured person needs a valid resident_id",
         )
-    if not set(REGIONAL_ROLES).isdisjoint(roles) and not region:
-        raise Unauthenticated("经办机构令牌缺少统筹区（region）", "A token of an agency's role needs a region")
-    return Viewer(
-        subject=subject,
-        roles=roles,
-        region=region or None,
-        resident_id=resident_id if Role.INSURED_PERSON in roles else None,
-        acting_person=_acting_person(claims),
-        issuer=claims["iss"],
-        expires_at=_seconds(claims, "exp"),
-    )
-
-
-def _acting_person(claims: dict[str, Any]) -> str | None:
-    """The `sub` of the `act` claim (RFC 8693, section 4.1): who acts now. Earlier actors inside it do not count."""
-    claim = claims.get("act")
-    if claim is None:
-        return None
-    subject = claim.get("sub") if isinstance(claim, dict) else None
-    if not isinstance(subject, str) or len(subject) > MAX_ACTING_PERSON or not _names_somebody(subject):
-        raise Unauthenticated(
-            f"令牌的 act 应写明经办人：sub 为 1 至 {MAX_ACTING_PERSON} 个字符的文本",
-            f"The token's act must name a person: a sub of 1 to {MAX_ACTING_PERSON} characters",
-        )
-    return subject
-
-
-def _names_somebody(subject: str) -> bool:
-    """Whether something is left of the name without what shows nothing; a control or half a character spoils it."""
-    return bool(canonical_identity(subject)) and not any(unicodedata.category(each) in ("Cc", "Cs") for each in subject)
-
-
-def _text(claims: dict[str, Any], name: str) -> str | None:
-    value = claims.get(name)
-    if value is not None and not isinstance(value, str):
-        raise Unauthenticated(f"令牌的 {name} 应为文本", f"The token's {name} must be a string")
-    return value
+    return claims.resident_id

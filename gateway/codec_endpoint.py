@@ -17,8 +17,9 @@ from temporalio.api.common.v1 import Payload, Payloads
 from activities.codec import EncryptionCodec
 from activities.keyring import Keyring, KeyringError
 from gateway.auth import Authenticator
-from gateway.faults import Fault, Forbidden, Refused
+from gateway.faults import Fault, Forbidden, Refused, Unauthenticated
 from gateway.http_json import BodyTooLargeError, is_json, parse_json, read_body
+from gateway.sender_constraint import Presented
 from gateway.settings import Settings
 from workflows.vocabulary import Role
 
@@ -40,7 +41,8 @@ def codec_routes(settings: Settings, keyring: Keyring, authenticator: Authentica
                     await _require_operator(request, authenticator)
                 return await _code(request, coding)
             except Fault as fault:
-                return JSONResponse({"message": str(fault)}, fault.http_status)
+                challenge = {"www-authenticate": fault.challenge} if isinstance(fault, Unauthenticated) else None
+                return JSONResponse({"message": str(fault)}, fault.http_status, challenge)
 
         return code
 
@@ -60,7 +62,8 @@ def codec_routes(settings: Settings, keyring: Keyring, authenticator: Authentica
 
 
 async def _require_operator(request: Request, authenticator: Authenticator) -> None:
-    viewer = await authenticator.viewer(request.headers.get("authorization"))
+    presented = Presented(request.method, request.url.path, request.scope["headers"])
+    viewer = await authenticator.viewer(request.headers.get("authorization"), presented)
     if not viewer.has(Role.OPERATOR):
         raise Forbidden("只有运维人员可以解密", "Only an OPERATOR's token opens payloads")
 

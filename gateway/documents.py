@@ -26,6 +26,7 @@ from gateway.document_links import LinkUses, is_good, read_holder
 from gateway.faults import Fault, Language
 from gateway.html_pages import page
 from gateway.reachability import OUT_OF_REACH
+from gateway.sender_constraint import Presented
 
 # Typesetting takes a processor for a moment; more at once would only slow the reads.
 RENDERED_AT_ONCE: Final = 2
@@ -104,7 +105,8 @@ class DocumentDownloads:
         authorization = request.headers.get("authorization")
         if authorization is None:
             return self._uses.take(signature)
-        viewer = await self._authenticator.viewer(authorization)
+        presented = Presented("GET", request.url.path, request.scope["headers"])
+        viewer = await self._authenticator.viewer(authorization, presented)
         return compare_digest(read_holder(holder).looker_key, looker_key(self._services.keyring, viewer))
 
 

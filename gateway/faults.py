@@ -29,13 +29,23 @@ class Fault(Exception):  # noqa: N818 - its subclasses are named as the contract
 
 
 class Unauthenticated(Fault):
-    """No token where one is needed, or a token that is not good."""
+    """No token where one is needed, or a token that is not good.
+
+    `challenge` is the value of `WWW-Authenticate` (RFC 6750, section 3; RFC 9449, section 7.1).
+    """
 
     code = "UNAUTHENTICATED"
     http_status = 401
 
-    def __init__(self, zh: str = "请先登录：此操作需要访问令牌", en: str = "This needs a bearer token") -> None:
+    def __init__(
+        self,
+        zh: str = "请先登录：此操作需要访问令牌",
+        en: str = "This needs a bearer token",
+        *,
+        challenge: str = 'Bearer error="invalid_token"',
+    ) -> None:
         super().__init__(zh, en)
+        self.challenge = challenge
 
 
 class Forbidden(Fault):

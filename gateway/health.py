@@ -1,7 +1,7 @@
 """Alive, and ready: the second says what is missing."""
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 from starlette.requests import Request
@@ -12,6 +12,7 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.service import RPCError
 
 from activities.migrate import migrations
+from gateway.auth import Authenticator
 from gateway.context import Services
 from gateway.reachability import OUT_OF_REACH
 from gateway.temporal_link import TemporalUnavailableError
@@ -21,10 +22,14 @@ ANSWER_WITHIN_SECONDS: Final = 2.0
 
 
 class Health:
-    """`/healthz` and `/readyz`. Once a worker was seen it need not be there: reads go on without it."""
+    """`/healthz` and `/readyz`. Once a worker was seen it need not be there: reads go on without it.
 
-    def __init__(self, services: Services) -> None:
+    `/readyz` says what is `missing`, and in `warnings` what will be unless somebody acts.
+    """
+
+    def __init__(self, services: Services, authenticator: Authenticator) -> None:
         self._services = services
+        self._authenticator = authenticator
         self._newest_migration = migrations()[-1][0]
         self._worker_seen = False
 
@@ -39,10 +44,14 @@ class Health:
     async def readyz_in_detail(self, _request: Request) -> JSONResponse:
         """The same with what is missing, for operators."""
         missing = await self._missing()
-        return JSONResponse({"ready": not missing, "missing": missing}, 503 if missing else 200)
+        body: dict[str, Any] = {"ready": not missing, "missing": missing}
+        if self._authenticator.warnings:
+            body["warnings"] = self._authenticator.warnings
+        return JSONResponse(body, 503 if missing else 200)
 
     async def _missing(self) -> list[str]:
-        return [reason for reason in (await self._database_lacks(), await self._worker_lacks()) if reason]
+        missing = [reason for reason in (await self._database_lacks(), await self._worker_lacks()) if reason]
+        return [*missing, *self._authenticator.lacks]
 
     async def _database_lacks(self) -> str | None:
         try:

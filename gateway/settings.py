@@ -2,20 +2,19 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import ConfigDict, Field, field_validator
 
 from activities.settings import DatabaseUrl, Environment, SettingsError, YesOrNo, read_settings
 from activities.transport_security import require_encryption
+from gateway.token_settings import LOOPBACK, TokenSettings
 
 __all__ = ["Settings", "SettingsError", "load_settings"]
 
-LOOPBACK: Final = frozenset({"127.0.0.1", "localhost", "::1"})
 
-
-class Settings(BaseModel):
+class Settings(TokenSettings):
     """The gateway's configuration. Temporal's further variables (TLS, API key) are read by its own SDK."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -27,7 +26,6 @@ class Settings(BaseModel):
     temporal_namespace: Annotated[str, Field(alias="TEMPORAL_NAMESPACE")] = "default"
     oidc_issuer: Annotated[str, Field(alias="YIBAO_OIDC_ISSUER", description="who signs the bearer tokens")]
     oidc_audience: Annotated[str, Field(alias="YIBAO_OIDC_AUDIENCE", description="whom the tokens are for")]
-    oidc_jwks: Annotated[str | None, Field(alias="YIBAO_OIDC_JWKS")] = None
     keyring: Annotated[str, Field(alias="YIBAO_KEYRING", repr=False, description="the keyring's file, or its JSON")]
     environment: Annotated[Environment, Field(alias="YIBAO_ENV")] = "production"
     private_network: Annotated[YesOrNo, Field(alias="YIBAO_PRIVATE_NETWORK")] = "no"
@@ -55,7 +53,7 @@ class Settings(BaseModel):
             raise ValueError("must be an https:// address")
         return value
 
-    @field_validator("oidc_issuer", "oidc_jwks")
+    @field_validator("oidc_issuer")
     @classmethod
     def _is_safe_to_fetch(cls, value: str | None) -> str | None:
         address = urlsplit(value or "")

@@ -4,16 +4,16 @@ https://github.com/enisdenjo/graphql-sse/blob/master/PROTOCOL.md (distinct conne
 """
 
 import asyncio
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
 import orjson
 from starlette.types import Message, Receive, Send
 
+from gateway.auth import Viewer
 from gateway.context import RequestContext
 from gateway.execution import Answer, refusal
-from gateway.faults import Unauthenticated
+from gateway.faults import Fault
 
 KEEP_ALIVE_SECONDS: Final = 15.0
 START: Final[Message] = {
@@ -27,7 +27,6 @@ START: Final[Message] = {
 }
 COMPLETE: Final = b"event: complete\ndata:\n\n"
 KEEP_ALIVE: Final = b":\n\n"
-EXPIRED: Final = Unauthenticated("令牌已过期，请重新登录", "The token has expired")
 
 
 async def send_one(send: Send, answer: Answer) -> None:
@@ -36,23 +35,30 @@ async def send_one(send: Send, answer: Answer) -> None:
     await send(_body(_next(answer) + COMPLETE, more=False))
 
 
-async def send_events(receive: Receive, send: Send, answers: AsyncIterator[Answer], context: RequestContext) -> None:
-    """Send each answer as it comes, until the stream ends, the client leaves, the token expires or the gateway stops.
+async def send_events(
+    receive: Receive,
+    send: Send,
+    answers: AsyncIterator[Answer],
+    context: RequestContext,
+    ended: Callable[[Viewer], Awaitable[Fault]],
+) -> None:
+    """Send each answer as it comes, until the stream ends, the client leaves, the token ends or the gateway stops.
 
-    A gateway that stops ends the response without `complete`: the client comes back for the rest.
+    `ended` waits for the end of the viewer's token. A gateway that stops ends the response without `complete`: the client comes back for the rest.
     """
     await send(START)
     await send(_body(KEEP_ALIVE))
-    viewer, closing = context.viewer, context.progress.closing
+    closing = context.progress.closing
     pumping = asyncio.create_task(_pump(send, answers))
-    others = [
+    ending = asyncio.ensure_future(ended(context.viewer))
+    others: list[asyncio.Future[Any]] = [
+        ending,
         asyncio.create_task(_left(receive)),
         asyncio.create_task(closing.wait()),
         asyncio.create_task(_keep_alive(send)),
     ]
-    life = None if viewer.anonymous else max(0.0, viewer.expires_at - time.time())
     try:
-        done, _ = await asyncio.wait({pumping, *others}, timeout=life, return_when=asyncio.FIRST_COMPLETED)
+        done, _ = await asyncio.wait({pumping, *others}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         for task in (pumping, *others):
             task.cancel()
@@ -60,8 +66,8 @@ async def send_events(receive: Receive, send: Send, answers: AsyncIterator[Answe
     last = b""
     if pumping in done and not closing.is_set():
         last = COMPLETE
-    elif not done:
-        last = _next(refusal(EXPIRED, context.language)) + COMPLETE
+    elif ending in done:
+        last = _next(refusal(ending.result(), context.language)) + COMPLETE
     await send(_body(last, more=False))
 
 

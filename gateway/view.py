@@ -17,7 +17,7 @@ from gateway.budgets import Caller
 from gateway.client_address import client_address
 from gateway.context import RequestContext, Services, preferred_language
 from gateway.execution import TOO_MANY, Answer, Engine, refusal
-from gateway.faults import Fault, Language, Refused
+from gateway.faults import Fault, Language, Refused, Unauthenticated
 from gateway.graphiql import CONTENT_SECURITY_POLICY
 from gateway.html_pages import security_headers
 from gateway.http_json import (
@@ -34,6 +34,7 @@ from gateway.http_json import (
 from gateway.limits import MAX_BODY_BYTES
 from gateway.metrics import NOT_RUN, Metrics
 from gateway.operations import GraphQLRequest, InvalidDocumentError, Operation, read_request
+from gateway.sender_constraint import Presented
 
 _PAGE_HEADERS: Final = security_headers(CONTENT_SECURITY_POLICY)
 ALLOW: Final = ((b"allow", b"POST"),)
@@ -81,11 +82,13 @@ class GraphQLView:
             return
         address = client_address(scope)
         try:
-            viewer = await self._authenticator.viewer(_authorization(headers))
+            presented = Presented("POST", scope["path"], scope["headers"])
+            viewer = await self._authenticator.viewer(_authorization(headers), presented)
             # Before the body is read: who is over the budget costs no more than this.
             self._services.budgets.require_request(Caller.of(viewer, address))
         except Fault as fault:
-            await self._send(send, refusal(fault, language), media_types)
+            challenge = fault.challenge if isinstance(fault, Unauthenticated) else ""
+            await self._send(send, refusal(fault, language), media_types, challenge=challenge)
             return
         try:
             request = read_request(parse_json(await read_body(headers, receive, MAX_BODY_BYTES)))
@@ -118,7 +121,7 @@ class GraphQLView:
             if operation.type is OperationType.SUBSCRIPTION and EVENT_STREAM in media_types:
                 self._metrics.answered("sse", field, time.perf_counter() - started, ())
                 async with aclosing(self._engine.stream(operation, request.variables, context)) as answers:
-                    await sse.send_events(receive, send, answers, context)
+                    await sse.send_events(receive, send, answers, context, self._authenticator.ended)
                 return
             answer = await self._run(operation, request, context)
         except (Fault, InvalidDocumentError) as error:
@@ -126,7 +129,13 @@ class GraphQLView:
         await self._send(send, answer, media_types, field, time.perf_counter() - started)
 
     async def _send(
-        self, send: Send, answer: Answer, media_types: tuple[str, ...], field: str = NOT_RUN, seconds: float = 0.0
+        self,
+        send: Send,
+        answer: Answer,
+        media_types: tuple[str, ...],
+        field: str = NOT_RUN,
+        seconds: float = 0.0,
+        challenge: str = "Bearer",
     ) -> None:
         self._metrics.answered("http", field, seconds, answer.codes)
         media_type = media_types[0]
@@ -138,7 +147,9 @@ class GraphQLView:
             await sse.send_one(send, answer)
         else:
             status = answer.status if media_type == GRAPHQL_RESPONSE else 200
-            await send_json(send, status, answer.body(), media_type)
+            refused = Unauthenticated.code in answer.codes
+            more = ((b"www-authenticate", challenge.encode()),) if refused else ()
+            await send_json(send, status, answer.body(), media_type, more)
 
     async def _run(self, operation: Operation, request: GraphQLRequest, context: RequestContext) -> Answer:
         if operation.type is OperationType.SUBSCRIPTION:

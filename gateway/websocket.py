@@ -22,6 +22,7 @@ from gateway.faults import Fault, Language, Refused
 from gateway.limits import MAX_BODY_BYTES
 from gateway.metrics import NOT_RUN, Metrics
 from gateway.operations import GraphQLRequest, InvalidDocumentError, read_request
+from gateway.sender_constraint import Presented
 from gateway.view import language_of
 
 PROTOCOL: Final = "graphql-transport-ws"
@@ -73,6 +74,7 @@ class _Connection:
         self._initialising = False
         self._operations: dict[str, asyncio.Task[None]] = {}
         self._life = asyncio.timeout(INIT_WITHIN_SECONDS)
+        self._token_watch: asyncio.Task[None] | None = None
 
     async def serve(self) -> None:
         closing = asyncio.create_task(self._close_with_gateway())
@@ -81,16 +83,14 @@ class _Connection:
                 async for message in self._messages():
                     await self._handle(message)
         except TimeoutError:
-            if self._viewer is None:
-                await self._close(_Close(4408, "Connection initialisation timeout"))
-            else:
-                await self._close(_Close(4403, "The token has expired"))
+            await self._close(_Close(4408, "Connection initialisation timeout"))
         except _Close as close:
             await self._close(close)
         except (WebSocketDisconnect, WebSocketDisconnected):
             pass
         finally:
-            tasks = [closing, *self._operations.values()]
+            watch = [self._token_watch] if self._token_watch is not None else []
+            tasks = [closing, *watch, *self._operations.values()]
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -140,14 +140,20 @@ class _Connection:
         authorization = named.get("authorization", named.get("Authorization"))
         if authorization is not None and not isinstance(authorization, str):
             raise _Close(4400, "authorization must be a string")
+        proof = named.get("dpop", named.get("DPoP"))
+        if proof is not None and not isinstance(proof, str):
+            raise _Close(4400, "dpop must be a string")
+        # A WebSocket is opened with GET (RFC 6455, section 4.1), which is what a proof names.
+        scope = self._socket.scope
+        presented = Presented("GET", scope["path"], scope["headers"], proof)
         try:
-            viewer = await self._view.authenticator.viewer(authorization)
+            viewer = await self._view.authenticator.viewer(authorization, presented)
         except Fault as fault:
             raise _Close(4403, str(fault)) from None
         self._viewer = viewer
-        self._life.reschedule(
-            None if viewer.anonymous else asyncio.get_running_loop().time() + viewer.expires_at - time.time()
-        )
+        self._life.reschedule(None)
+        if not viewer.anonymous:
+            self._token_watch = asyncio.create_task(self._close_with_token(viewer))
         await self._send({"type": "connection_ack"})
 
     async def _subscribe(self, message: dict[str, Any]) -> None:
@@ -211,6 +217,10 @@ class _Connection:
 
     async def _send(self, message: dict[str, Any]) -> None:
         await self._socket.send_text(orjson.dumps(message).decode())
+
+    async def _close_with_token(self, viewer: Viewer) -> None:
+        """When the token expires, is revoked, or its key leaves the issuer's set."""
+        await self._close(_Close(4403, str(await self._view.authenticator.ended(viewer))))
 
     async def _close_with_gateway(self) -> None:
         """A gateway that stops says so: clients come back to the next one, with their last `seq`."""

@@ -128,7 +128,6 @@ async def test_the_act_claim_says_who_acts_for_the_bearer(
         {"sub": "\u200d\u0301"},
         {"sub": "x" * 65},
         {"sub": "li\u0000"},
-        {"sub": "li\ud800"},
         {"iss": ISSUER},
     ],
     ids=repr,
