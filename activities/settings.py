@@ -28,6 +28,7 @@ VARIABLES: Final = frozenset(
         "YIBAO_TEMPORAL_BINARY",
         "YIBAO_TEMPORAL_UI_ORIGIN",
         "YIBAO_TRUSTED_DOCUMENTS",
+        "YIBAO_TRUSTED_PROXIES",
         "YIBAO_WORKER_PASSWORD",
     }
 )

@@ -2,9 +2,9 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
@@ -13,6 +13,8 @@ from gateway.auth import Viewer
 from gateway.faults import Language
 from gateway.progress import ProgressHub
 from gateway.settings import Settings
+from gateway.shared_answers import SharedAnswers
+from gateway.stream_limits import StreamLimits
 from gateway.temporal_link import TemporalLink
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class Services:
     progress: ProgressHub
     clock: Callable[[], datetime]
     new_loaders: Callable[[asyncpg.Pool], "Loaders"]
+    streams: StreamLimits = field(default_factory=StreamLimits)
 
     def context(self, viewer: Viewer, language: Language) -> "RequestContext":
         """The context of one operation, with loaders of its own."""
@@ -53,9 +56,10 @@ class Services:
 
 @dataclass(slots=True)
 class RequestContext:
-    """One operation's viewer and language, and what serves it. Nothing in it changes but the loaders of a subscription.
+    """One operation's viewer and language, and what serves it. Nothing in it changes but what a subscription changes for each event.
 
-    `correlation_id` is what an INTERNAL error shows and the log has.
+    `correlation_id` is what an INTERNAL error shows and the log has. A subscription's source sets `shared` before it yields an
+    event whose answers may be shared with other subscriptions.
     """
 
     viewer: Viewer
@@ -68,6 +72,7 @@ class RequestContext:
     progress: ProgressHub
     clock: Callable[[], datetime]
     loaders: "Loaders"
+    shared: SharedAnswers[Any] | None = None
 
 
 def preferred_language(accept_language: str | None) -> Language:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import cast
 from uuid import UUID
 
@@ -12,9 +13,11 @@ from gateway.authorisation import check_signed_in, subscription
 from gateway.case import Case
 from gateway.case_events import tell_event
 from gateway.context import RequestContext
+from gateway.loaders import Loaders
 from gateway.paging import invalid
 from gateway.query_faults import NotFound
-from gateway.telling import telling_of
+from gateway.readings import Readings
+from gateway.telling import Telling, telling_of
 from gateway.types.reference import node_key
 from gateway.types.transfer import TransferEvent
 from workflows import events as e
@@ -23,6 +26,7 @@ from workflows.state import TransferState
 Info = strawberry.Info[RequestContext, None]
 # After these a case has no more events.
 LAST_WORDS = (e.Declined, e.Withdrawn, e.Completed)
+READINGS = Readings()
 
 
 @strawberry.type
@@ -44,14 +48,30 @@ class Subscription:
             return
         async with aclosing(_events(context, case_id, after_seq)) as events:
             async for stored in events:
-                # The case as it is when the event is told, and as its caller may still see it.
-                telling = await telling_of(context)
-                state = await reads.transfer_by_id(context.pool, telling.scope, case_id)
-                if state is None:
-                    raise NotFound
-                yield tell_event(stored, Case(state, telling), telling)
+                yield await _event(context, case_id, stored)
                 if isinstance(stored.fact, LAST_WORDS):
                     return
+
+
+async def _event(context: RequestContext, case_id: UUID, stored: e.TransferEvent) -> TransferEvent:
+    """The event, with the case as its caller may still see it. Raises `NotFound` when the caller may not any more.
+
+    Made once for all subscriptions of one viewer in one language, who then share what they select of it.
+    """
+    telling = await telling_of(context)
+    reading = await READINGS.read(context.pool, telling.scope, case_id, stored.seq, telling.now)
+    state = reading.state
+    if state is None:
+        raise NotFound
+    shared = reading.event(stored.seq, context, lambda: _tell(stored, state, context, telling))
+    context.shared = shared.answers
+    return shared.event
+
+
+def _tell(stored: e.TransferEvent, state: TransferState, context: RequestContext, telling: Telling) -> TransferEvent:
+    """The event with loaders of its own: what a subscription has read for an earlier event is not this one's."""
+    own = replace(telling, context=replace(context, loaders=Loaders(context.pool)))
+    return tell_event(stored, Case(state, own), own)
 
 
 def _events(context: RequestContext, transfer_id: UUID, after_seq: int) -> AsyncGenerator[e.TransferEvent, None]:
