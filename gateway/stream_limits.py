@@ -135,6 +135,12 @@ class StreamLimits:
         ):
             yield
 
+    @contextmanager
+    def event_stream(self, viewer: Viewer, address: str) -> Iterator[None]:
+        """A subscription that has a connection of its own. Raises `Unauthenticated` too."""
+        with self.subscription(viewer, address), self.connection(address), self.connection_of(viewer):
+            yield
+
 
 NOUNS: Final = {"subject": ("同一用户", "one caller"), "address": ("同一地址", "one address")}
 

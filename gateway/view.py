@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway import sse
 from gateway.auth import Authenticator
+from gateway.client_address import client_address
 from gateway.context import RequestContext, Services, preferred_language
 from gateway.execution import Answer, Engine, refusal
 from gateway.faults import Fault, Language, Refused
@@ -30,8 +31,10 @@ from gateway.http_json import (
 from gateway.limits import MAX_BODY_BYTES
 from gateway.metrics import NOT_RUN, Metrics
 from gateway.operations import GraphQLRequest, InvalidDocumentError, Operation, read_request
+from gateway.stream_limits import TooManyStreams
 
 ALLOW: Final = ((b"allow", b"POST"),)
+CLOSE: Final = ((b"connection", b"close"),)
 
 language_of = lru_cache(maxsize=256)(preferred_language)
 
@@ -62,9 +65,11 @@ class GraphQLView:
             )
             await send_json(send, 415, refusal(refused, language).body())
         else:
-            await self._post(headers, language, receive, send)
+            await self._post(scope, headers, language, receive, send)
 
-    async def _post(self, headers: dict[bytes, bytes], language: Language, receive: Receive, send: Send) -> None:
+    async def _post(
+        self, scope: Scope, headers: dict[bytes, bytes], language: Language, receive: Receive, send: Send
+    ) -> None:
         media_types = accepted(headers.get(b"accept", b"").decode("latin-1"))
         if not media_types:
             refused = Refused(
@@ -76,17 +81,18 @@ class GraphQLView:
             request = read_request(parse_json(await read_body(headers, receive, MAX_BODY_BYTES)))
         except BodyTooLargeError:
             refused = Refused("请求体过大", f"The body is over {MAX_BODY_BYTES} bytes")
-            await send_json(send, 413, refusal(refused, language).body())
+            await send_json(send, 413, refusal(refused, language).body(), headers=CLOSE)
         except Fault as fault:
             # Not well-formed: 400 whatever the media type.
             media_type = next((each for each in media_types if each != EVENT_STREAM), JSON)
             await send_json(send, fault.http_status, refusal(fault, language).body(), media_type)
         else:
-            await self._answer(request, headers, media_types, language, receive, send)
+            await self._answer(request, scope, headers, media_types, language, receive, send)
 
     async def _answer(
         self,
         request: GraphQLRequest,
+        scope: Scope,
         headers: dict[bytes, bytes],
         media_types: tuple[str, ...],
         language: Language,
@@ -102,11 +108,19 @@ class GraphQLView:
             field = operation.label
             context = self._services.context(viewer, language)
             if operation.type is OperationType.SUBSCRIPTION and EVENT_STREAM in media_types:
-                self._metrics.answered("sse", field, time.perf_counter() - started, ())
-                async with aclosing(self._engine.stream(operation, request.variables, context)) as answers:
-                    await sse.send_events(receive, send, answers, context)
+                address = client_address(scope, self._services.settings.trusted_proxies)
+                with self._services.streams.event_stream(viewer, address):
+                    self._metrics.answered("sse", field, time.perf_counter() - started, ())
+                    async with aclosing(self._engine.stream(operation, request.variables, context)) as answers:
+                        await sse.send_events(receive, send, answers, context)
                 return
             answer = await self._run(operation, request, context)
+        except TooManyStreams as full:
+            answer = refusal(full, language)
+            self._metrics.answered("sse", field, time.perf_counter() - started, answer.codes)
+            wait = (b"retry-after", b"%d" % full.retry_after_seconds)
+            await send_json(send, full.http_status, answer.body(), headers=(wait,))
+            return
         except (Fault, InvalidDocumentError) as error:
             answer = refusal(error, language)
         self._metrics.answered("http", field, time.perf_counter() - started, answer.codes)
