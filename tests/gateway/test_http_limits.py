@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ LIMITS = HttpLimits(
     body_seconds=0.8,
     idle_seconds=1.2,
     linger_seconds=0.4,
+    drain_seconds=0.4,
     connections_of_address=5,
     pipelined=3,
 )
@@ -294,11 +296,11 @@ async def test_an_address_has_so_many_connections_and_no_more(limited: Served, d
         await each.close()
     # A socket takes the seat of the request that it began as, and gives it back.
     await asyncio.sleep(0.05)
-    socket = await dial()
-    await socket.send(UPGRADE + b"\r\n")
-    assert (await socket.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+    upgraded = await dial()
+    await upgraded.send(UPGRADE + b"\r\n")
+    assert (await upgraded.reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
     assert _guard(limited).open == 4
-    await socket.close()
+    await upgraded.close()
     await asyncio.sleep(0.05)
     assert _guard(limited).open == 3
     again = await dial()
@@ -355,3 +357,33 @@ async def test_half_a_handshake_is_408(dial: Dial) -> None:
     connection = await dial()
     await connection.send(UPGRADE)
     assert (await connection.refusal())[0] == 408
+
+
+# Its answer is more than a megabyte: each of 2,500 objects has three long names.
+NAMES = b" ".join(b"%b%d: name" % (b"x" * 200, number) for number in range(3))
+LARGE = b'{"query": "{ branch { branches(first: 50) { branches(first: 50) { %b } } } }"}' % NAMES
+SUBSCRIBE = b'{"id": "%d", "type": "subscribe", "payload": ' + LARGE + b"}"
+
+
+def frame(text: bytes) -> bytes:
+    """A WebSocket text frame of a client, masked with zeros (RFC 6455 section 5.2)."""
+    return b"\x81" + bytes([0x80 | 126]) + len(text).to_bytes(2, "big") + bytes(4) + text
+
+
+@pytest.mark.parametrize("way", ["http", "websocket"])
+async def test_a_client_that_does_not_read_is_cut_off_and_holds_nothing(limited: Served, way: str) -> None:
+    with socket.create_connection(("127.0.0.1", limited.port)) as deaf:
+        deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        if way == "http":
+            deaf.sendall((POST + b"content-length: %d\r\n\r\n" % len(LARGE) + LARGE) * 3)
+        else:
+            deaf.sendall(UPGRADE + b"\r\n")
+            await asyncio.sleep(0.1)
+            messages = [b'{"type": "connection_init"}', *(SUBSCRIBE % number for number in range(20))]
+            deaf.sendall(b"".join(frame(each) for each in messages))
+        await asyncio.sleep(0.2)
+        assert _guard(limited).open == 1
+        # Well before the end of an idle connection.
+        async with asyncio.timeout(0.8):
+            while _guard(limited).open:
+                await asyncio.sleep(0.02)
