@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
@@ -20,6 +21,7 @@ from gateway.faults import Unauthenticated
 from gateway.settings import Settings
 from gateway.stream_limits import CONNECTIONS, PROCESS, SUBSCRIPTIONS, Caps, StreamLimits, TooManyStreams
 from gateway.websocket import _Connection
+from tests.conftest import Database
 from tests.gateway.conftest import RESIDENT_ID, Issuer, Served, Ticks, serving, small_app
 from workflows.vocabulary import Role
 
@@ -178,6 +180,27 @@ async def test_a_subject_has_so_many_subscriptions_over_all_its_connections(
         await say(socket, id="a", type="complete")
         assert (await subscribe(socket, "d", ticks))["type"] == "next"
         refused(await subscribe(socket, "e", ticks), words)
+    await nothing_is_held(limited)
+
+
+async def test_a_subscription_that_is_completed_while_it_reads_frees_its_place_for_the_next_message(
+    limited: Served, issuer: Issuer, ticks: Ticks, database: Database
+) -> None:
+    await ticks.add(1)
+    owner = await asyncpg.connect(database.owner_url)
+    async with socket_of(limited, issuer, **person()) as socket, owner.transaction():
+        await owner.execute("lock table ticks")
+        payload = {"query": TICKS, "variables": {"id": str(ticks.transfer_id)}}
+        for identifier in ("a", "b", "c"):
+            await say(socket, id=identifier, type="subscribe", payload=payload)
+        await asyncio.sleep(0.2)
+        await say(socket, id="a", type="complete")
+        await say(socket, id="d", type="subscribe", payload=payload)
+        await say(socket, id="e", type="subscribe", payload=payload)
+        heard = await hear(socket)
+        assert heard["id"] == "e"
+        refused(heard, "At most 3 subscriptions of one caller run at a time: end one, or try again later")
+    await owner.close()
     await nothing_is_held(limited)
 
 
