@@ -137,7 +137,8 @@ async def subscribe(socket: ClientConnection, identifier: str, ticks: Ticks) -> 
 async def nothing_is_held(served: Served) -> None:
     """Waits until what the clients have left is counted no more."""
     services = served.app.state.services
-    guard = served.server.config.http_protocol_class.guard  # type: ignore[union-attr]
+    protocol: Any = served.server.config.http_protocol_class
+    guard = protocol.guard
     async with asyncio.timeout(5):
         while (
             services.streams.connections.keys()
