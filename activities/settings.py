@@ -40,6 +40,7 @@ VARIABLES: Final = frozenset(
         "YIBAO_TOKEN_MAX_LIFE_SECONDS",
         "YIBAO_TOKEN_TYPE",
         "YIBAO_TRUSTED_DOCUMENTS",
+        "YIBAO_TRUSTED_PROXIES",
         "YIBAO_WORKER_PASSWORD",
     }
 )

@@ -28,11 +28,12 @@ from gateway.auth import Authenticator
 from gateway.authentication import authenticator_of
 from gateway.case_page import CasePage
 from gateway.codec_endpoint import codec_routes
+from gateway.connection_guard import DEFAULT_LIMITS, ConnectionGuard, HttpLimits
 from gateway.context import Services
 from gateway.documents import DocumentDownloads
 from gateway.execution import Engine
 from gateway.health import Health
-from gateway.http_protocol import HttpProtocol
+from gateway.http_protocol import http_protocol
 from gateway.limits import MAX_BODY_BYTES
 from gateway.management import management_app, management_server
 from gateway.metrics import Metrics
@@ -43,6 +44,7 @@ from gateway.temporal_link import TemporalLink
 from gateway.verification import Verification
 from gateway.view import GraphQLView
 from gateway.websocket import WebSocketView
+from gateway.websocket_protocol import WebSocketProtocol
 
 if TYPE_CHECKING:
     from gateway.loaders import Loaders
@@ -229,31 +231,37 @@ def serve(environment: Mapping[str, str]) -> int:
     return 0
 
 
-async def _serve(settings: Settings) -> None:
-    app = create_app(settings)
-    config = uvicorn.Config(
+def server_config(app: Starlette, settings: Settings, limits: HttpLimits = DEFAULT_LIMITS) -> uvicorn.Config:
+    """How uvicorn serves the application, on the settings' address."""
+    return uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
-        http=HttpProtocol,
-        ws="websockets-sansio",
+        http=http_protocol(ConnectionGuard(limits, settings.trusted_proxies)),
+        ws=WebSocketProtocol,
         ws_max_size=MAX_BODY_BYTES,
+        # Messages are short, and a compressor for each socket takes more memory than all else of it.
+        ws_per_message_deflate=False,
         ws_ping_interval=WEBSOCKET_PING_SECONDS,
         ws_ping_timeout=WEBSOCKET_PING_SECONDS,
         # A request's line would have the signatures of documents' links.
         access_log=False,
         log_config=None,
         server_header=False,
-        # Who asks is in the token and where we are in the settings: nothing is taken from X-Forwarded headers.
+        # Who asks is in the token and where we are in the settings. `gateway.client_address` alone reads X-Forwarded-For.
         proxy_headers=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
+
+
+async def _serve(settings: Settings) -> None:
+    app = create_app(settings)
     async with contextlib.AsyncExitStack() as stack:
         if settings.management_port is not None:
             await stack.enter_async_context(
                 management_server(app.state.management, settings.management_host, settings.management_port)
             )
-        await GatewayServer(config, app.state.services.progress).serve()
+        await GatewayServer(server_config(app, settings), app.state.services.progress).serve()
 
 
 def _leave(_signal: int, _frame: object) -> None:

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import takewhile
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import asyncpg
@@ -65,6 +65,13 @@ async def caller_views(pool: asyncpg.Pool, scope: Scope, rows: Sequence[asyncpg.
     past = [state.transfer_id for state, tie in zip(states, ties, strict=True) if _is_past(tie)]
     events = await _events_of(pool, past) if past else {}
     return [_view_of(state, tie, events.get(state.transfer_id), scope) for state, tie in zip(states, ties, strict=True)]
+
+
+async def caller_view(pool: asyncpg.Pool, scope: Scope, state: TransferState, row: Mapping[str, Any]) -> CallerView:
+    """The view of a transfer that `scope` covers; `row` has `tie_columns`."""
+    tie = tie_of(scope, state, row)
+    events = (await _events_of(pool, [state.transfer_id]))[state.transfer_id] if _is_past(tie) else None
+    return _view_of(state, tie, events, scope)
 
 
 async def first_view(pool: asyncpg.Pool, scope: Scope, row: asyncpg.Record | None) -> CallerView | None:

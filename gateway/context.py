@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 
@@ -15,6 +15,8 @@ from gateway.budgets import Budgets, Caller
 from gateway.faults import Language
 from gateway.progress import ProgressHub
 from gateway.settings import Settings
+from gateway.shared_answers import SharedAnswers
+from gateway.stream_limits import StreamLimits
 from gateway.temporal_link import TemporalLink
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ class Services:
     clock: Callable[[], datetime]
     new_loaders: Callable[[asyncpg.Pool], "Loaders"]
     budgets: Budgets = field(default_factory=Budgets)
+    streams: StreamLimits = field(default_factory=StreamLimits)
 
     def context(self, viewer: Viewer, language: Language, address: str = "") -> "RequestContext":
         """The context of one operation, with loaders of its own; `address` is the client's."""
@@ -60,9 +63,10 @@ class Services:
 
 @dataclass(slots=True)
 class RequestContext:
-    """One operation's viewer and language, and what serves it. Nothing in it changes but the loaders of a subscription.
+    """One operation's viewer and language, and what serves it. Nothing in it changes but what a subscription changes for each event.
 
-    `correlation_id` is what an INTERNAL error shows and the log has.
+    `correlation_id` is what an INTERNAL error shows and the log has. A subscription's source sets `shared` before it yields an
+    event whose answers may be shared with other subscriptions.
     """
 
     viewer: Viewer
@@ -78,6 +82,7 @@ class RequestContext:
     clock: Callable[[], datetime]
     budgets: Budgets
     loaders: "Loaders"
+    shared: SharedAnswers[Any] | None = None
 
     @property
     def caller(self) -> Caller:

@@ -1,11 +1,14 @@
 """Runs an operation and makes its answer: data, and errors that show a caller what it may know."""
 
+import json
 import logging
 from collections.abc import AsyncGenerator, Awaitable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, cast
 
 import asyncpg
+import orjson
 import strawberry
 from graphql import (
     ExecutionResult,
@@ -13,7 +16,6 @@ from graphql import (
     GraphQLError,
     create_source_event_stream,
     execute_root_selection_set,
-    map_source_to_response_event,
 )
 from graphql.execution import execute_subscription_event
 from strawberry.execution import optimized_is_awaitable
@@ -44,12 +46,34 @@ class Answer:
     has_data: bool = True
     codes: tuple[str, ...] = ()
     retry_after_seconds: int | None = None
+    _encoded: bytes | None = None
+
+    def encoded(self) -> bytes:
+        """`body` as JSON, made once for all to whom the answer goes."""
+        if self._encoded is None:
+            self._encoded = orjson.dumps(self.body())
+        return self._encoded
 
     def body(self) -> dict[str, Any]:
         body: dict[str, Any] = {"errors": self.errors} if self.errors else {}
         if self.has_data:
             body["data"] = self.data
         return body
+
+
+class _Same:
+    """A key that equals only itself for the same object, which it keeps alive: no other object can come to have its id."""
+
+    __slots__ = ("_kept",)
+
+    def __init__(self, kept: object) -> None:
+        self._kept = kept
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self._kept is other._kept
+
+    def __hash__(self) -> int:
+        return id(self._kept)
 
 
 class Engine:
@@ -92,18 +116,22 @@ class Engine:
             yield _answer(source, context, executed=False)
             return
 
-        def execute_event(of_event: Executor[Any]) -> Any:
-            context.loaders = self._services.new_loaders(context.pool)
-            return execute_subscription_event(of_event)
-
-        events: AsyncGenerator[ExecutionResult, None] = map_source_to_response_event(executor, source, execute_event)
+        selection = _Same(operation), json.dumps(variables, sort_keys=True)
+        events = cast("AsyncGenerator[Any, None]", source)
         try:
-            async for result in events:
-                yield _answer(result, context)
+            async for event in events:
+                shared, context.shared = context.shared, None
+                answering = partial(self._answer_to_event, executor, event, context)
+                yield await (answering() if shared is None else shared.get(selection, answering))
         except Exception as error:  # noqa: BLE001 - whatever a source raises between two events is the answer's end
             yield _answer(ExecutionResult(None, [_located(error)]), context, executed=False)
         finally:
             await events.aclose()
+
+    async def _answer_to_event(self, executor: Executor[Any], event: object, context: RequestContext) -> Answer:
+        context.loaders = self._services.new_loaders(context.pool)
+        result: Any = execute_subscription_event(executor.build_per_event_executor(event))
+        return _answer(await result if isinstance(result, Awaitable) else result, context)
 
     def _executor(
         self, operation: Operation, variables: dict[str, Any], context: RequestContext

@@ -56,7 +56,11 @@ def is_json(content_type: str) -> bool:
 
 
 async def read_body(headers: dict[bytes, bytes], receive: Receive, limit: int) -> bytes:
-    """The request's body. Raises `BodyTooLargeError` over `limit` bytes, of which no more are kept in memory."""
+    """The request's body.
+
+    Raises `BodyTooLargeError` over `limit` bytes, of which no more are kept in memory, and `Refused` when the client leaves or is
+    late: what came until then may look like a whole request and must not be carried out.
+    """
     length = headers.get(b"content-length", b"")
     if length.isdigit() and int(length) > limit:
         await _discard(receive)
@@ -66,9 +70,10 @@ async def read_body(headers: dict[bytes, bytes], receive: Receive, limit: int) -
     more = True
     while more:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refused("请求未完整送达", "The request did not arrive whole")
         chunk = message.get("body", b"")
         received += len(chunk)
-        # A client that leaves sends no more.
         more = message.get("more_body", False)
         if received > limit:
             if more:

@@ -3,19 +3,23 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from typing import Final, Protocol, TypeVar
+from collections import deque
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from typing import Any, Final, Protocol, TypeVar
 from uuid import UUID
 
 import asyncpg
 
 from gateway.reachability import is_out_of_reach
+from gateway.shared_answers import SharedAnswers
 
 CHANNEL: Final = "transfer_events"
 RECONNECT_AFTER_SECONDS: Final = 0.5
 # A peer that vanished without a word is noticed by asking.
 ASK_EVERY_SECONDS: Final = 15.0
 ANSWER_WITHIN_SECONDS: Final = 5.0
+# Followers that are woken in one turn of the event loop: requests are served between two turns.
+WOKEN_AT_ONCE: Final = 20
 
 logger = logging.getLogger(__name__)
 
@@ -34,12 +38,15 @@ class ProgressHub:
     """Tells who follows a transfer that it has new events. It carries no events: each follower reads them by `seq`.
 
     So nothing is queued for a slow follower, and a notice that came twice, too early or never costs nothing: every
-    reconnection wakes all.
+    reconnection wakes all. What the followers of one transfer read after one notice is read once.
     """
 
     def __init__(self, database_url: str) -> None:
         self._database_url = database_url
         self._followers: dict[UUID, set[_Follower]] = {}
+        # What was read since the last notice of a transfer that somebody follows, by `seq`.
+        self._pages: dict[UUID, SharedAnswers[list[Any]]] = {}
+        self._to_wake: deque[_Follower] = deque()
         self._task: asyncio.Task[None] | None = None
         self.listening = asyncio.Event()
         self.closing = asyncio.Event()
@@ -89,13 +96,17 @@ class ProgressHub:
             followers.discard(follower)
             if not followers:
                 del self._followers[transfer_id]
+                self._pages.pop(transfer_id, None)
 
     async def _fetch_when_possible(
         self, transfer_id: UUID, follower: "_Follower", fetch: Callable[[UUID, int], Awaitable[list[T]]]
     ) -> list[T]:
         while not self.closing.is_set():
             try:
-                return await fetch(transfer_id, follower.seen)
+                # Not before the notice that woke the follower: `_on_notice` has thrown away what was read until then.
+                pages = self._pages.setdefault(transfer_id, SharedAnswers())
+                seen = follower.seen
+                return await pages.get(seen, lambda: fetch(transfer_id, seen))  # noqa: B023 - called before `seen` changes
             except Exception as error:
                 if not is_out_of_reach(error):
                     raise
@@ -141,14 +152,31 @@ class ProgressHub:
         except ValueError:
             logger.warning("progress: a notice that is none of ours on %s", CHANNEL)
             return
-        for follower in self._followers.get(transfer_id, ()):
-            if newest > follower.seen:
-                follower.news.set()
+        self._pages.pop(transfer_id, None)
+        self._wake(each for each in self._followers.get(transfer_id, ()) if newest > each.seen)
 
     def _wake_all(self) -> None:
+        self._pages.clear()
         for followers in self._followers.values():
-            for follower in followers:
-                follower.news.set()
+            self._wake(followers)
+
+    def _wake(self, followers: "Iterable[_Follower]") -> None:
+        """Wake each of them, a few in each turn of the event loop."""
+        resting = not self._to_wake
+        for follower in followers:
+            if not follower.is_to_wake:
+                follower.is_to_wake = True
+                self._to_wake.append(follower)
+        if resting and self._to_wake:
+            asyncio.get_running_loop().call_soon(self._wake_some)
+
+    def _wake_some(self) -> None:
+        for _ in range(min(WOKEN_AT_ONCE, len(self._to_wake))):
+            follower = self._to_wake.popleft()
+            follower.is_to_wake = False
+            follower.news.set()
+        if self._to_wake:
+            asyncio.get_running_loop().call_soon(self._wake_some)
 
 
 class _Follower:
@@ -157,3 +185,4 @@ class _Follower:
     def __init__(self, seen: int) -> None:
         self.seen = seen
         self.news = asyncio.Event()
+        self.is_to_wake = False

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, field_validator
 
 from activities.settings import DatabaseUrl, Environment, SettingsError, YesOrNo, read_settings
 from activities.transport_security import require_encryption
+from gateway.client_address import Network, networks_of
 from gateway.token_settings import LOOPBACK, TokenSettings
 
 __all__ = ["Settings", "SettingsError", "load_settings"]
@@ -36,6 +37,8 @@ class Settings(TokenSettings):
     public_url: Annotated[str, Field(alias="YIBAO_PUBLIC_URL")] = ""
     trusted_documents: Annotated[Path | None, Field(alias="YIBAO_TRUSTED_DOCUMENTS")] = None
     temporal_ui_origin: Annotated[str | None, Field(alias="YIBAO_TEMPORAL_UI_ORIGIN")] = None
+    # Whose `X-Forwarded-For` names the client. None by default, loopback included.
+    trusted_proxies: Annotated[tuple[Network, ...], Field(alias="YIBAO_TRUSTED_PROXIES")] = ()
 
     @property
     def development(self) -> bool:
@@ -45,6 +48,11 @@ class Settings(TokenSettings):
     def base_url(self) -> str:
         """Where callers reach this gateway, without a slash at its end."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @field_validator("trusted_proxies", mode="before")
+    @classmethod
+    def _are_networks(cls, value: object) -> object:
+        return networks_of(value) if isinstance(value, str) else value
 
     @field_validator("oidc_issuer", "public_url", "temporal_ui_origin")
     @classmethod

@@ -7,7 +7,6 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Final
 
-import orjson
 from starlette.types import Message, Receive, Send
 
 from gateway.auth import Viewer
@@ -88,7 +87,7 @@ async def _left(receive: Receive) -> None:
 
 
 def _next(answer: Answer) -> bytes:
-    return b"event: next\ndata: " + orjson.dumps(answer.body()) + b"\n\n"
+    return b"event: next\ndata: " + answer.encoded() + b"\n\n"
 
 
 def _body(body: bytes, *, more: bool = True) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import cast
 from uuid import UUID
 
@@ -15,9 +16,11 @@ from gateway.case import Case
 from gateway.case_events import public_kind, tell_event
 from gateway.context import RequestContext
 from gateway.free_text import open_texts
+from gateway.loaders import Loaders
 from gateway.paging import invalid
 from gateway.query_faults import NotFound
-from gateway.telling import telling_of
+from gateway.readings import Readings
+from gateway.telling import Telling, telling_of
 from gateway.types.reference import node_key
 from gateway.types.transfer import TransferEvent
 from workflows import events as e
@@ -25,6 +28,7 @@ from workflows import events as e
 Info = strawberry.Info[RequestContext, None]
 # After these a case has no more events.
 LAST_WORDS = (e.Declined, e.Withdrawn, e.Completed)
+READINGS = Readings()
 
 
 @strawberry.type
@@ -48,17 +52,12 @@ class Subscription:
             return
         async with aclosing(_events(context, case_id, after_seq)) as events:
             async for stored in events:
-                # The case as it is when the event is told, and as its caller may still see it.
-                telling = await telling_of(context)
-                view = await reads.transfer_by_id(context.pool, telling.scope, case_id)
-                if view is None:
-                    raise NotFound
+                view, event = await _event(context, case_id, stored)
                 if view.as_of is not None and stored.seq > view.state.revision:
                     # It has stopped being the employer: what comes now is not for it.
                     return
-                if event_shown(public_kind(stored), view.relations):
-                    readable = [stored] if view.limited else await open_texts(context, case_id, [stored])
-                    yield tell_event(readable[0], Case(view, telling), telling)
+                if event is not None:
+                    yield event
                 if isinstance(stored.fact, LAST_WORDS) or _is_last_of(view, stored):
                     return
 
@@ -66,6 +65,34 @@ class Subscription:
 def _is_last_of(view: CallerView, stored: e.TransferEvent) -> bool:
     """Whether a former employer has been told all that there is for it."""
     return view.as_of is not None and stored.seq >= view.state.revision
+
+
+async def _event(
+    context: RequestContext, case_id: UUID, stored: e.TransferEvent
+) -> tuple[CallerView, TransferEvent | None]:
+    """The case as its caller may still see it, and the event, None where it is not for the caller.
+
+    Raises `NotFound` when the caller may not see the case any more. The event is made once for all subscriptions of one viewer in
+    one language, who then share what they select of it.
+    """
+    telling = await telling_of(context)
+    reading = await READINGS.read(context.pool, telling.scope, case_id, stored.seq, telling.now)
+    view = reading.view
+    if view is None:
+        raise NotFound
+    if not event_shown(public_kind(stored), view.relations):
+        return view, None
+    shared = await reading.event(stored.seq, context, lambda: _tell(stored, view, context, telling))
+    context.shared = shared.answers
+    return view, shared.event
+
+
+async def _tell(stored: e.TransferEvent, view: CallerView, context: RequestContext, telling: Telling) -> TransferEvent:
+    """The event with loaders of its own: what a subscription has read for an earlier event is not this one's."""
+    own = replace(telling, context=replace(context, loaders=Loaders(context.pool)))
+    # An employer is shown no text.
+    readable = [stored] if view.limited else await open_texts(own.context, view.state.transfer_id, [stored])
+    return tell_event(readable[0], Case(view, own), own)
 
 
 def _events(context: RequestContext, transfer_id: UUID, after_seq: int) -> AsyncGenerator[e.TransferEvent, None]:

@@ -61,9 +61,12 @@ class Verification:
             return page(503, AWAY, language)
         return page(*_verdict(row, shanghai_date(self._services.clock())), language)
 
+    def _key(self, request: Request) -> str:
+        return f"address {client_address(request.scope, self._services.settings.trusted_proxies)}"
+
     def _count(self, request: Request) -> None:
         """Raises `TooManyRequests`."""
-        budget, key = self._services.budgets.certificate_checks, f"address {client_address(request.scope)}"
+        budget, key = self._services.budgets.certificate_checks, self._key(request)
         budget.require(key)
         budget.spend(key, 1)
 

@@ -38,6 +38,7 @@ from gateway.sender_constraint import Presented
 
 _PAGE_HEADERS: Final = security_headers(CONTENT_SECURITY_POLICY)
 ALLOW: Final = ((b"allow", b"POST"),)
+CLOSE: Final = ((b"connection", b"close"),)
 
 language_of = lru_cache(maxsize=256)(preferred_language)
 
@@ -80,7 +81,7 @@ class GraphQLView:
             )
             await send_json(send, 406, refusal(refused, language).body())
             return
-        address = client_address(scope)
+        address = client_address(scope, self._services.settings.trusted_proxies)
         try:
             presented = Presented("POST", scope["path"], scope["headers"])
             viewer = await self._authenticator.viewer(_authorization(headers), presented)
@@ -95,7 +96,7 @@ class GraphQLView:
         except BodyTooLargeError:
             self._services.budgets.spend_request(Caller.of(viewer, address))
             refused = Refused("请求体过大", f"The body is over {MAX_BODY_BYTES} bytes")
-            await send_json(send, 413, refusal(refused, language).body())
+            await send_json(send, 413, refusal(refused, language).body(), headers=CLOSE)
         except Fault as fault:
             self._services.budgets.spend_request(Caller.of(viewer, address))
             # Not well-formed: 400 whatever the media type.
@@ -119,9 +120,10 @@ class GraphQLView:
             operation = self._engine.operations.find(request, context.viewer, context.address)
             field = operation.label
             if operation.type is OperationType.SUBSCRIPTION and EVENT_STREAM in media_types:
-                self._metrics.answered("sse", field, time.perf_counter() - started, ())
-                async with aclosing(self._engine.stream(operation, request.variables, context)) as answers:
-                    await sse.send_events(receive, send, answers, context, self._authenticator.ended)
+                with self._services.streams.event_stream(context.viewer, context.address):
+                    self._metrics.answered("sse", field, time.perf_counter() - started, ())
+                    async with aclosing(self._engine.stream(operation, request.variables, context)) as answers:
+                        await sse.send_events(receive, send, answers, context, self._authenticator.ended)
                 return
             answer = await self._run(operation, request, context)
         except (Fault, InvalidDocumentError) as error:

@@ -7,22 +7,26 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
-from contextlib import aclosing
+from contextlib import ExitStack, aclosing
+from functools import partial
 from typing import Any, Final
 
 import orjson
 from graphql import OperationType
+from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketDisconnected
 
 from gateway.auth import Authenticator, Viewer
-from gateway.context import Services
+from gateway.client_address import client_address
+from gateway.context import RequestContext, Services
 from gateway.execution import Answer, Engine, refusal
 from gateway.faults import Fault, Language, Refused
 from gateway.limits import MAX_BODY_BYTES
 from gateway.metrics import NOT_RUN, Metrics
-from gateway.operations import GraphQLRequest, InvalidDocumentError, read_request
+from gateway.operations import GraphQLRequest, InvalidDocumentError, Operation, read_request
 from gateway.sender_constraint import Presented
+from gateway.stream_limits import TooManyStreams
 from gateway.view import language_of
 
 PROTOCOL: Final = "graphql-transport-ws"
@@ -51,24 +55,44 @@ class WebSocketView:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         socket = WebSocket(scope, receive, send)
-        if PROTOCOL not in scope["subprotocols"]:
+        streams, address = self.services.streams, client_address(scope, self.services.settings.trusted_proxies)
+        with ExitStack() as places, ExitStack() as until_known:
+            try:
+                places.enter_context(streams.connection(address))
+                until_known.enter_context(streams.anonymous_socket(address))
+            except TooManyStreams as full:
+                await _refuse(socket, full)
+                return
+            await self._serve(_Connection(self, socket, address, places, until_known))
+
+    async def _serve(self, connection: "_Connection") -> None:
+        socket = connection.socket
+        if PROTOCOL not in socket.scope["subprotocols"]:
             await socket.accept()
             await socket.close(4406, f"Subprotocol not acceptable: only {PROTOCOL}")
             return
         await socket.accept(PROTOCOL)
         self.metrics.sockets.inc()
         try:
-            await _Connection(self, socket).serve()
+            await connection.serve()
         finally:
             self.metrics.sockets.dec()
 
 
 class _Connection:
-    """One socket: its viewer, once known, and its operations, each a task."""
+    """One socket: its viewer, once known, and its operations, each a task.
 
-    def __init__(self, view: WebSocketView, socket: WebSocket) -> None:
+    `places` are the socket's in the limits on streams, `until_known` what it has there until its viewer is known.
+    """
+
+    def __init__(
+        self, view: WebSocketView, socket: WebSocket, address: str, places: ExitStack, until_known: ExitStack
+    ) -> None:
         self._view = view
-        self._socket = socket
+        self.socket = socket
+        self._address = address
+        self._places = places
+        self._until_known = until_known
         self._language: Language = language_of(socket.headers.get("accept-language", ""))
         self._viewer: Viewer | None = None
         self._initialising = False
@@ -97,7 +121,7 @@ class _Connection:
 
     async def _messages(self) -> AsyncIterator[dict[str, Any]]:
         while True:
-            received = await self._socket.receive()
+            received = await self.socket.receive()
             if received["type"] == "websocket.disconnect":
                 return
             text = received.get("text")
@@ -127,6 +151,8 @@ class _Connection:
                 task = self._operations.pop(str(message.get("id")), None)
                 if task is not None:
                     task.cancel()
+                    # Its place among the subscriptions is free for the client's next message.
+                    await asyncio.wait([task])
             case other:
                 raise _Close(4400, f"Unknown message type {str(other)[:40]}")
 
@@ -144,12 +170,18 @@ class _Connection:
         if proof is not None and not isinstance(proof, str):
             raise _Close(4400, "dpop must be a string")
         # A WebSocket is opened with GET (RFC 6455, section 4.1), which is what a proof names.
-        scope = self._socket.scope
+        scope = self.socket.scope
         presented = Presented("GET", scope["path"], scope["headers"], proof)
         try:
             viewer = await self._view.authenticator.viewer(authorization, presented)
         except Fault as fault:
             raise _Close(4403, str(fault)) from None
+        if not viewer.anonymous:
+            try:
+                self._places.enter_context(self._view.services.streams.connection_of(viewer))
+            except TooManyStreams as full:
+                raise _Close(1013, full.message(self._language)) from None
+            self._until_known.close()
         self._viewer = viewer
         self._life.reschedule(None)
         if not viewer.anonymous:
@@ -186,29 +218,40 @@ class _Connection:
         """Run the operation and send its answers; False when it ended with an `error` message."""
         started, field = time.perf_counter(), NOT_RUN
         engine = self._view.engine
-        answer = Answer()
+        counted = partial(self._view.metrics.answered, "websocket")
         try:
-            operation = engine.operations.find(request, viewer)
+            operation = engine.operations.find(request, viewer, self._address)
             field = operation.label
-            context = self._view.services.context(viewer, self._language)
-            if operation.type is not OperationType.SUBSCRIPTION:
-                answer = await engine.run(operation, request.variables, context)
+            context = self._view.services.context(viewer, self._language, self._address)
+            if operation.type is OperationType.SUBSCRIPTION:
+                with self._view.services.streams.subscription(viewer, self._address):
+                    counted(field, time.perf_counter() - started, ())
+                    answer = await self._follow(identifier, operation, request, context)
+                # The place is free before the client hears how it ended.
+                return answer is None or await self._send_answer(identifier, answer)
+            answer = await engine.run(operation, request.variables, context)
         except (Fault, InvalidDocumentError) as error:
             answer = refusal(error, self._language)
-        self._view.metrics.answered("websocket", field, time.perf_counter() - started, answer.codes)
-        if answer.has_data and operation.type is OperationType.SUBSCRIPTION:
-            async with aclosing(engine.stream(operation, request.variables, context)) as answers:
-                async for event in answers:
-                    if not await self._send_answer(identifier, event):
-                        return False
-            return True
+        counted(field, time.perf_counter() - started, answer.codes)
         return await self._send_answer(identifier, answer)
+
+    async def _follow(
+        self, identifier: str, operation: Operation, request: GraphQLRequest, context: RequestContext
+    ) -> Answer | None:
+        """Send a subscription's answers. Returns the one that is its error, which has yet to be sent; None when it is complete."""
+        async with aclosing(self._view.engine.stream(operation, request.variables, context)) as answers:
+            async for answer in answers:
+                if not answer.has_data:
+                    return answer
+                await self._send_answer(identifier, answer)
+        return None
 
     async def _send_answer(self, identifier: str, answer: Answer) -> bool:
         if not answer.has_data:
             await self._send_errors(identifier, answer)
             return False
-        await self._send({"id": identifier, "type": "next", "payload": answer.body()})
+        payload = answer.encoded().decode()
+        await self.socket.send_text(f'{{"id":{orjson.dumps(identifier).decode()},"type":"next","payload":{payload}}}')
         return True
 
     async def _send_errors(self, identifier: str, answer: Answer) -> None:
@@ -216,7 +259,7 @@ class _Connection:
         await self._send({"id": identifier, "type": "error", "payload": answer.errors})
 
     async def _send(self, message: dict[str, Any]) -> None:
-        await self._socket.send_text(orjson.dumps(message).decode())
+        await self.socket.send_text(orjson.dumps(message).decode())
 
     async def _close_with_token(self, viewer: Viewer) -> None:
         """When the token expires, is revoked, or its key leaves the issuer's set."""
@@ -229,4 +272,11 @@ class _Connection:
 
     async def _close(self, close: _Close) -> None:
         with contextlib.suppress(WebSocketDisconnect, WebSocketDisconnected):
-            await self._socket.close(close.code, close.reason)
+            await self.socket.close(close.code, close.reason)
+
+
+async def _refuse(socket: WebSocket, full: TooManyStreams) -> None:
+    """Before the handshake is complete: a refused socket costs no more than a request."""
+    answer = refusal(full, language_of(socket.headers.get("accept-language", "")))
+    headers = {"retry-after": str(full.retry_after_seconds), "connection": "close"}
+    await socket.send_denial_response(JSONResponse(answer.body(), full.http_status, headers))

@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,16 +17,14 @@ import httpx
 import jwt
 import pytest
 import strawberry
-import uvicorn
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from starlette.applications import Starlette
 
 from activities.keyring import Keyring
-from gateway.app import GatewayServer, create_app
+from gateway.app import GatewayServer, create_app, server_config
+from gateway.connection_guard import DEFAULT_LIMITS, HttpLimits
 from gateway.context import RequestContext
 from gateway.faults import Forbidden, Unauthenticated
-from gateway.http_protocol import HttpProtocol
-from gateway.limits import MAX_BODY_BYTES
 from gateway.settings import Settings, load_settings
 from tests.conftest import Database
 
@@ -290,24 +289,23 @@ class Served:
 
 @pytest.fixture
 async def served(settings: Settings) -> AsyncIterator[Served]:
-    app = small_app(settings)
-    config = uvicorn.Config(
-        app,
-        host="127.0.0.1",
-        port=0,
-        http=HttpProtocol,
-        ws="websockets-sansio",
-        ws_max_size=MAX_BODY_BYTES,
-        log_config=None,
-        access_log=False,
-        timeout_graceful_shutdown=3,
-    )
+    async with serving(small_app(settings), settings) as each:
+        yield each
+
+
+@asynccontextmanager
+async def serving(app: Starlette, settings: Settings, limits: HttpLimits = DEFAULT_LIMITS) -> AsyncIterator[Served]:
+    """The application on a port of 127.0.0.1, served as the gateway serves."""
+    config = server_config(app, settings.model_copy(update={"port": 0}), limits)
+    config.timeout_graceful_shutdown = 3
     server = GatewayServer(config, app.state.services.progress)
     # Not `serve`: that takes the test process's signals.
-    serving = asyncio.create_task(server._serve())
+    task = asyncio.create_task(server._serve())
     while not server.started:
         await asyncio.sleep(0.01)
     port = server.servers[0].sockets[0].getsockname()[1]
-    yield Served(app, server, port, serving)
-    server.should_exit = True
-    await serving
+    try:
+        yield Served(app, server, port, task)
+    finally:
+        server.should_exit = True
+        await task

@@ -23,6 +23,9 @@ class Notebook(asyncio.Transport):
     def write(self, data: Any) -> None:
         self.written.append(data)
 
+    def get_write_buffer_size(self) -> int:
+        return 0
+
     def close(self) -> None:
         self.written.append(b"closed")
 
