@@ -98,6 +98,7 @@ class _Connection:
         self._initialising = False
         self._operations: dict[str, asyncio.Task[None]] = {}
         self._life = asyncio.timeout(INIT_WITHIN_SECONDS)
+        self._timeout = _Close(4408, "Connection initialisation timeout")
         self._token_watch: asyncio.Task[None] | None = None
 
     async def serve(self) -> None:
@@ -107,7 +108,7 @@ class _Connection:
                 async for message in self._messages():
                     await self._handle(message)
         except TimeoutError:
-            await self._close(_Close(4408, "Connection initialisation timeout"))
+            await self._close(self._timeout)
         except _Close as close:
             await self._close(close)
         except (WebSocketDisconnect, WebSocketDisconnected):
@@ -185,7 +186,7 @@ class _Connection:
         self._viewer = viewer
         self._life.reschedule(None)
         if not viewer.anonymous:
-            self._token_watch = asyncio.create_task(self._close_with_token(viewer))
+            self._token_watch = asyncio.create_task(self._end_with_token(viewer))
         await self._send({"type": "connection_ack"})
 
     async def _subscribe(self, message: dict[str, Any]) -> None:
@@ -261,9 +262,10 @@ class _Connection:
     async def _send(self, message: dict[str, Any]) -> None:
         await self.socket.send_text(orjson.dumps(message).decode())
 
-    async def _close_with_token(self, viewer: Viewer) -> None:
-        """When the token expires, is revoked, or its key leaves the issuer's set."""
-        await self._close(_Close(4403, str(await self._view.authenticator.ended(viewer))))
+    async def _end_with_token(self, viewer: Viewer) -> None:
+        """When the token expires, is revoked, or its key leaves the issuer's set: at once, whether or not the client agrees."""
+        self._timeout = _Close(4403, str(await self._view.authenticator.ended(viewer)))
+        self._life.reschedule(asyncio.get_running_loop().time())
 
     async def _close_with_gateway(self) -> None:
         """A gateway that stops says so: clients come back to the next one, with their last `seq`."""

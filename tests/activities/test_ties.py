@@ -166,6 +166,11 @@ async def test_a_mandate_that_the_own_window_entered_ties_while_it_is_in_force(c
         entered_in=OWN,
     )
     await grant(cases.owner, command_id, asked, given_at)
+    # Until it starts it ties nobody.
+    assert await tie(cases) is None
+    await cases.owner.execute(
+        "update mandates set starts_at = granted_at + interval '1 day', approved_by = $1", command_id
+    )
     assert await tie(cases) is Tie.MANDATE
     assert await tie(cases, region=ANOTHER) is None
     # The agent of a mandate is not the person who gave it.

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gateway.auth import Authenticator, TokenRules, Viewer
-from gateway.faults import Unauthenticated
+from gateway.faults import Unauthenticated, Unavailable
 from gateway.jwks import KeySet
 from tests.gateway.conftest import AUDIENCE, ISSUER, RESIDENT_ID, Gateway, Issuer
 from tests.gateway.tokens import Clocked, good_header, signed
@@ -179,6 +179,18 @@ async def test_a_region_that_the_directory_does_not_list_is_no_region(issuer: Is
     assert await clocked.why(clocked.token(region="990000", roles=["SUPERVISOR"])) == why
     person = clocked.token(region="999999", roles=["INSURED_PERSON"], resident_id=RESIDENT_ID)
     assert (await clocked.authenticator.viewer(f"Bearer {person}")).region is None
+
+
+async def test_without_the_directory_a_region_is_neither_taken_nor_refused(issuer: Issuer, tmp_path: Path) -> None:
+    async def directory() -> set[str]:
+        raise ConnectionRefusedError
+
+    clocked = Clocked(tmp_path, issuer, {"regions": directory})
+    for region in ("310100", "999999"):
+        with pytest.raises(Unavailable):
+            await clocked.subject(clocked.token(region=region))
+    # A forged token never gets as far.
+    assert await clocked.why(Issuer().token()) == "The token is not signed by a key known to its issuer"
 
 
 JSON_VALUES = st.recursive(

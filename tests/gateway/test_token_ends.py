@@ -156,6 +156,32 @@ async def test_many_callers_ask_the_issuer_once_and_none_waits_while_it_is_away(
         await keys.holds(key)
 
 
+async def test_who_has_a_known_key_does_not_wait_for_an_issuer_that_is_away(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs = asyncio.Event()
+    answers: list[httpx.Response | None] = [httpx.Response(200, json=issuer.jwks), httpx.Response(503), None]
+
+    async def answer(_request: httpx.Request) -> httpx.Response:
+        response = answers.pop(0)
+        if response is None:
+            await hangs.wait()
+        return response or httpx.Response(503)
+
+    real = httpx.AsyncClient
+    monkeypatch.setattr(httpx, "AsyncClient", lambda **options: real(transport=httpx.MockTransport(answer), **options))
+    now = 0.0
+    keys = KeySet(ISSUER, "https://issuer.example/keys", clock=lambda: now)
+    found = await keys.find(issuer.kid, "EdDSA")
+    assert found is not None
+    for later in (31.0, 62.0):
+        now = later
+        assert await asyncio.wait_for(keys.holds(found[0]), 1)
+    await asyncio.sleep(0)
+    assert answers == []
+    hangs.set()
+
+
 async def test_readiness_says_that_the_issuer_is_away(environment: dict[str, str], issuer: Issuer) -> None:
     key_file = Path(environment["YIBAO_OIDC_JWKS"])
     async for gateway in running(load_settings(environment)):
