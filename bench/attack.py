@@ -18,6 +18,8 @@ import orjson
 
 from bench.http_load import graphql_request
 
+# Its own, so that limits by address do not meet the honest callers, who come from 127.0.0.1.
+HOSTILE_ADDRESS: Final = "127.0.0.2"
 REQUESTS_PER_SECOND: Final = 1_000
 NEW_DOCUMENTS_PER_SECOND: Final = 100
 REQUEST_CONNECTIONS: Final = 32
@@ -73,7 +75,9 @@ class Attack:
             writer = None
             with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
                 async with asyncio.timeout(self._left):
-                    reader, writer = await asyncio.open_connection(*self._target.address)
+                    reader, writer = await asyncio.open_connection(
+                        *self._target.address, local_addr=(HOSTILE_ADDRESS, 0)
+                    )
                     await act(reader, writer)
             if writer is not None:
                 writer.close()
@@ -150,5 +154,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    os.nice(10)
+    os.nice(19)
     asyncio.run(main())

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -54,6 +55,8 @@ POOL_SIZE: Final = 20
 CONNECT_WITHIN_SECONDS: Final = 3.0
 STATEMENT_SECONDS: Final = 10.0
 GRACE_SECONDS: Final = 10
+# The collector's thresholds, youngest generation first.
+YOUNG_OBJECTS_KEPT: Final = (20_000, 20, 50)
 WEBSOCKET_PING_SECONDS: Final = 20.0
 
 
@@ -218,6 +221,8 @@ def serve(environment: Mapping[str, str]) -> int:
     for wanted in (signal.SIGINT, signal.SIGTERM):
         signal.signal(wanted, _leave)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    # Two lines for each WebSocket would let a client write the log.
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     try:
         settings = load_settings(environment)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -256,6 +261,10 @@ def server_config(app: Starlette, settings: Settings, limits: HttpLimits = DEFAU
 
 async def _serve(settings: Settings) -> None:
     app = create_app(settings)
+    # What is loaded by now stays for good: the collector would stop every answer for as long as it takes to look at it.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*YOUNG_OBJECTS_KEPT)
     async with contextlib.AsyncExitStack() as stack:
         if settings.management_port is not None:
             await stack.enter_async_context(

@@ -8,7 +8,9 @@ import resource
 from collections.abc import Sequence
 from typing import Final, NamedTuple, Protocol
 
+from gateway.budgets import Budget, Rate
 from gateway.client_address import Network, counted_as, is_trusted
+from gateway.faults import TooManyRequests
 
 # What the process needs of its file descriptors for other things: the pool, Temporal, logs.
 RESERVED_DESCRIPTORS: Final = 200
@@ -38,6 +40,9 @@ class HttpLimits(NamedTuple):
     pipelined: int = 16
     connections_of_address: int = 500
     connections: int = 5_000
+    # WebSockets that clients of one address may open: an office comes back at once when the gateway has restarted.
+    handshakes_at_once: float = 100
+    handshakes_per_second: float = 5
 
 
 DEFAULT_LIMITS: Final = HttpLimits()
@@ -80,6 +85,7 @@ class ConnectionGuard:
             self._most = min(self._most, max(1, descriptors - RESERVED_DESCRIPTORS))
         self._open = 0
         self._by_address: dict[str, int] = {}
+        self._handshakes = Budget(Rate(limits.handshakes_per_second, limits.handshakes_at_once))
         self._watched: set[Watched] = set()
         self._looking: asyncio.TimerHandle | None = None
         shortest = min(limits.head_seconds, limits.body_seconds, limits.idle_seconds, limits.linger_seconds)
@@ -118,6 +124,17 @@ class ConnectionGuard:
             self._by_address[address] = left
         else:
             del self._by_address[address]
+
+    def may_open_socket(self, peer: str) -> bool:
+        """Count a WebSocket handshake; False when clients of this address have opened too many in a short time."""
+        if self._trusted_proxies and is_trusted(peer, self._trusted_proxies):
+            return True
+        try:
+            self._handshakes.require(counted_as(peer))
+        except TooManyRequests:
+            return False
+        self._handshakes.spend(counted_as(peer), 1)
+        return True
 
     def watch(self, connection: Watched, loop: asyncio.AbstractEventLoop) -> None:
         if not self._watched:

@@ -227,6 +227,9 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.abort()
 
     def handle_websocket_upgrade(self) -> None:
+        if not self.guard.may_open_socket(self.client[0] if self.client else ""):
+            self._refuse(429)
+            return
         # The seat goes on with the transport.
         self.guard.unwatch(self)
         self._phase = ENDED

@@ -390,3 +390,30 @@ async def test_a_client_that_does_not_read_is_cut_off_and_holds_nothing(limited:
         async with asyncio.timeout(0.8):
             while _guard(limited).open:
                 await asyncio.sleep(0.02)
+
+
+async def test_an_address_opens_so_many_sockets_at_once_and_requests_go_on(settings: Settings) -> None:
+    limits = LIMITS._replace(handshakes_at_once=2, handshakes_per_second=0.001)
+    async with serving(small_app(settings), settings, limits) as served:
+        statuses = []
+        for _ in range(3):
+            reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+            opened = Connection(reader, writer)
+            await opened.send(UPGRADE + b"\r\n")
+            line = await asyncio.wait_for(reader.readline(), 5)
+            statuses.append(line.split()[1])
+            writer.close()
+        assert statuses == [b"101", b"101", b"429"]
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        asked = Connection(reader, writer)
+        await asked.send(WHOLE)
+        assert (await asked.answer())[2] == GREETING
+        writer.close()
+
+
+def test_each_address_has_handshakes_of_its_own_and_a_trusted_proxy_as_many_as_it_likes() -> None:
+    limits = HttpLimits(handshakes_at_once=2, handshakes_per_second=0.001)
+    guard = ConnectionGuard(limits, networks_of("10.0.0.0/8"))
+    assert [guard.may_open_socket("192.0.2.1") for _ in range(3)] == [True, True, False]
+    assert guard.may_open_socket("192.0.2.2")
+    assert all(guard.may_open_socket("10.0.0.1") for _ in range(5))
