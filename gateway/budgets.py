@@ -93,8 +93,8 @@ PERSONS: Final = Rate(per_second=100, burst=1_000)
 SYSTEMS: Final = Rate(per_second=500, burst=10_000)
 ANONYMOUS: Final = Rate(per_second=50, burst=300)
 # Seconds of a processor for documents that were never seen: some four milliseconds each.
-NEW_DOCUMENTS: Final = Rate(per_second=0.02, burst=0.5)
-NEW_DOCUMENTS_OF_ANONYMOUS: Final = Rate(per_second=0.01, burst=0.25)
+NEW_DOCUMENTS: Final = Rate(per_second=0.05, burst=1.5)
+NEW_DOCUMENTS_OF_ANONYMOUS: Final = Rate(per_second=0.02, burst=0.5)
 NEW_DOCUMENTS_OF_ALL: Final = Rate(per_second=0.3, burst=6)
 NEW_DOCUMENTS_OF_ALL_ANONYMOUS: Final = Rate(per_second=0.1, burst=2)
 # A certificate's code is typed from paper; who tries codes needs millions.

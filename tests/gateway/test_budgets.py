@@ -89,10 +89,10 @@ def test_new_documents_of_one_caller_leave_the_share_of_the_others() -> None:
     clock = Clock()
     ration = NewDocuments(clock)
     hostile, honest = Caller.of(CLERK, ""), Caller.of(PERSON, "")
-    ration.spend(hostile, 1.5)
+    ration.spend(hostile, 2.5)
     with pytest.raises(TooManyNewDocuments) as refused:
         ration.require(hostile)
-    assert refused.value.retry_after_seconds == 50
+    assert refused.value.retry_after_seconds == 20
     ration.require(honest)
     # Together the known have a share too; those without a token have none of it.
     ration.spend(hostile, 10)
