@@ -27,6 +27,7 @@ from gateway.precheck import (
     Asked,
     asked_about,
     certificate_shown,
+    employer_sides,
     read_and_assess,
     unknown_region,
     violation,
@@ -42,6 +43,7 @@ from workflows.actors import Actor, ActorKind
 from workflows.certificate import CertificateWorkflow
 from workflows.certificate_request import refuse_certificate
 from workflows.commands import Application
+from workflows.employer_findings import for_employer
 from workflows.findings import Finding
 from workflows.messages import CertificateOrder, CommandOutcome
 from workflows.vocabulary import APPLICANTS, CLERKS, RefusalCode, Role
@@ -179,7 +181,9 @@ async def _application(telling: Telling, connection: Connection, asked: Asked, g
     reading, assessment = await read_and_assess(connection, telling, asked, application)
     if assessment.blocking:
         said = {"application": application.model_dump(mode="json", exclude={"transfer_id", "no"})}
-        return await _refused(telling, connection, "SUBMIT_TRANSFER", given.to_region, said, assessment.findings)
+        sides = employer_sides(asked, reading)
+        findings = assessment.findings if sides is None else for_employer(assessment.findings, sides)
+        return await _refused(telling, connection, "SUBMIT_TRANSFER", given.to_region, said, findings)
     serial = await connection.fetchval("select nextval('transfer_serial')")
     application = application.model_copy(update={"no": f"ZY-{given.to_region}-{telling.today:%Y%m%d}-{serial:06d}"})
     return Entry(

@@ -27,6 +27,9 @@ def position(after: str | None, read: Callable[..., T], language: Language) -> T
         return None
     try:
         parts = orjson.loads(base64.b64decode(after + "=" * (-len(after) % 4), altchars=b"-_", validate=True))
+        # Every part was written as text: a number or a list in its place was not written by us.
+        if not isinstance(parts, list) or not all(isinstance(each, str) for each in parts):
+            raise invalid(language, ["after"], "CURSOR")
         return read(*parts)
     except (binascii.Error, ValueError, TypeError, OverflowError):
         raise invalid(language, ["after"], "CURSOR") from None

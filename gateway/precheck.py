@@ -19,8 +19,9 @@ from gateway.validation import MAX_REFERENCE, violations_of_text
 from workflows.clocks import statutory_end
 from workflows.commands import Application
 from workflows.eligibility import Assessment, assess
+from workflows.employer_findings import employing_sides, for_employer
 from workflows.identity import name_fault, resident_id_fault
-from workflows.vocabulary import CLERKS, Role, TransferStepKind
+from workflows.vocabulary import CLERKS, Role, Side, TransferStepKind
 
 _NO_TRANSFER = UUID(int=0)
 
@@ -117,6 +118,14 @@ async def read_and_assess(
     return reading, assess(reading.check, today=telling.today, calendar=telling.reference.calendar)
 
 
+def employer_sides(asked: Asked, reading: Reading) -> frozenset[Side] | None:
+    """The sides of an employer that asks for its employee; None for every other caller."""
+    actor = asked.applicant.actor
+    if not actor.has(Role.EMPLOYER) or actor.has(Role.INSURED_PERSON, *CLERKS) or not reading.check.authorised:
+        return None
+    return employing_sides(reading.check, actor.subject)
+
+
 async def tell_eligibility(telling: Telling, given: EligibilityInput) -> Eligibility:
     """The dry run. Raises `InvalidArguments`."""
     found = violations_of(telling, given)
@@ -140,11 +149,14 @@ async def tell_eligibility(telling: Telling, given: EligibilityInput) -> Eligibi
         telling.note_look("eligibility", person_keys=asked.applicant.person_keys)
     eligible = not assessment.blocking
     # What the registers say is not for a caller who may not act for this person.
-    wait, gap = (assessment.waiting_period, assessment.gap) if reading.check.authorised else (None, None)
+    sides = employer_sides(asked, reading)
+    knows_the_person = reading.check.authorised and sides is None
+    wait, gap = (assessment.waiting_period, assessment.gap) if knows_the_person else (None, None)
+    findings = assessment.findings if sides is None else for_employer(assessment.findings, sides)
     due_on = _due_on(telling, assessment) if eligible else None
     return Eligibility(
         eligible=eligible,
-        findings=[telling.refusal(each) for each in assessment.findings],
+        findings=[telling.refusal(each) for each in findings],
         route=assessment.route,
         waiting_period=telling.waiting(wait) if wait is not None else None,
         due_on=due_on,

@@ -1,8 +1,10 @@
 """Days and instants at the edge of what a computer counts are refused by name; none of them is an internal error."""
 
+import base64
 from collections.abc import AsyncIterator
 from uuid import UUID
 
+import orjson
 import pytest
 from graphql import GraphQLInputObjectType, GraphQLInputType, GraphQLList, GraphQLNonNull, GraphQLScalarType
 
@@ -49,6 +51,14 @@ async def test_a_cursor_at_the_edge_of_time_is_a_wrong_cursor(window: Window, in
     }
     near = await window.data(O_CLERK, query, after=cursor("2198-12-31T00:00:00+00:00", SOME_ID))
     assert [edge["node"]["no"] for edge in near["transfers"]["edges"]] == [window.no]
+
+
+@pytest.mark.parametrize("part", [0, [], {}, True, 1e308, None])
+async def test_a_cursor_with_something_else_than_text_is_a_wrong_cursor(window: Window, part: object) -> None:
+    text = base64.urlsafe_b64encode(orjson.dumps(["2026-03-02T09:00:00+08:00", part])).decode()
+    query = "query ($after: String) { transfers(after: $after) { edges { node { no } } } }"
+    error = await _error(window, O_CLERK, query, after=text)
+    assert error["extensions"]["violations"][0]["code"] == "CURSOR"  # type: ignore[index]
 
 
 @pytest.mark.parametrize("day", AT_THE_EDGE)

@@ -109,7 +109,8 @@ async def test_an_employer_of_either_side_checks_applies_follows_and_withdraws(
     window: Window, employer: Viewer
 ) -> None:
     answer = await ask(window, employer, ELIGIBILITY, residentId=WANG, **REGIONS)
-    assert (answer["eligible"], answer["findings"], answer["waitingPeriod"]) == (True, [], {"months": 0})
+    # The waiting period tells how long the person was without cover.
+    assert (answer["eligible"], answer["findings"], answer["waitingPeriod"]) == (True, [], None)
     transfer = (await apply(window, employer, residentId=WANG))["transfer"]
     # The origin's employer stopped being it before: it sees what it did, and nothing of what followed.
     assert transfer["status"] == ("SUBMITTED" if employer is EMPLOYER else "TRANSFERRING_OUT")
@@ -279,3 +280,24 @@ async def test_what_waits_at_a_pool_of_the_province_is_on_the_lists_of_its_provi
         assert (await window.data(bureau, WORKLIST))["viewer"]["worklist"]["edges"] == review, bureau
     for bureau in (BUREAU_OF_BEIJING, BUREAU_OF_SHANGHAI_DISTRICT, BUREAU_OF_HANGZHOU):
         assert (await window.data(bureau, WORKLIST))["viewer"]["worklist"]["edges"] == [], bureau
+
+
+async def test_an_employer_is_not_told_what_another_side_or_a_hospital_knows(window: Window) -> None:
+    await window.desk.db.execute(
+        "update enrolments set unsettled_claims = true, arrears_fen = 123456, arrears_from = '2025-01', arrears_to = '2025-02' "
+        "where region = $1",
+        REGIONS["fromRegion"],
+    )
+    answers = {
+        name: await ask(window, employer, ELIGIBILITY, residentId=WANG, **REGIONS)
+        for name, employer in (("of the origin", EMPLOYER), ("of the destination", NEW_EMPLOYER))
+    }
+    codes = {name: [each["code"] for each in answer["findings"]] for name, answer in answers.items()}
+    assert codes == {
+        "of the origin": ["AGENT_NOT_AUTHORISED", "ARREARS_OUTSTANDING"],
+        "of the destination": ["AGENT_NOT_AUTHORISED"],
+    }
+    assert [answer["eligible"] for answer in answers.values()] == [False, False]
+    given = {"idempotencyKey": KEY, "residentId": WANG} | REGIONS
+    refused = await ask(window, NEW_EMPLOYER, SUBMIT, **given)
+    assert [each["code"] for each in refused["findings"]] == ["AGENT_NOT_AUTHORISED"]
