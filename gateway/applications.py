@@ -277,7 +277,9 @@ async def _not_eligible(telling: Telling, recorded: Recorded, mutation: str, ask
     if in_progress is not None:
         no = str(in_progress.figures["transfer_no"])
         view = await reads.transfer_by_no(telling.context.pool, telling.scope, no)
-    if view is None and any(each.code not in SAY_NOTHING for each in findings):
+    if view is None and any(
+        each.code not in SAY_NOTHING or each.figures.get("needs") == "EMPLOYEE" for each in findings
+    ):
         telling.note_look(mutation, person_keys=asked.applicant.person_keys)
     return NotEligible(
         code=UserErrorCode.NOT_ELIGIBLE,
